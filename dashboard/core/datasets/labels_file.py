@@ -37,6 +37,7 @@ from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
+from dashboard.core.datasets.table_splits import are_splits, splits_of
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
@@ -53,7 +54,6 @@ MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 _SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # tells Excel the separator
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
-_SPLITS = re.compile(r"(un)?assigned|train(ing)?|val(id(ation)?)?|test(ing)?", re.IGNORECASE)
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
 _PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
 _WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
@@ -229,7 +229,9 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
     if file is None or label is None:
         raise _no_columns(name, columns)
     files, labels = ([record.get(column) for record in value] for column in (file, label))
-    return rows_of(name, files, labels, used=_used(columns, file, label))
+    split = column_among(columns, SPLIT_COLUMNS)
+    splits = splits_of(record.get(split) for record in value) if split else ()
+    return replace(rows_of(name, files, labels, used=_used(columns, file, label)), splits=splits)
 
 
 def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:
@@ -300,11 +302,12 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
         _check_only_one(name, header, rows, label)
         at = header.index(label)
         notes = _about_columns(name, header, rows, label)
-        return rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=_used(header, file, at))
+        table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=_used(header, file, at))
+        return replace(table, splits=_splits(header, rows))
     if file is not None and (classes := class_columns(rows, header, file)):
-        return one_hot_rows(name, rows, header, file, classes)
+        return replace(one_hot_rows(name, rows, header, file, classes), splits=_splits(header, rows))
     # Without a known header, the columns are certain only if exactly one names images, and one other is no split.
-    others = [i for i in range(len(header)) if i not in named and not _tells_splits(cells[i] if headless else rows[i])]
+    others = [i for i in range(len(header)) if i not in named and not are_splits((cells if headless else rows)[i])]
     if len(others) != 1 or len(named) != 1:
         raise _no_columns(name, header, file is not None)
     [column], [at] = named, others
@@ -317,8 +320,14 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     is_label = "the other one" if len(header) == 2 else f"column {at + 1}"
     note = f"{name} has {what}: its {_ORDINALS[column]} column names images, {is_label} is used as the label."
     rows = cells if headless else rows
-    splits = [_about_splits(name, f"column {i + 1}", rows[i]) for i in range(len(header)) if i not in (column, at)]
-    return rows_of(name, rows[column].tolist(), rows[at].tolist(), (note, *filter(None, splits)))
+    splits = [found for i in range(len(header)) if i not in (column, at) and (found := splits_of(rows[i]))]
+    table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
+    return replace(table, splits=splits[0]) if splits else table
+
+
+def _splits(header: Sequence[str], rows: pd.DataFrame) -> tuple[str, ...]:
+    column = column_among(header, SPLIT_COLUMNS)
+    return splits_of(rows[header.index(column)]) if column else ()
 
 
 def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> None:
@@ -333,18 +342,17 @@ def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label:
 
 
 def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> tuple[str, ...]:
-    """What the user has to know about the other columns of a table: other labels, and splits."""
+    """What the user has to know about other columns that may hold labels."""
     labels = rows[header.index(label)]
     others = [each for each in columns_among(header, LABEL_COLUMNS) if each != label]
     others = [each for each in others if _says_other(labels, rows[header.index(each)])]
-    split = column_among(header, SPLIT_COLUMNS)
-    notes = [_about_splits(name, f"column {split.strip()}", rows[header.index(split)])] if split else []
-    if others:
-        notes.append(
-            f"{name} has several columns that may hold labels: {label.strip()} is used, "
-            f"{listed([each.strip() for each in others])} {'is' if len(others) == 1 else 'are'} not."
-        )
-    return tuple(filter(None, notes))
+    if not others:
+        return ()
+    are = "is" if len(others) == 1 else "are"
+    return (
+        f"{name} has several columns that may hold labels: {label.strip()} is used, "
+        f"{listed([each.strip() for each in others])} {are} not.",
+    )
 
 
 def _says_other(labels: pd.Series, others: pd.Series) -> bool:
@@ -353,19 +361,6 @@ def _says_other(labels: pd.Series, others: pd.Series) -> bool:
     these, those = {label for label, _ in pairs}, {other for _, other in pairs}
     one_to_one = len(these) == len(those) == len(pairs)
     return not one_to_one or (not these.isdisjoint(those) and any(label != other for label, other in pairs))
-
-
-def _tells_splits(cells: pd.Series) -> bool:
-    return all(_SPLITS.fullmatch(str(cell).strip()) for cell in cells.unique())
-
-
-def _about_splits(name: str, column: str, cells: pd.Series) -> str:
-    """A sentence about the splits in a column; "" if it tells none, or only one."""
-    counts = cells.str.strip().value_counts()
-    if len(counts) < 2 or not _tells_splits(cells):
-        return ""
-    each = ", ".join(f"{split}: {count:,}" for split, count in sorted(counts.items()))
-    return f"The {column} of {name} tells splits ({each}). The images of all of them are used."
 
 
 def _columns_of_names(cells: pd.DataFrame, stems: Collection[str]) -> list[int]:

@@ -12,6 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.described import describe
+from dashboard.core.errors import DatasetError, ImageError
 from tests.conftest import MakeZip, encoded, picture
 
 ALL = {"01.png": "cat", "02.png": "dog", "10.png": "cat"}
@@ -105,8 +108,6 @@ def test_a_prefix_is_kept_where_the_images_have_it(make_zip: MakeZip) -> None:
 @pytest.mark.parametrize(
     "table, said",
     [
-        ("file,label,split\n01.png,cat,test\n02.png,dog,train\n10.png,cat,train\n", "(test: 1, train: 2)"),
-        ("TEST,01.png,cat\nTRAIN,02.png,dog\nTRAIN,10.png,cat\n", "(TEST: 1, TRAIN: 2)"),
         ("file,label,class\n01.png,cat,pet\n02.png,dog,pet\n10.png,cat,pet\n", "label is used, class is not."),
         ("file,label,class\n01.png,cat,dog\n02.png,dog,cat\n10.png,cat,dog\n", "label is used, class is not."),
     ],
@@ -114,6 +115,51 @@ def test_a_prefix_is_kept_where_the_images_have_it(make_zip: MakeZip) -> None:
 def test_a_doubt_about_the_columns_is_said(make_zip: MakeZip, table: str, said: str) -> None:
     dataset = opened(make_zip, {"labels.csv": table})
     assert labels(dataset) == ALL and any(said in note for note in dataset.notes)
+
+
+SPLIT = [
+    ("labels.csv", "file,label,split,camera\n01.png,cat,Test,a\n02.png,dog,train,b\n10.png,cat,training,c\ngone.png,dog,train,d\n"),
+    ("labels.csv", "Test,01.png,cat\nTRAIN,02.png,dog\nTRAIN,10.png,cat\n"),
+    ("labels.csv", "image,cat,dog,subset\n01,1,0,test\n02,0,1,train\n10,1,0,train\n"),
+    ("labels.jsonl", lines([{"file": n, "label": v, "split": "test" if n == "01.png" else "train"} for n, v in ALL.items()])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, content", SPLIT)
+def test_a_column_of_splits_is_asked_about_as_folders_are(
+    make_zip: MakeZip, tmp_path: Path, name: str, content: str
+) -> None:
+    dataset = opened(make_zip, {name: content})
+    assert labels(dataset) == {"01.png": "cat"}
+    assert [(each.topic, each.chosen, each.certain) for each in dataset.questions] == [("split", "test", False)]
+    assert f"(test: 1 image in {name}; train: 2 images in {name})" in dataset.notes[0]
+    found = {
+        split: open_dataset(describe(dataset.path, Choices(split=split), tmp_path))
+        for split in ("train", "all", "none")
+    }
+    train = labels(found["train"])
+    assert {name: train[name] for name in ("02.png", "10.png")} == {"02.png": "dog", "10.png": "cat"}
+    assert "01.png" not in train and all(labels(found[each]).items() >= ALL.items() for each in ("all", "none"))
+    assert len({each.fingerprint for each in (dataset, *found.values())}) == 4
+    with pytest.raises(DatasetError, match="has no split 'val'"):
+        open_dataset(describe(dataset.path, Choices(split="val"), tmp_path))
+
+
+def test_the_rows_of_a_split_keep_their_columns_and_faults(make_zip: MakeZip, tmp_path: Path) -> None:
+    table = SPLIT[0][1] + "02.png,cat,train,b\n"
+    dataset = open_dataset(describe(opened(make_zip, {"labels.csv": table}).path, Choices(split="train"), tmp_path))
+    attributes = dataset.attributes()
+    assert attributes and attributes.columns["camera"].to_pylist() == ["b", "c", "d"]
+    assert [sample.name for sample in dataset.samples] == ["images/02.png", "images/10.png", "gone.png"]
+    with pytest.raises(ImageError, match="different labels: dog, cat"):
+        dataset.image(0)
+
+
+@pytest.mark.parametrize("splits", [("test", "test", "test"), ("test", "train", "fold 3"), ("test", "", "test")])
+def test_what_tells_not_several_splits_is_an_ordinary_column(make_zip: MakeZip, splits: tuple[str, ...]) -> None:
+    rows = "".join(f"{n},{v},{s}\n" for (n, v), s in zip(ALL.items(), splits, strict=True))
+    dataset = opened(make_zip, {"labels.csv": f"file,label,split\n{rows}"})
+    assert labels(dataset) == ALL and dataset.questions == ()
 
 
 def test_names_and_numbers_of_the_same_classes_are_no_doubt(make_zip: MakeZip) -> None:
