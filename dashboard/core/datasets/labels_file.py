@@ -186,13 +186,17 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
         raise ValueError("two columns have the same name")
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
-    flat = [each for each in (file, label) if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
-    table = read_columns(open_parquet(pa.py_buffer(data), flat), [file, label], MAX_LABELS_BYTES)
+    split = column_among(columns, SPLIT_COLUMNS)
+    wanted = [file, label, *([split] if split else [])]
+    flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
         raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
-    return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+    splits = splits_of(_values(table[split])) if split else ()
+    read = rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+    return replace(read, splits=splits)
 
 
 def _used(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,12 @@ def opened(make_zip: MakeZip, files: Mapping[str, str | bytes], names: tuple[str
     images = {f"images/{name}": encoded(picture(i)) for i, name in enumerate(names)}
     texts = {name: data.encode() if isinstance(data, str) else data for name, data in files.items()}
     return open_dataset(make_zip({}, extra={**images, **texts}))
+
+
+def in_parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
 
 
 def labels(dataset: Dataset) -> dict[str, str | None]:
@@ -125,9 +132,12 @@ SPLIT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name, content", SPLIT)
+TABLE = pa.table({"file": list(ALL), "label": list(ALL.values()), "split": ["test", "train", "train"]})
+
+
+@pytest.mark.parametrize("name, content", [*SPLIT, ("labels.parquet", in_parquet(TABLE))])
 def test_a_column_of_splits_is_asked_about_as_folders_are(
-    make_zip: MakeZip, tmp_path: Path, name: str, content: str
+    make_zip: MakeZip, tmp_path: Path, name: str, content: str | bytes
 ) -> None:
     dataset = opened(make_zip, {name: content})
     assert labels(dataset) == {"01.png": "cat"}
