@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray, keys_of, open_npy
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage
 from dashboard.core.images.drawing import encode_png
@@ -25,6 +26,7 @@ from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
 _CHANNELS = (1, 3)
+_LIKE_LABELS = re.compile(r"label|class|target|categor", re.IGNORECASE)
 _ROWS = 65536  # labels that are read at a time
 
 
@@ -63,6 +65,8 @@ class ArrayImages:
         )
         names, notes = names_of_numbers(self.samples.labels, _class_names(arrays))
         self.samples, self.notes = self.samples.renamed(names), (*self.notes, *notes)
+        if labels and not choice:
+            self.notes = (*self.notes, *_about_others(arrays, self._images, labels))
         if choice:
             self.questions, self.notes, self.split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
 
@@ -132,6 +136,17 @@ def _columns_of_ones(rows: np.ndarray, name: str) -> list[int]:
     return [int(column) for column in ones.argmax(axis=1)]
 
 
+def _about_others(arrays: Mapping[str, StoredArray], images: StoredArray, labels: StoredArray) -> tuple[str, ...]:
+    """The note on other arrays that may hold the labels."""
+    shapes = ((len(images),), (len(images), 1))
+    others = [
+        key for key, array in arrays.items()
+        if array not in (images, labels) and array.header.shape in shapes and _LIKE_LABELS.search(key)
+    ]  # fmt: skip
+    name = labels.name.rpartition(": ")[2]
+    return (f"Other arrays may hold labels too: {listed(others)}. They are not used, {name} is.",) if others else ()
+
+
 def _class_names(arrays: Mapping[str, StoredArray]) -> list[ClassMap]:
     """The array that lists the names of the classes, if there is one."""
     found = column_among(list(arrays), CLASS_NAMES_KEYS)
@@ -144,9 +159,9 @@ def _class_names(arrays: Mapping[str, StoredArray]) -> list[ClassMap]:
         values = [as_label(value) for piece in names.pieces(_ROWS) for value in piece.tolist()]
     except (OSError, ValueError):
         return []
-    listed = {number: value for number, value in enumerate(values) if value is not None}
-    whole = len(set(listed.values())) == len(values)
-    return [ClassMap(names.name, NamesOfNumbers(listed, is_list=True))] if whole else []
+    by_number = {number: value for number, value in enumerate(values) if value is not None}
+    whole = len(set(by_number.values())) == len(values)
+    return [ClassMap(names.name, NamesOfNumbers(by_number, is_list=True))] if whole else []
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -32,7 +32,7 @@ _NAME_OF_NUMBER = re.compile(
     r"(id|idx|index|number|label|class|name|category)(_?to_?|2)(id|idx|index|label|class|name|category)"
 )
 _WORDS_OF_A_SENTENCE = 4
-_LONGEST_YAML = 200_000  # more takes seconds to read
+_LONGEST_YAML = 100_000  # more takes seconds to read
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def _yaml(text: str) -> Any:
         raise ValueError(f"it is longer than {_LONGEST_YAML // 1000} thousand characters")
     import yaml  # only few datasets have such a file
 
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+        raise ValueError("it has aliases, which may expand to more than fits into memory")
     return yaml.safe_load(text)
 
 

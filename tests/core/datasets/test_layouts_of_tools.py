@@ -33,6 +33,13 @@ def opened(make_zip: MakeZip, files: Mapping[str, str | bytes], names: tuple[str
     return open_dataset(make_zip({}, extra={**images, **texts}))
 
 
+BOMB = (
+    "l0: &l0 [a]\n"
+    + "".join(f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    + "names: *l11\n"
+)
+
+
 def in_parquet(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
@@ -229,7 +236,7 @@ def test_copies_that_programs_leave_behind_are_no_images(make_zip: MakeZip) -> N
 
 
 @pytest.mark.parametrize(
-    "content", ["epochs: 0\nseed: 1\n", "a: &a [*a]\nnames: *a\n", "names: [dog, cat]\n" + "#" * 300_000]
+    "content", ["epochs: 0\nseed: 1\n", "a: &a [*a]\nnames: *a\n", BOMB, "names: [dog, cat]\n" + "#" * 300_000]
 )
 def test_settings_and_traps_are_no_names(make_zip: MakeZip, content: str) -> None:
     table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
@@ -248,6 +255,13 @@ def test_an_npz_says_what_its_numbers_mean(tmp_path: Path) -> None:
     assert [sample.label for sample in open_dataset(tmp_path / "b.npz").samples] == list(ALL.values())
     np.savez(tmp_path / "c.npz", images=IMAGES, labels=IDS + 5, class_names=np.array(["dog", "cat"]))
     assert "is not used for the numbers" in open_dataset(tmp_path / "c.npz").notes[-1]
+
+
+def test_another_array_of_labels_is_told(tmp_path: Path) -> None:
+    others = {"fine_labels": IDS, "weights": IDS, "label_names": np.array(["dog", "cat"])}
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=IDS, **others)
+    notes = open_dataset(tmp_path / "a.npz").notes
+    assert "Other arrays may hold labels too: fine_labels. They are not used, labels is." in notes
 
 
 def test_names_beside_shards_are_used_and_a_part_of_the_fingerprint(tmp_path: Path) -> None:
