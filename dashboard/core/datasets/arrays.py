@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,20 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
-from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
+from dashboard.core.datasets.class_map import ClassMap, names_of_numbers
+from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray, keys_of, open_npy
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage
 from dashboard.core.images.drawing import encode_png
+from dashboard.core.labels.names_file import NumberedNames as NamesOfNumbers
 from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
 _CHANNELS = (1, 3)
+_LIKE_LABELS = re.compile(r"label|class|target|categor", re.IGNORECASE)
 _ROWS = 65536  # labels that are read at a time
 
 
@@ -31,6 +35,7 @@ class ArrayImages:
 
     questions: tuple[Question, ...] = ()
     split = ""  # the one in use, if there are several
+    names_files: tuple[Path, ...] = ()  # say what the labels mean that are numbers, see `give_names`
 
     def __init__(
         self, path: Path, arrays: Mapping[str, StoredArray], files: Sequence[Path] = (), split: str = ""
@@ -58,13 +63,17 @@ class ArrayImages:
         self.notes: tuple[str, ...] = (
             (f"Images are read from {self._images.name}, labels from {labels.name}.",) if labels else (NO_LABELS,)
         )
+        names, notes = names_of_numbers(self.samples.labels, _class_names(arrays))
+        self.samples, self.notes = self.samples.renamed(names), (*self.notes, *notes)
+        if labels and not choice:
+            self.notes = (*self.notes, *_about_others(arrays, self._images, labels))
         if choice:
             self.questions, self.notes, self.split = (choice.question,), (choice.note, *self.notes), choice.splits[0]
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the files, and the split if there are several."""
-        parts = [*map(sha256_of, self._files), *filter(None, [self.split])]
+        parts = [*map(sha256_of, (*self._files, *self.names_files)), *filter(None, [self.split])]
         return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
     def attributes(self) -> None:
@@ -125,6 +134,34 @@ def _columns_of_ones(rows: np.ndarray, name: str) -> list[int]:
             "Save one class id or name per image. If the columns are probabilities, save y.argmax(axis=1).", "array_shape",
         )  # fmt: skip
     return [int(column) for column in ones.argmax(axis=1)]
+
+
+def _about_others(arrays: Mapping[str, StoredArray], images: StoredArray, labels: StoredArray) -> tuple[str, ...]:
+    """The note on other arrays that may hold the labels."""
+    shapes = ((len(images),), (len(images), 1))
+    others = [
+        key for key, array in arrays.items()
+        if array not in (images, labels) and array.header.shape in shapes and _LIKE_LABELS.search(key)
+    ]  # fmt: skip
+    name = labels.name.rpartition(": ")[2]
+    return (f"Other arrays may hold labels too: {listed(others)}. They are not used, {name} is.",) if others else ()
+
+
+def _class_names(arrays: Mapping[str, StoredArray]) -> list[ClassMap]:
+    """The array that lists the names of the classes, if there is one."""
+    found = column_among(list(arrays), CLASS_NAMES_KEYS)
+    if found is None:
+        return []
+    names, header = arrays[found], arrays[found].header
+    if len(header.shape) != 1 or header.dtype.kind not in "US" or header.shape[0] > _ROWS:
+        return []
+    try:
+        values = [as_label(value) for piece in names.pieces(_ROWS) for value in piece.tolist()]
+    except (OSError, ValueError):
+        return []
+    by_number = {number: value for number, value in enumerate(values) if value is not None}
+    whole = len(set(by_number.values())) == len(values)
+    return [ClassMap(names.name, NamesOfNumbers(by_number, is_list=True))] if whole else []
 
 
 def labels_beside(path: Path) -> Path | None:
@@ -193,7 +230,8 @@ def _check_images(images: StoredArray) -> None:
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in _CHANNELS) or 0 in shape:
         raise DatasetError(
             f"{what}; images (N, height, width, channels) with 1 or 3 channels are needed.",
-            "For a single image, save x[None].", "array_shape",
+            f"Save x[..., :{shape[3] - 1}], without transparency." if len(shape) == 4 and shape[3] in (2, 4) else "For a single image, save x[None].",
+            "array_shape",
         )  # fmt: skip
     if len(shape) == 3 and shape[2] in _CHANNELS:
         raise DatasetError(

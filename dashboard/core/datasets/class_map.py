@@ -1,20 +1,24 @@
-"""Names for labels that are only numbers, from a small file beside the images such as class_indices.json or classes.txt."""
+"""Names for labels that are only numbers, from a small file beside the images such as class_indices.json, classes.txt or data.yaml."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from dashboard.core.datasets.file_names import is_image_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.labels_file import file_stem
+from dashboard.core.datasets.other_names import file_stem
+from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.errors import counted, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
-from dashboard.core.labels.names_file import NAMES_SUFFIXES, NumberedNames, counts_up, read_names_file
+from dashboard.core.labels.names_file import NAMES_SUFFIXES, NumberedNames, read_names_file
 
 _MAX_BYTES = 2**20
 _MOST_FILES = 20
+_MOST_WORDS = 2
 _TABLES = (".csv", ".tsv")
 _TEXT_STEMS = re.compile(r"(class|label|categor|name|synset)", re.IGNORECASE)
 
@@ -46,9 +50,32 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
     return found
 
 
+class Numbered(Protocol):
+    """A dataset of records or arrays, whose labels may be numbers."""
+
+    samples: SampleList
+    notes: tuple[str, ...]
+    names_files: tuple[Path, ...]  # a part of the fingerprint
+
+
+def give_names(dataset: Numbered, source: FileSource, positions: Sequence[int], root: Path) -> None:
+    """Gives the labels of a dataset the names in a file among those at these positions, if they are numbers."""
+    labels = dataset.samples.labels
+    if not are_numbers([label for label in labels if label != NO_ID]):
+        return
+    maps = find_class_maps(source, positions)
+    names, notes = names_of_numbers(labels, maps)
+    dataset.samples, dataset.notes = dataset.samples.renamed(names), (*dataset.notes, *notes)
+    dataset.names_files = tuple(root / each.file for each in maps) if names else ()
+
+
 def _may_be_map(name: str) -> bool:
     suffix = suffix_of(name)
-    return suffix == ".json" or (suffix in NAMES_SUFFIXES and bool(_TEXT_STEMS.search(file_stem(name))))
+    if name[name.rfind("/") + 1 :].lower() == "readme.md":
+        return True
+    return suffix in (".json", ".yaml", ".yml") or (
+        suffix in NAMES_SUFFIXES and bool(_TEXT_STEMS.search(file_stem(name)))
+    )
 
 
 def _name_classes(names: Collection[str]) -> bool:
@@ -74,12 +101,13 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
     notes: list[str] = []
     for each in maps:
         if each.content.is_list:
-            if places := _places(numbers, len(each.content.names)):
+            if places := _places(numbers, each.content.names):
                 whole.append((each.file, {label: each.content.names[i] for label, i in places.items()}))
             else:
                 notes.append(
                     f"{each.file} is not used for the numbers: it lists {counted(len(each.content.names), 'name')} "
-                    f"without numbers, and the labels are {counted(len(numbers), 'number')} ({listed(numbers)})."
+                    f"without numbers, and the labels are {counted(len(numbers), 'number')} ({listed(numbers)}). "
+                    "To use it, write in each of its lines the number before the name."
                 )
             continue
         missing = [label for label in numbers if int(label) not in each.content.names]
@@ -98,9 +126,15 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
     return names, (*notes, f"{file} says what the numbers mean: {examples}{more}.")
 
 
-def _places(numbers: Sequence[str], length: int) -> dict[str, int]:
-    """The place of each number in a list of names; {} unless the numbers are exactly 0 to n - 1 or 1 to n."""
-    values = list(map(int, numbers))
-    if len(values) != length or not counts_up(values):
+def _places(numbers: Sequence[str], names: Mapping[int, str]) -> dict[str, int]:
+    """The place of each number in a list of names; {} if one is too large, or it is not certain where they begin.
+
+    If 0 occurs, they count from 0. If it does not, and the largest is the length of the list, they count from 1.
+    A list of more names than there are numbers may also be a text of so many lines, if a name has many words.
+    """
+    values, length = list(map(int, numbers)), len(names)
+    first = 0 if 0 in values else 1
+    too_large = max(values) != length if first else max(values) >= length
+    if too_large or (length > len(values) and any(len(name.split()) > _MOST_WORDS for name in names.values())):
         return {}
-    return {label: value - min(values) for label, value in zip(numbers, values, strict=True)}
+    return {label: value - first for label, value in zip(numbers, values, strict=True)}

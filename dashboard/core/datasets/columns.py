@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Sequence
 
 # Tables of labels or predictions, with one row per image file
 FILE_COLUMNS = (
     "file", "file_name", "filename", "file_path", "filepath", "path", "image", "image_name", "image_path", "img", "name",
-    "image_id", "id",
+    "imgpath", "img_path", "img_name", "image_file",
+    # German, French, Spanish, Italian and Portuguese
+    "datei", "dateiname", "dateipfad", "pfad", "bild", "bildname", "bilddatei", "bildpfad", "foto",
+    "fichier", "nom_fichier", "nom_de_fichier", "nom_du_fichier", "chemin", "photo",
+    "archivo", "nombre_archivo", "nombre_de_archivo", "fichero", "imagen", "ruta",
+    "immagine", "nome_file", "arquivo", "imagem", "nome_arquivo",
+    "image_id", "img_id", "id", "image_url", "image_uri", "url", "uri",
 )  # fmt: skip
 LABEL_COLUMNS = (
-    "label_name", "class_name", "true_label", "label", "labels", "class", "category", "target", "y", "class_id",
-)  # fmt: skip  # text first, since numbers may be in another order than the model's classes
+    "label_name", "class_name", "true_label", "label", "labels", "class", "category", "target", "y",
+    "klasse", "klassenname", "kategorie", "etikett",
+    "classe", "\u00e9tiquette", "etiquette", "cat\u00e9gorie", "categorie",
+    "clase", "etiqueta", "categor\u00eda", "categoria", "etichetta", "r\u00f3tulo", "rotulo",
+    "choice", "class_id", "label_id",
+)  # fmt: skip  # text first, since numbers may be in another order than the model's classes; choice is Label Studio's
 PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
 ONE_PROB_NAMES = (*PROBS_NAMES, "prob", "probability", "score", "y_score")  # of one of two classes
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
@@ -21,6 +32,8 @@ REASON_COLUMNS = ("reason",)  # why a row has no prediction
 # Arrays in an .npz file
 IMAGE_KEYS = ("images", "x_test", "test_images", "x", "image", "data", "x_train", "train_images", "imgs", "arr_0")
 LABEL_KEYS = ("labels", "y_test", "test_labels", "y", "label", "targets", "y_train", "train_labels", "arr_1")
+
+CLASS_NAMES_KEYS = ("class_names", "classnames", "label_names", "target_names", "classes", "categories")
 
 # Columns of Parquet and features of TFRecord that hold the images themselves
 IMAGE_FEATURES = (
@@ -32,21 +45,27 @@ LABEL_FEATURES = (
 )  # fmt: skip  # text first, since numbers may count from 1
 NAME_FEATURES = ("image/filename", "file_name", "filename", "file", "path", "name")
 
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "ml_use")
 _SEPARATORS = ",;\t|"
 
 
 def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The column (or key, or feature) with the first wanted name that occurs; None if none occurs.
+    """The column (or key, or feature) with the first wanted name that occurs; None if none occurs."""
+    return next(iter(columns_among(columns, wanted)), None)
+
+
+def columns_among(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The columns (or keys, or features) with wanted names, in the order of these names.
 
     Case and surrounding white space do not matter, and a space counts as `_`.
     """
     by_name = {plain_column(column): column for column in reversed(columns)}
-    return next((by_name[name] for name in wanted if name in by_name), None)
+    return [by_name[name] for name in wanted if name in by_name]
 
 
 def plain_column(column: str) -> str:
     """The name of a column in the spelling of the lists above."""
-    return column.strip().casefold().replace(" ", "_")
+    return unicodedata.normalize("NFC", column).strip().casefold().replace(" ", "_")
 
 
 def csv_separator(line: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -44,7 +45,8 @@ class Finder:
 
     @cached_property
     def _in_any_case(self) -> Finder:
-        return Finder([name.casefold() for name in self._names])
+        folded = [name.casefold() for name in self._names]
+        return Finder(folded) if any(map(operator.ne, folded, self._names)) else self
 
     def _in_this_case(self, file: str, folder: str) -> np.ndarray:
         path = normal_name(file)

@@ -31,7 +31,8 @@ from dashboard.core.images.other_files import (
 
 _MOST_ASKED = 100  # files of a dataset without images that are asked what they are
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
-_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini"}
+_JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "icon\r"}
+_JUNK_FOLDERS = ("__MACOSX", ".ipynb_checkpoints", "@eaDir", ".AppleDouble", ".thumbnails", "$RECYCLE.BIN", ".git")
 
 
 class ImageFiles:
@@ -144,11 +145,11 @@ def _why_no_images(source: FileSource) -> ImageError | None:
 
 
 def is_junk(name: str) -> bool:
-    """True for files that operating systems leave behind, such as .DS_Store."""
+    """True for files that operating systems and programs leave behind, such as .DS_Store and copies by Jupyter."""
     last = name[name.rfind("/") + 1 :]
-    return (
-        last.startswith("._") or last.lower() in _JUNK_NAMES or ("__MACOSX" in name and "__MACOSX" in name.split("/"))
-    )
+    if last.startswith("._") or last.lower() in _JUNK_NAMES:
+        return True
+    return any(folder in name and folder in name.split("/")[:-1] for folder in _JUNK_FOLDERS)
 
 
 def joint_fingerprint(*parts: str) -> str:

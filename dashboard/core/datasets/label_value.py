@@ -10,7 +10,7 @@ import numpy as np
 
 from dashboard.core.errors import ImageError, listed
 
-_WHOLE = re.compile(r"^(-?\d+)\.0+$")  # pandas writes class ids like this if one is missing
+_WHOLE = re.compile(r"^(-?\d+)(?:\.0+|,0)$")  # pandas writes class ids like this if one is missing, Excel in German 3,0
 _ITEM = r"""'[^'\\]*'|"[^"\\]*"|-?\d+"""
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:\s*,\s*(?:{_ITEM}))*)?\s*,?\s*\]")  # as Python writes it
 

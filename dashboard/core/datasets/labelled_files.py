@@ -10,6 +10,7 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import joined
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
+from dashboard.core.datasets.class_files import class_file_positions, read_class_files
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
@@ -26,6 +27,7 @@ from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
 from dashboard.core.datasets.splits import Folders, find_splits
 from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.table_rows import LabelsTable
+from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.datasets.tables import (
     Table,
     likely_first,
@@ -85,9 +87,10 @@ class FilesReader:
             DatasetError: what the user chose is not there, or a table cannot be used.
         """
         if self._splits is None:
-            if self._choices.split not in ("", NO_SPLITS):
+            read = self._label(np.arange(len(self._names)))
+            if self._choices.split not in ("", NO_SPLITS) and all(each.topic != "split" for each in read.questions):
                 raise no_splits(self._name, self._choices.split)
-            return self._label(np.arange(len(self._names)))
+            return read
         sizes = [
             Split(name, self._splits.folders[name], int(self._is_image[positions].sum()), "image")
             for name, positions in self._splits.positions.items()
@@ -177,21 +180,32 @@ class FilesReader:
                 self._name, list(tables.values()), self._choices.labels, required, named, outside_names
             )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
+        by_files = self._use_tables and not choice.table and not choice.question
+        classes = class_file_positions(self._names, positions.tolist()) if by_files else []
+        kept = np.setdiff1d(kept, classes) if classes else kept
         ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
         kept = np.setdiff1d(kept, ignored)
-        source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         table = self._given or (choice.table and choice.table.content)
+        if classes:
+            table = read_class_files(self._source, classes)
+        split = None
+        if table and self._splits is None and self._choices.split != NO_SPLITS:
+            names = [self._names[i] for i in kept.tolist()]
+            if found := choose_rows(self._name, table, names, self._choices.split):
+                table, places, split = found
+                kept = kept[places]
+        source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         labelling = (
             self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
         )
-        labelling = replace(labelling, notes=(*labelling.notes, *choice.notes))
+        labelling = replace(labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes))
         labelling = self._with_names(labelling, others.tolist())
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
-        questions = (choice.question,) if choice.question else ()
+        questions = ((split.question,) if split else ()) + ((choice.question,) if choice.question else ())
         table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
-        decided = [(questions and questions[0].chosen) or "", "without documents" if ignored else ""]
+        decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
 
     def _about_ignored(self, positions: list[int], told: str) -> tuple[str, ...]:

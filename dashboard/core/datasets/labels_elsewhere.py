@@ -10,9 +10,9 @@ from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    file_stem,
     read_labels_file,
 )
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -23,11 +24,21 @@ from dashboard.core.datasets.attributes import (
     parquet_columns,
 )
 from dashboard.core.datasets.coco import coco_rows, is_coco
-from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among, csv_separator
+from dashboard.core.datasets.columns import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    SPLIT_COLUMNS,
+    column_among,
+    columns_among,
+    csv_separator,
+)
+from dashboard.core.datasets.json_records import as_records
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
+from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
-from dashboard.core.errors import DatasetError
+from dashboard.core.datasets.table_splits import are_splits, splits_of
+from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
@@ -35,9 +46,17 @@ from dashboard.core.shell import in_command
 if TYPE_CHECKING:
     import pandas as pd
 
-LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".json", ".jsonl", ".parquet"})
+_LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
+_JSON = _LINES | {".json"}
+_WORKBOOKS = frozenset({".xlsx", ".xls", ".ods"})  # are not read, but likely hold the labels
+LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | _WORKBOOKS
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
+_SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # tells Excel the separator
+_LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
+_ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
+_PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
+_WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
@@ -62,10 +81,16 @@ def read_labels_file(
     with parsing(partial(_refused, name)):
         if suffix == ".parquet":
             table = _from_parquet(name, data)
-        elif suffix in (".json", ".jsonl"):
-            table = _from_json(name, json_value(data, suffix))
+        elif suffix in _JSON:
+            table = _from_json(name, json_value(data, suffix), stems)
+        elif suffix in _WORKBOOKS or data.startswith(_WORKBOOK_MARKS):
+            raise refused(
+                name, "it is a workbook of a spreadsheet program, and only tables as text are read",
+                f"Save its sheet as a CSV file beside it, and remove it from the dataset. {SAVE_AS_UTF8}",
+            )  # fmt: skip
         else:
             table, encoding = _from_text(name, data, stems)
+    table = with_names_of_images(table, stems)
     if again is None or table.used is None:
         return table
     return replace(table, attributes=partial(_read_attributes, again, name, frozenset(table.used), encoding))
@@ -89,8 +114,8 @@ def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int 
         data = again()
         if suffix == ".parquet":
             columns = parquet_columns([pa.py_buffer(data)], used)
-        elif suffix in (".json", ".jsonl"):
-            columns = _json_columns(json_value(data, suffix), used)
+        elif suffix in _JSON:
+            columns = _json_columns(as_records(json_value(data, suffix)), used)
         else:
             columns = csv_columns(read_csv(data, encoding), used)
         return attributes_of(name, columns)
@@ -123,25 +148,30 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
         encoding: "" for what `decode_text` reads.
     """
     text = data.decode(encoding) if encoding else decode_text(data)
+    if said := _SEPARATOR_LINE.match(text):
+        text = text[said.end() :]
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise ValueError("it is empty")
     import pandas as pd  # workers and commands that read no CSV file do without
 
-    return pd.read_csv(
-        io.StringIO(text),
-        sep=csv_separator(first),
-        header=None,
-        dtype=str,
-        keep_default_na=False,
-        skip_blank_lines=True,
-    )
+    separator = said[1] if said else csv_separator(first)
+    try:
+        return pd.read_csv(
+            io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
+        )
+    except pd.errors.ParserError as error:
+        if longer := _LONGER_LINE.search(str(error)):
+            raise ValueError(
+                f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"
+            ) from error
+        raise
 
 
 def json_value(data: bytes, suffix: str) -> object:
-    """The value of a JSON file; for .jsonl, the list of its values, one per line. Raises ValueError."""
+    """The value of a JSON file; for .jsonl and the like, the list of its values, one per line. Raises ValueError."""
     text = decode_text(data)
-    if suffix == ".jsonl":
+    if suffix in _LINES:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     return json.loads(text)
 
@@ -156,13 +186,17 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
         raise ValueError("two columns have the same name")
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
-    flat = [each for each in (file, label) if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
-    table = read_columns(open_parquet(pa.py_buffer(data), flat), [file, label], MAX_LABELS_BYTES)
+    split = column_among(columns, SPLIT_COLUMNS)
+    wanted = [file, label, *([split] if split else [])]
+    flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
         raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
-    return rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+    splits = splits_of(_values(table[split])) if split else ()
+    read = rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+    return replace(read, splits=splits)
 
 
 def _used(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:
@@ -181,9 +215,12 @@ def _values(column: pa.ChunkedArray) -> list[object]:
     return values
 
 
-def _from_json(name: str, value: object) -> LabelsTable:
+def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
     if is_coco(value):
         return coco_rows(name, value)
+    value = as_records(value)
+    if isinstance(value, dict) and (files := _files_of_classes(value, stems)):
+        return rows_of(name, [file for file, _ in files], [label for _, label in files])
     if isinstance(value, dict) and all(isinstance(v, (str, int, float, list, type(None))) for v in value.values()):
         return rows_of(name, list(value), list(value.values()))
     if not isinstance(value, list) or not all(isinstance(record, dict) for record in value) or not value:
@@ -196,7 +233,19 @@ def _from_json(name: str, value: object) -> LabelsTable:
     if file is None or label is None:
         raise _no_columns(name, columns)
     files, labels = ([record.get(column) for record in value] for column in (file, label))
-    return rows_of(name, files, labels, used=_used(columns, file, label))
+    split = column_among(columns, SPLIT_COLUMNS)
+    splits = splits_of(record.get(split) for record in value) if split else ()
+    return replace(rows_of(name, files, labels, used=_used(columns, file, label)), splits=splits)
+
+
+def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:
+    """Pairs of file and class from {"cat": ["a.png", "b.png"], ...}; [] if the JSON has another layout."""
+    if not all(isinstance(files, list) and all(isinstance(file, str) for file in files) for files in value.values()):
+        return []
+    if any(file_stem(key) in stems for key in value):
+        return []
+    pairs = [(file, label) for label, files in value.items() for file in files]
+    return pairs if any(file_stem(file) in stems for file, _ in pairs) else []
 
 
 def _from_text(name: str, data: bytes, stems: Collection[str]) -> tuple[LabelsTable, str]:
@@ -243,28 +292,79 @@ def _why_certain(table: LabelsTable) -> str:
 
 def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:
     header = [str(cell) for cell in cells.iloc[0]]
-    known, label = column_among(header, FILE_COLUMNS), column_among(header, LABEL_COLUMNS)
-    named = [] if known is not None and label is not None else _columns_of_names(cells, stems)
+    known, label = columns_among(header, FILE_COLUMNS), column_among(header, LABEL_COLUMNS)
+    named = [] if len(known) == 1 and label is not None else _columns_of_names(cells, stems)
     headless = any(file_stem(header[i]) in stems for i in named)
     rows = cells.iloc[1:]
     file = None
-    if known is not None:
-        file = header.index(known)
+    if known:
+        places = [header.index(column) for column in known]
+        file = next((i for i in places if i in named), places[0])
     elif len(named) == 1 and not headless:
         [file] = named
     if file is not None and label is not None:
+        _check_only_one(name, header, rows, label)
         at = header.index(label)
-        return rows_of(name, rows[file].tolist(), rows[at].tolist(), used=_used(header, file, at))
+        notes = _about_columns(name, header, rows, label)
+        table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=_used(header, file, at))
+        return replace(table, splits=_splits(header, rows))
     if file is not None and (classes := class_columns(rows, header, file)):
-        return one_hot_rows(name, rows, header, file, classes)
-    # Without a known header, the columns are certain only if there are two and exactly one of them names images.
-    if len(header) != 2 or len(named) != 1:
-        raise _no_columns(name, header)
-    [column] = named
+        return replace(one_hot_rows(name, rows, header, file, classes), splits=_splits(header, rows))
+    # Without a known header, the columns are certain only if exactly one names images, and one other is no split.
+    others = [i for i in range(len(header)) if i not in named and not are_splits((cells if headless else rows)[i])]
+    if len(others) != 1 or len(named) != 1:
+        raise _no_columns(name, header, file is not None)
+    [column], [at] = named, others
+    if not headless and _PREDICTED.fullmatch(header[at].strip()):
+        raise refused(
+            name, f"its column {header[at].strip()} seems to hold predictions, and it has no column of true labels",
+            "Give a table with a column `label`; or, if these are the true labels, call the column so.",
+        )  # fmt: skip
     what = "no header" if headless else "a header without known names"
-    note = f"{name} has {what}: its {('1st', '2nd')[column]} column names images, the other one is used as the label."
+    is_label = "the other one" if len(header) == 2 else f"column {at + 1}"
+    note = f"{name} has {what}: its {_ORDINALS[column]} column names images, {is_label} is used as the label."
     rows = cells if headless else rows
-    return rows_of(name, rows[column].tolist(), rows[1 - column].tolist(), (note,))
+    splits = [found for i in range(len(header)) if i not in (column, at) and (found := splits_of(rows[i]))]
+    table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
+    return replace(table, splits=splits[0]) if splits else table
+
+
+def _splits(header: Sequence[str], rows: pd.DataFrame) -> tuple[str, ...]:
+    column = column_among(header, SPLIT_COLUMNS)
+    return splits_of(rows[header.index(column)]) if column else ()
+
+
+def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> None:
+    """Raises DatasetError if another column is called like the one of the labels, and says something else."""
+    first, *others = [i for i, column in enumerate(header) if column == label]
+    if any((rows[i] != rows[first]).any() for i in others):
+        raise refused(
+            name,
+            f"two of its columns are called {label.strip()}, and they differ",
+            "Keep the one with the true labels.",
+        )
+
+
+def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> tuple[str, ...]:
+    """What the user has to know about other columns that may hold labels."""
+    labels = rows[header.index(label)]
+    others = [each for each in columns_among(header, LABEL_COLUMNS) if each != label]
+    others = [each for each in others if _says_other(labels, rows[header.index(each)])]
+    if not others:
+        return ()
+    are = "is" if len(others) == 1 else "are"
+    return (
+        f"{name} has several columns that may hold labels: {label.strip()} is used, "
+        f"{listed([each.strip() for each in others])} {are} not.",
+    )
+
+
+def _says_other(labels: pd.Series, others: pd.Series) -> bool:
+    """True unless the two columns are equal, or names and numbers, or other words, for the same classes."""
+    pairs = set(zip(labels, others, strict=True))
+    these, those = {label for label, _ in pairs}, {other for _, other in pairs}
+    one_to_one = len(these) == len(those) == len(pairs)
+    return not one_to_one or (not these.isdisjoint(those) and any(label != other for label, other in pairs))
 
 
 def _columns_of_names(cells: pd.DataFrame, stems: Collection[str]) -> list[int]:
@@ -272,11 +372,11 @@ def _columns_of_names(cells: pd.DataFrame, stems: Collection[str]) -> list[int]:
     return [i for i in range(cells.shape[1]) if cells[i].map(lambda cell: file_stem(cell) in stems).any()]
 
 
-def file_stem(name: str) -> str:
-    """The name of a file without folder and suffix."""
-    return PurePosixPath(name.strip().replace("\\", "/")).stem
-
-
-def _no_columns(name: str, columns: Sequence[str]) -> DatasetError:
+def _no_columns(name: str, columns: Sequence[str], has_files: bool = False) -> DatasetError:
     found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
+    if has_files:
+        return refused(
+            name, f"it is not certain which of its columns holds the labels (it has {found})",
+            "In its first line, call the column of the labels `label`.",
+        )  # fmt: skip
     return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)

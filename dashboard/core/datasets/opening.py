@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from dashboard.core.datasets.arrays import ArrayImages
 from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.class_map import give_names
 from dashboard.core.datasets.contract import Dataset, unreadable
 from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.folder_files import (
@@ -20,8 +22,10 @@ from dashboard.core.datasets.folder_files import (
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
+from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
+from dashboard.core.datasets.tfrecord_images import TFRecordImages
 from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.questions import Advice, Choice
@@ -103,7 +107,12 @@ def _open_files(
     if not any(map(is_image_name, names)):
         for kind in FORMATS:
             if kind.shards and (shards := list(filter(kind.shards.search, names))):
-                return open_shards(kind, path, root, shards, choices, _open_images)
+                dataset = open_shards(kind, path, root, shards, choices, _open_images)
+                if isinstance(dataset, (ArrayImages, ParquetImages, TFRecordImages)):
+                    used = set(shards)
+                    others = [i for i, name in enumerate(names) if name not in used]
+                    give_names(dataset, FolderFiles(root, names), others, root)
+                return dataset
         if links:
             raise DatasetError(
                 f"{path.name} holds no images, only symbolic links, which are not followed: {listed(sorted(links))}.",

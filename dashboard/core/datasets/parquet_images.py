@@ -40,6 +40,7 @@ class ParquetImages:
     """A dataset in one Parquet file or in several shards. See `Dataset`."""
 
     questions: tuple[Question, ...] = ()
+    names_files: tuple[Path, ...] = ()  # say what the labels mean that are numbers, see `give_names`
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
@@ -117,7 +118,8 @@ class ParquetImages:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the files."""
-        return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
+        files = (*self._paths, *self.names_files)
+        return joint_fingerprint(*map(sha256_of, files)) if len(files) > 1 else sha256_of(files[0])
 
     def attributes(self) -> Attributes:
         """See `Dataset`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
@@ -24,6 +26,28 @@ class LabelsTable:
     faults: Mapping[int, ImageError] = field(default_factory=dict)  # row -> why its image has no certain label
     used: Sequence[int | str] | None = None  # columns of files and labels, by name or position; None: it has no others
     attributes: Callable[[], Attributes] | None = None  # reads the other columns
+    splits: tuple[str, ...] = ()  # of each row, see `splits_of`; () if the table tells none
+
+    def at(self, rows: Sequence[int]) -> LabelsTable:
+        """The table with these rows only, in their order."""
+        place = {row: i for i, row in enumerate(rows)}
+        read = self.attributes
+        return replace(
+            self,
+            files=tuple(self.files[row] for row in rows),
+            labels=tuple(self.labels[row] for row in rows),
+            faults={place[row]: fault for row, fault in self.faults.items() if row in place},
+            attributes=None if read is None else lambda: _rows_at(self.name, read(), rows),
+            splits=(),
+        )
+
+
+def _rows_at(name: str, attributes: Attributes, rows: Sequence[int]) -> Attributes:
+    if not attributes.columns.num_columns:
+        return attributes
+    if max(rows, default=-1) >= len(attributes.columns):
+        raise DatasetError(f"{name} was changed meanwhile.", "Evaluate the dataset again.", "dataset_changed")
+    return attributes.at(np.array(rows, np.int64))
 
 
 def rows_of(

@@ -13,9 +13,9 @@ from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    file_stem,
     read_labels_file,
 )
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.questions import Advice, Choice

@@ -26,6 +26,7 @@ class TFRecordImages:
     """A dataset in one TFRecord file or in several shards. See `Dataset`."""
 
     questions: tuple[Question, ...] = ()
+    names_files: tuple[Path, ...] = ()  # say what the labels mean that are numbers, see `give_names`
 
     def __init__(self, path: Path, files: Sequence[Path]) -> None:
         """Raises DatasetError when a whole file is damaged, no feature holds images, or no label is usable."""
@@ -69,7 +70,8 @@ class TFRecordImages:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the files."""
-        return joint_fingerprint(*map(sha256_of, self._paths)) if len(self._paths) > 1 else sha256_of(self._paths[0])
+        files = (*self._paths, *self.names_files)
+        return joint_fingerprint(*map(sha256_of, files)) if len(files) > 1 else sha256_of(files[0])
 
     def attributes(self) -> None:
         """See `Dataset`."""

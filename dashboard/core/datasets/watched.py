@@ -14,10 +14,12 @@ from dashboard.core.datasets.folder_files import is_pattern, pattern_root
 from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.errors import DatasetError
+from dashboard.core.labels.names_file import NAMES_SUFFIXES
 
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # folder -> watched paths, their times and sizes
 
 _MOST_WATCHED = 16
+_WATCHED = LABELS_SUFFIXES | NAMES_SUFFIXES | {".md"}  # README.md of Hugging Face may name the classes
 _SHARD = re.compile("|".join(each.shards.pattern for each in FORMATS if each.shards), re.IGNORECASE)
 
 
@@ -37,7 +39,7 @@ def content_state(path: Path) -> tuple[object, ...]:
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:
-    """Times and sizes of all folders, tables and texts in a folder. A new or deleted file changes the time of its folder."""
+    """Times and sizes of all folders, tables and lists of names in a folder. A new or deleted file changes the time of its folder."""
     watched, state = _watched.get(folder, ((), ()))
     if not watched or _times(watched) != state:  # else no walk: a million files take a second
         watched = tuple(_folders_and_tables(folder))
@@ -56,7 +58,7 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
 
 
 def _is_table(name: str) -> bool:
-    return name.endswith(".txt") or name[name.rfind(".") :] in LABELS_SUFFIXES or bool(_SHARD.search(name))
+    return name[name.rfind(".") :] in _WATCHED or bool(_SHARD.search(name))
 
 
 def _times(paths: Sequence[str]) -> tuple[object, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.datasets.splits import SPLITS
-from dashboard.core.labels.matching import classes_above, likely_classes, match_labels
+from dashboard.core.labels.matching import as_spelled, classes_above, likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name
 
 
@@ -31,7 +30,7 @@ def in_class_folders(
     """
     if not samples.from_folders:
         return samples
-    label_map = {unicodedata.normalize("NFC", label): meant for label, meant in (label_map or {}).items()}
+    label_map = as_spelled(label_map or {}, samples.labels, class_names)
     known = set(samples.labels)
     given = {label: meant for label, meant in label_map.items() if label in known}
     mapping = match_labels(samples.labels, class_names, given, first_id)

@@ -57,8 +57,9 @@ def plan_run(
     mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id)
     if mapping.question:
         raise UndecidedError(
-            f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", mapping.question, "labels_uncertain"
-        )
+            " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),
+            mapping.question, "labels_uncertain",
+        )  # fmt: skip
     counts = label_counts(samples)
     if counts and not mapping.class_of:
         raise _no_class(dataset, mapping, version)
@@ -117,11 +118,14 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     labels = mapping.unknown or mapping.left_out
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
     message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
+    called = f"after its classes ({listed(version.class_names, 20)}), "
+    table = ("give a table of file and label (", Choice("labels", "FILE"), "), ")
     return DatasetError(
         " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
-            f"Name the folders after its classes ({listed(version.class_names, 20)}), or choose a class for each label (",
-            meaning("LABEL", "CLASS"), "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",
+            *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),
+            "or choose a class for each label (", meaning("LABEL", "CLASS"),
+            "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",
             *_other_encodings(dataset.questions),
         ),
         "labels_unknown",

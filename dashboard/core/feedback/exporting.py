@@ -13,7 +13,7 @@ from typing import IO
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import Opinion
-from dashboard.core.files import free_member
+from dashboard.core.files import LABELS_MEMBER, LabelFolders
 from dashboard.core.history.history import History
 
 NOT_AT_HAND = "None of the images with feedback is at hand."
@@ -29,8 +29,16 @@ class Exported:
     disputed: int  # images about which users disagree; they are left out
 
 
-def labelled(opinions: Sequence[Opinion]) -> list[Opinion]:
-    """One opinion for each image with a true label about which nobody disagrees: the newest that says one.
+@dataclass(frozen=True)
+class Agreed:
+    """What users say about images, taken together."""
+
+    labelled: tuple[Opinion, ...]  # for each image with a true label that nobody disputes, the newest that says one
+    disputed: int  # images about which users disagree
+
+
+def agreed(opinions: Sequence[Opinion]) -> Agreed:
+    """What users agree about.
 
     Args:
         opinions: the last word of each user on each prediction, the newest first.
@@ -41,48 +49,44 @@ def labelled(opinions: Sequence[Opinion]) -> list[Opinion]:
     for word in words:
         if word.true_label is not None and image_of(word) not in disputed:
             found.setdefault(image_of(word), word)
-    return list(found.values())
+    return Agreed(tuple(found.values()), len(disputed))
 
 
-def count_disputed(opinions: Sequence[Opinion]) -> int:
-    """The number of images that exports leave out, because users disagree about them. Opinions as for `labelled`."""
-    return len(disputed_images(words_on_images(opinions)))
-
-
-def why_no_images(opinions: Sequence[Opinion], history: History) -> str:
+def why_no_images(said: Agreed, history: History) -> str:
     """Why `write_zip` could write no image, in a sentence; "" if it probably can. No image is read."""
-    usable = labelled(opinions)
-    if not usable:
-        return _nothing_said(opinions)
-    at_hand = history.has_one_of((each.subject, each.image_sha256) for each in usable)
+    if not said.labelled:
+        return _nothing_said(said)
+    at_hand = history.has_one_of((each.subject, each.image_sha256) for each in said.labelled)
     return "" if at_hand else NOT_AT_HAND
 
 
 def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
-    """Writes the images as LABEL/NAME, a dataset that can be evaluated. `not_exported.json` lists those not at hand.
+    """Writes the images as LABEL/NAME, a dataset that can be evaluated; with LABELS_MEMBER if a folder cannot be called so. `not_exported.json` lists those not at hand.
 
     Args:
-        opinions: as for `labelled`.
+        opinions: as for `agreed`.
 
     Raises:
         DashboardError: no image has a true label that all agree on, or no such image is at hand.
     """
-    usable = labelled(opinions)
-    if not usable:
+    said = agreed(opinions)
+    if not said.labelled:
         raise DashboardError(
-            _nothing_said(opinions), "Say which predictions are right, then export again.", "no_images_kept"
+            _nothing_said(said), "Say which predictions are right, then export again.", "no_images_kept"
         )
     missing: dict[str, str] = {}
-    taken: set[str] = set()
+    folders = LabelFolders()
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
-        for opinion in usable:
+        for opinion in said.labelled:
             image = history.image_of(opinion.subject, opinion.file, opinion.image_sha256)
             if image is None:
                 missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
                 continue
-            archive.writestr(free_member(opinion.true_label or "", opinion.file, written, taken), image)
+            archive.writestr(folders.member(opinion.true_label, opinion.file, written), image)
             written += 1
+        if labels := folders.labels:
+            archive.writestr(LABELS_MEMBER, labels)
         if missing:
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
     if not written:
@@ -91,34 +95,35 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
             "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
             "no_images_kept",
         )
-    return Exported(written, len(missing), count_disputed(opinions))
+    return Exported(written, len(missing), said.disputed)
 
 
 def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
     """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark.
 
     Args:
-        opinions: as for `labelled`.
+        opinions: as for `agreed`.
     """
     import pandas as pd
 
     from dashboard.core.runs.export import safe_for_spreadsheets
 
+    said = agreed(opinions)
     rows = [
         (
             each.file, each.image_sha256, each.true_label, each.predicted_label, each.confidence,
             f"{each.model_name}@{each.model_version}", each.user, each.time_utc.isoformat(timespec="seconds"), each.note,
         )
-        for each in labelled(opinions)
+        for each in said.labelled
     ]  # fmt: skip
     table = safe_for_spreadsheets(pd.DataFrame(rows, columns=list(COLUMNS), dtype=object))
     text = io.StringIO(newline="")
     table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
     out.write(text.getvalue().encode("utf-8-sig"))
-    return Exported(len(rows), 0, count_disputed(opinions))
+    return Exported(len(rows), 0, said.disputed)
 
 
-def _nothing_said(opinions: Sequence[Opinion]) -> str:
-    if count_disputed(opinions):
+def _nothing_said(said: Agreed) -> str:
+    if said.disputed:
         return "Users disagree about all images whose true label was said."
     return "No feedback names a true label yet."

@@ -25,7 +25,7 @@ def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
         label, equals, meant = argument.rpartition("=")
         if not equals:
             raise DatasetError(f"{argument!r} does not say what a label means.", "Write LABEL=CLASS.", "label_map")
-        label_map[label.strip()] = meant.strip() or LEAVE_OUT
+        label_map[label] = meant.strip() or LEAVE_OUT
     return label_map
 
 

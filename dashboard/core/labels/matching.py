@@ -65,7 +65,7 @@ def match_labels(
             `first_id`; code `label_map`.
     """
     wanted = sorted(set(names))
-    label_map = _as_spelled(label_map or {}, wanted, class_names)
+    label_map = as_spelled(label_map or {}, wanted, class_names)
     _check_label_map(label_map, wanted, class_names)
     open_names = [name for name in wanted if name not in label_map]
     given = [name for name in open_names if name != NO_ID]
@@ -181,16 +181,28 @@ def _alone(
     return {name: meant for name, meant in found.items() if often[meant] == 1}
 
 
-def _as_spelled(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
-    """The label map with labels as in `names` and classes as in `class_names`, where only the form of accents differs."""
-    label_of = {unicodedata.normalize("NFC", name): name for name in names}
-    class_of = {unicodedata.normalize("NFC", name): name for name in class_names}
-    labels, classes = set(names), set(class_names)
-    return {
-        label if label in labels else label_of.get(unicodedata.normalize("NFC", label), label):
-        meant if meant in classes else class_of.get(unicodedata.normalize("NFC", meant), meant)
-        for label, meant in label_map.items()
-    }  # fmt: skip
+def as_spelled(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
+    """The label map with labels as in `names` and classes as in `class_names`.
+
+    Only the form of accents, and white space around a word, may differ.
+    """
+    label_of, class_of = _spellings([*names, OTHERS]), _spellings(class_names)
+    return {_spelled(label, label_of): _spelled(meant, class_of) for label, meant in label_map.items()}
+
+
+def _spellings(words: Sequence[str]) -> dict[str, str]:
+    """The words by their forms: as they are, with composed accents, and without white space around them."""
+    composed = {unicodedata.normalize("NFC", word): word for word in words}
+    return _only_ones(list(composed.values()), _bare) | composed | {word: word for word in words}
+
+
+def _bare(word: str) -> str:
+    return unicodedata.normalize("NFC", word).strip()
+
+
+def _spelled(word: str, words: Mapping[str, str]) -> str:
+    forms = (word, unicodedata.normalize("NFC", word), _bare(word))
+    return next((words[each] for each in forms if each in words), _bare(word))
 
 
 def _check_label_map(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> None:

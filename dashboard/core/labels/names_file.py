@@ -1,4 +1,4 @@
-"""Reads what the numbers of classes are called from a file such as labels.txt, class_indices.json or classes.csv."""
+"""Reads what the numbers of classes are called from a file such as labels.txt, class_indices.json, classes.csv or data.yaml."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -14,13 +14,26 @@ from typing import Any
 from dashboard.core.files import parse_json
 from dashboard.core.labels.text_encoding import decode_text
 
-NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json"})
+NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json", ".yaml", ".yml"})
 _NUMBERED = re.compile(r"(\d{1,6})[\s:,;=]+(\S.*)")
 _NUMBERED_AFTER = re.compile(r"(\S.*?)[\s:,;=]+(\d{1,6})")
 _NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "category")
 _ID_COLUMNS = ("id", "index", "idx", "class_id", "label_id", "number", "")
-_NAMES_IN_JSON = ("id2label", "class_names", "classes", "labels", "names", "class_indices")
+_NAMES_IN_JSON = (
+    "class_names",
+    "classes",
+    "label_names",
+    "target_names",
+    "labels",
+    "names",
+    "class_indices",
+    "categories",
+)
+_NAME_OF_NUMBER = re.compile(
+    r"(id|idx|index|number|label|class|name|category)(_?to_?|2)(id|idx|index|label|class|name|category)"
+)
 _WORDS_OF_A_SENTENCE = 4
+_LONGEST_YAML = 50_000  # more takes seconds to read
 
 
 @dataclass(frozen=True)
@@ -36,7 +49,9 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
 
     Text has one name per line, perhaps with its number before or after it ("0 cat"). JSON is a list of names, or an
     object from names to numbers or from numbers to names, such as class_indices.json or the config of a model of
-    Hugging Face. CSV has a column of names, and perhaps one of numbers.
+    Hugging Face; or a list of objects with id and name, as in COCO. YAML holds the same as JSON, such as YOLO's data.yaml.
+    The README.md and dataset_infos.json of Hugging Face have the names of a column of class ids.
+    CSV has a column of names, and perhaps one of numbers.
 
     Raises:
         Exception: the content has none of these forms, or gives a number two names; see `core.parsing`.
@@ -45,11 +60,60 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     suffix = PurePath(name).suffix.lower()
     if suffix == ".json":
         return _from_json(parse_json(text))
+    if suffix in (".yaml", ".yml"):
+        value = _yaml(text)
+        if not isinstance(value, dict) or not any(isinstance(value.get(key), (dict, list)) for key in _NAMES_IN_JSON):
+            raise ValueError("it has no list `names`, so it may hold settings")
+        return _from_json(value)
+    if suffix == ".md":
+        return _only_class_labels(_yaml(_front_matter(text)))
     if suffix in (".csv", ".tsv"):
         return _from_table(
             list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
         )
     return _from_lines([line.strip() for line in text.splitlines() if line.strip()])
+
+
+def _yaml(text: str) -> Any:
+    if len(text) > _LONGEST_YAML:
+        raise ValueError(f"it is longer than {_LONGEST_YAML // 1000} thousand characters")
+    import yaml  # only few datasets have such a file
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
+        raise ValueError("it has aliases, which may expand to more than fits into memory")
+    return yaml.load(text, Loader=loader)
+
+
+def _only_class_labels(value: Any) -> NumberedNames:
+    found = list(_class_labels(value))
+    if not found or any(names != found[0] for names in found):
+        raise ValueError("it has several columns of class ids" if found else "it has no names of classes")
+    return NumberedNames(found[0])
+
+
+def _front_matter(text: str) -> str:
+    """The YAML at the beginning of a README.md of Hugging Face. Raises ValueError if there is none."""
+    _, start, rest = text.partition("---\n")
+    matter, end, _ = rest.partition("\n---")
+    if not (text.startswith("---") and start and end):
+        raise ValueError("it has no YAML at its beginning")
+    return matter
+
+
+def _class_labels(value: Any) -> Iterator[dict[int, str]]:
+    """The names of each column of class ids that Hugging Face's description of a dataset has."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _class_labels(each)
+    if isinstance(value, dict):
+        label = value if value.get("_type") == "ClassLabel" else value.get("class_label")
+        if isinstance(label, dict) and isinstance(names := label.get("names"), (list, dict)):
+            numbered = enumerate(names) if isinstance(names, list) else names.items()
+            yield {int(number): str(name) for number, name in numbered}
+            return
+        for each in value.values():
+            yield from _class_labels(each)
 
 
 def counts_up(numbers: Collection[int]) -> bool:
@@ -81,14 +145,21 @@ def _from_lines(lines: Sequence[str]) -> NumberedNames:
 def _from_json(value: Any) -> NumberedNames:
     if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
         return _list(value)
-    if isinstance(value, dict) and value:
-        for key in _NAMES_IN_JSON:
+    if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+        if not all(isinstance(each.get("id"), int) and isinstance(each.get("name"), str) for each in value):
+            raise ValueError("its objects have no id and name")
+        return _numbered((each["id"], each["name"]) for each in value)
+    if isinstance(value, dict) and next(_class_labels(value), None):
+        return _only_class_labels(value)
+    if isinstance(value, dict) and value and "annotations" not in value:
+        known = [key for key in value if _NAME_OF_NUMBER.fullmatch(str(key))]
+        for key in (*known, *_NAMES_IN_JSON):
             if isinstance(value.get(key), (dict, list)):
                 return _from_json(value[key])
         if all(isinstance(each, int) and not isinstance(each, bool) for each in value.values()):
-            return _numbered((number, name) for name, number in value.items())
+            return _numbered((number, str(name)) for name, number in value.items())
         # Keras' imagenet_class_index.json has ["n01440764", "tench"] for each number
-        last = {key: each[-1] if isinstance(each, list) and each else each for key, each in value.items()}
+        last = {str(key): each[-1] if isinstance(each, list) and each else each for key, each in value.items()}
         if all(key.isdecimal() and isinstance(each, str) for key, each in last.items()):
             times = Counter(last.values())  # two birds and machines of ImageNet are called "crane"
             return _numbered(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_NUMBERED = re.compile(r"(?:n[0-9]{8}|[0-9]{1,4})[\s._-]+(.*[^\W\d_].*)")
+_NUMBERED = re.compile(r"(?:n[0-9]{8}|[0-9]{1,4})[\s._:-]+(.*[^\W\d_].*)")
 
 
 def bare_name(label: str) -> str:

@@ -9,17 +9,16 @@ from typing import IO
 
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import ImageError
-from dashboard.core.files import free_member
+from dashboard.core.files import LABELS_MEMBER, LabelFolders
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.run import Run
 
 MOST_EXPORTED = 5000  # images
 MOST_EXPORTED_BYTES = 2**29
-NO_LABEL_FOLDER = "no label"
 
 
 def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> None:
-    """Writes the image files as LABEL/NAME, and `not_exported.json` with the reasons if some could not be read.
+    """Writes the image files as LABEL/NAME, LABELS_MEMBER if a folder cannot be called so, and `not_exported.json` with the reasons if some could not be read.
 
     Args:
         indices: `index` of each image, ascending; at most MOST_EXPORTED.
@@ -31,7 +30,7 @@ def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> Non
     rows = run.table[run.table["index"].isin(indices)]
     files = run.detail(rows, ["file"])["file"]
     missing: dict[str, str] = {}
-    taken: set[str] = set()
+    folders = LabelFolders()
     written = 0
     with zipfile.ZipFile(out, "w") as archive:  # images are compressed already
         for index, label, file in zip(rows["index"], rows["true_label"], files, strict=True):
@@ -47,7 +46,8 @@ def write_class_folders(run: Run, indices: Sequence[int], out: IO[bytes]) -> Non
             if written > MOST_EXPORTED_BYTES:
                 missing[file] = f"The ZIP already holds {MOST_EXPORTED_BYTES / 2**20:,.0f} MiB. Export it separately."
                 continue
-            folder = label if isinstance(label, str) else NO_LABEL_FOLDER
-            archive.writestr(free_member(folder, file, int(index), taken), data)
+            archive.writestr(folders.member(label if isinstance(label, str) else None, file, int(index)), data)
+        if labels := folders.labels:
+            archive.writestr(LABELS_MEMBER, labels)
         if missing:
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))

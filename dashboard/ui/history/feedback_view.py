@@ -79,7 +79,7 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
 def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
     from dashboard.core.feedback.exporting import (
         NOT_AT_HAND,
-        count_disputed,
+        agreed,
         why_no_images,
         write_labels,
         write_zip,
@@ -95,7 +95,8 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
         write_labels(_last_words(services), out)
         return out.getvalue()
 
-    why_not, left_out = why_no_images(words, services.history), count_disputed(words)
+    said = agreed(words)
+    why_not, left_out = why_no_images(said, services.history), said.disputed
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
         icon=":material/folder_zip:", disabled=bool(why_not),

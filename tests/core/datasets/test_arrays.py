@@ -99,10 +99,11 @@ def test_gray_images_get_three_channels(tmp_path: Path) -> None:
         (IMAGES[0], "array_shape", "x[None]"),
         (IMAGES.reshape(5, -1), "array_shape", "height, width"),
         (np.zeros((5, 8, 8, 2), np.uint8), "array_shape", "1 or 3 channels"),
+        (np.zeros((5, 8, 8, 4), np.uint8), "array_shape", "x[..., :3]"),
         (np.zeros((0, 8, 8, 3), np.uint8), "array_shape", "are needed"),
         (np.uint8(3), "array_scalar", "single value"),
     ],
-    ids=["NCHW", "float", "float16", "int64", "one", "flat", "two channels", "none", "number"],
+    ids=["NCHW", "float", "float16", "int64", "one", "flat", "two channels", "transparent", "none", "number"],
 )
 def test_37_what_an_array_must_look_like_is_said(tmp_path: Path, images: np.ndarray, code: str, said: str) -> None:
     np.save(tmp_path / "x.npy", images)

@@ -68,6 +68,12 @@ def test_the_folder_of_a_table_is_found_however_its_accents_are_written() -> Non
     assert find("1.png", folder_of("cafe\u0301/labels.csv")).tolist() == [0]
 
 
+def test_a_second_index_is_built_only_for_names_with_capitals() -> None:
+    lower, upper = Finder(["a/1.png", "b/2.png"]), Finder(["a/1.PNG", "b/2.png"])
+    assert lower("B/2.PNG").tolist() == upper("B/2.PNG").tolist() == [1]
+    assert lower._in_any_case is lower and upper._in_any_case is not upper
+
+
 @pytest.mark.parametrize("before", ["/data/export/", ""], ids=["absolute", "without-the-top-folder"])
 def test_many_files_of_the_same_name_are_matched_in_seconds(before: str) -> None:
     patients = [f"patient{i:05}" for i in range(20_000)]

@@ -95,7 +95,7 @@ def test_numbers_are_labels_too(labelled) -> None:
 
 
 def test_ids_as_pandas_writes_them_beside_a_missing_one(labelled) -> None:
-    dataset = labelled("labels.csv", "file,label\na.png,3.0\nb.png,\nc.png,-1.0\n")
+    dataset = labelled("labels.csv", 'file,label\na.png,"3,0"\nb.png,\nc.png,-1.0\n')
     assert labels(dataset) == {"a.png": "3", "b.png": None, "c.png": "-1"}
     assert labels(labelled("labels.csv", "file,label\na.png,3.5\nb.png,v1.0\n"))["a.png"] == "3.5"
 
@@ -138,7 +138,13 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
     [
         ("labels.csv", "", "empty"),
         ("labels.csv", "file,label\n", "no rows"),
-        ("labels.csv", "one,two,three\na.png,x,y\n", "no columns of file names and labels"),
+        ("labels.csv", "one,two,three\na.png,x,y\n", "not certain which of its columns holds the labels"),
+        ("labels.csv", "a\tb\tc\nx\ty\tz\n", "no columns of file names and labels"),
+        ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
+        ("labels.csv", b"PK\3\4 an Excel file", "workbook"),
+        ("labels.csv", "file,prediction\na.png,cat\n", "seems to hold predictions"),
+        ("labels.csv", "file,label,label\na.png,cat,dog\n", "two of its columns are called label, and they differ"),
+        ("labels.xlsx", b"PK\3\4 an Excel file", "workbook"),
         ("labels.csv", "foo,bar\nx,y\n", "'foo', 'bar'"),
         ("labels.csv", 'file,label\na.png,cat\n"b.png,dog,1,2\n', "labels file"),
         ("labels.csv", "file,label\na.png,käse\n".encode("latin-1"), "UTF-8"),

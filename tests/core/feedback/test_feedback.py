@@ -15,7 +15,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.exporting import Exported, count_disputed, labelled, why_no_images, write_labels, write_zip
+from dashboard.core.feedback.exporting import Agreed, Exported, agreed, why_no_images, write_labels, write_zip
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.models.version import ModelVersion
@@ -87,6 +87,20 @@ def test_opposite_words_on_one_image_are_disputed_and_not_exported(
     assert write_zip(words, history, io.BytesIO()) == Exported(written=1, missing=0, disputed=1)
 
 
+def test_the_exported_folders_are_a_dataset_with_the_same_labels(
+    feedback: Feedback, history: History, png: Callable[..., bytes], tmp_path: Path
+) -> None:
+    labels = {"1.png": "a/b", "2.png": "a:b", "3.png": "A_B"}
+    for i, (file, label) in enumerate(labels.items()):
+        feedback.give(history.record(entry(png(i), file=file)), False, label)
+    assert history.flush(10)
+    with (tmp_path / "feedback.zip").open("wb") as out:
+        write_zip(feedback.opinions(None), history, out)
+    samples = open_dataset(tmp_path / "feedback.zip").samples
+    assert {sample.name.rpartition("/")[2]: sample.label for sample in samples} == labels
+    assert len({sample.name.partition("/")[0].casefold() for sample in samples}) == 3
+
+
 def test_two_true_labels_of_one_image_are_disputed(feedback: Feedback, history: History) -> None:
     image = history.record(entry(b"1"))
     feedback.give(image, False, "dog", user="ann")
@@ -100,7 +114,7 @@ def test_an_image_is_the_same_while_its_hash_is_not_known(feedback: Feedback, hi
     feedback.give(image, True, user="ann")
     feedback.give(image, False, "dog", user="bob")
     words = [replace(word, image_sha256="" if word.user == "bob" else "s") for word in feedback.opinions(None)]
-    assert count_disputed(words) == 1 and labelled(words) == []
+    assert agreed(words) == Agreed((), 1)
 
 
 def test_a_user_may_think_again_about_an_image(feedback: Feedback, history: History) -> None:
@@ -108,9 +122,9 @@ def test_a_user_may_think_again_about_an_image(feedback: Feedback, history: Hist
     feedback.give(history.record(entry(b"1")), True, user="ann")
     found = feedback.accuracy()
     assert found and found.disputed == 0
-    assert [each.true_label for each in labelled(feedback.opinions(None))] == ["cat"]
+    assert [each.true_label for each in agreed(feedback.opinions(None)).labelled] == ["cat"]
     feedback.give(history.record(entry(b"1")), False, user="ann")  # the true label is not known after all
-    assert labelled(feedback.opinions(None)) == []
+    assert agreed(feedback.opinions(None)).labelled == ()
 
 
 def test_it_is_known_without_reading_an_image_that_none_can_be_exported(
@@ -118,17 +132,17 @@ def test_it_is_known_without_reading_an_image_that_none_can_be_exported(
 ) -> None:
     own = history.record(entry(b"1"))
     feedback.give(own, False)
-    assert "No feedback names" in why_no_images(feedback.opinions(None), history)
+    assert "No feedback names" in why_no_images(agreed(feedback.opinions(None)), history)
     feedback.give(own, True)
-    assert history.flush(10) and why_no_images(feedback.opinions(None), history) == ""
+    assert history.flush(10) and why_no_images(agreed(feedback.opinions(None)), history) == ""
     with history._database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM images")
-    assert "at hand" in why_no_images(feedback.opinions(None), history)
+    assert "at hand" in why_no_images(agreed(feedback.opinions(None)), history)
     dataset = pets_zip(tmp_path / "pets.zip")
     feedback.give(f"{stored_run(runs, dataset, at(5)).run_id}:0", True)
-    assert why_no_images(feedback.opinions(None), history) == ""
+    assert why_no_images(agreed(feedback.opinions(None)), history) == ""
     dataset.unlink()
-    assert "at hand" in why_no_images(feedback.opinions(None), history)
+    assert "at hand" in why_no_images(agreed(feedback.opinions(None)), history)
 
 
 def test_what_contradicts_itself_or_is_about_nothing_is_refused(feedback: Feedback, history: History) -> None:

@@ -165,11 +165,20 @@ def test_a_map_that_does_not_fit_is_refused(label_map: dict[str, str], said: str
     assert caught.value.code == "label_map"
 
 
+def test_white_space_around_a_label_matters_only_where_the_dataset_has_it() -> None:
+    label_map = read_label_map(["hound=dog", "wolf= cat", "wolf =bird", "* ="])
+    mapping = match_labels([" hound ", "wolf", "wolf ", "fox"], CLASS_NAMES, label_map)
+    assert mapping.class_of == {" hound ": "dog", "wolf": "cat", "wolf ": "bird"}
+    assert mapping.left_out == ("fox",)
+    with pytest.raises(DatasetError, match="'fox' is not a label"):
+        match_labels([" fox", "fox "], CLASS_NAMES, {"fox": "dog"})
+
+
 def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
     file = tmp_path / "map.json"
     file.write_text('{"kitten": "cat", "zebra": null}')
     assert read_label_map([str(file), "a=b=ship", "x = dog", "y="]) == {
-        "kitten": "cat", "zebra": LEAVE_OUT, "a=b": "ship", "x": "dog", "y": LEAVE_OUT,
+        "kitten": "cat", "zebra": LEAVE_OUT, "a=b": "ship", "x ": "dog", "y": LEAVE_OUT,
     }  # fmt: skip
     for wrong in ("kitten", str(tmp_path / "none.json")):
         with pytest.raises(DatasetError):

@@ -54,7 +54,12 @@ def _json_tables() -> list[bytes]:
         "annotations": [{"image_id": i, "category_id": i % 2, "bbox": [0, 0, 1, 1]} for i in range(3)],
         "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
     }
-    return [json.dumps(value).encode() for value in (rows, {name: name[:3] for name in FILES}, coco)]
+    voxel = {"classes": ["cat", "dog"], "labels": {name: i % 2 for i, name in enumerate(FILES)}}
+    frame = {"file": dict(enumerate(FILES)), "label": {i: name[:3] for i, name in enumerate(FILES)}}
+    votes = [{"result": [{"value": {"choices": ["cat"]}}], "was_cancelled": False}]
+    studio = [{"data": {"image": f"/data/upload/1/0a1b2c3d-{name}"}, "annotations": votes} for name in FILES]
+    others = (voxel, frame, studio, {"data": [rows[0] | {"split": "test"}, rows[1] | {"split": "train"}]})
+    return [json.dumps(value).encode() for value in (rows, {name: name[:3] for name in FILES}, coco, *others)]
 
 
 def _json_lines() -> list[bytes]:

@@ -82,9 +82,11 @@ PARSERS: Sequence[Parser] = (
     Parser("names-csv", lambda: [b"id,name\n0,cat\n1,dog\n", b"cat;0\ndog;1\n"], _names("classes.csv"), (text,)),
     Parser(
         "names-json",
-        lambda: [b'["cat", "dog"]', b'{"cat": 0, "dog": 1}', b'{"id2label": {"0": "cat"}}', b'{"0": ["n01", "cat"]}'],
+        lambda: [b'["cat", "dog"]', b'{"cat": 0, "dog": 1}', b'{"id2label": {"0": "cat"}}', b'{"0": ["n01", "cat"]}',
+                 b'{"d": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}'],
         _names("class_indices.json"), (json_values,),
     ),
+    Parser("names-yaml", lambda: [b"nc: 2\nnames: [cat, dog]\n", b"names:\n  0: cat\n  1: dog\n"], _names("data.yaml"), (text, yaml_anchors)),
     Parser("label-map", lambda: [b'{"kitten": "cat", "zebra": null, "*": "dog"}'], _read_map, (json_values, text)),
     Parser(
         "dataset-json",

@@ -20,7 +20,7 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.percent import same
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import parse_filter
-from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label
+from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label, without_image
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
@@ -171,7 +171,10 @@ def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
 
 
 def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
-    """Images whose label the user left out do not count, neither as failed nor as images."""
+    """Images whose label the user left out do not count, neither as failed nor as images.
+
+    Images that a table names but the dataset lacks do: else a check passed although half of a dataset got lost.
+    """
     chosen = int(left_out_by_choice(run).sum())
     failed, n = len(run.failed) - chosen, len(run.table) - chosen
     if not n:
@@ -179,6 +182,8 @@ def _failed(check: Check, demand: Comparison, run: Run) -> Outcome:
     message = f"{failed:,} of {counted(n, 'image')} could not be evaluated"
     if unknown := int(left_out_by_label(run).sum()) - chosen:
         message += f", {unknown:,} of them because their label is not a class"
+    if missing := int(without_image(run).sum()):
+        message += f", {missing:,} of them because the dataset lacks an image that its table names"
     message += f"; {chosen:,} more {'was' if chosen == 1 else 'were'} left out by choice." if chosen else "."
     if not demand.percent:
         return _counted(check, demand, failed, message)

@@ -15,6 +15,7 @@ from dashboard.core.analysis.checks.junit import junit_xml
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.reading import parse_checks
 from dashboard.core.analysis.findings.find import find_in
+from dashboard.core.datasets.labelling import NO_SUCH_IMAGE
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.intervals import proportion
@@ -242,6 +243,15 @@ def test_images_that_were_left_out_by_choice_are_no_failures(tmp_path: Path) -> 
     assert (outcome.passed, outcome.value, outcome.n) == (False, pytest.approx(1 / 21), 21)
     assert outcome.message.startswith(
         "1 of 21 images could not be evaluated, 1 of them because their label is not a class;"
+    )
+
+
+def test_images_that_a_table_names_and_the_dataset_lacks_are_failures(tmp_path: Path) -> None:
+    gone = [replace(failed(i), reason=f"labels.csv {NO_SUCH_IMAGE}") for i in range(20, 22)]
+    store = store_of(tmp_path, [*answers([True] * 20), *gone, failed(22)], n_images=23, n_without_image=2)
+    outcome = outcome_of(store, "failed <= 2")
+    assert not outcome.passed and outcome.message == (
+        "3 of 23 images could not be evaluated, 2 of them because the dataset lacks an image that its table names."
     )
 
 

@@ -1,0 +1,74 @@
+"""Brings the JSON that labelling tools and pandas write into one form: a list of records of file and label.
+
+Sources of the layouts: https://docs.voxel51.com (FiftyOneImageClassificationDataset), https://labelstud.io/guide/export,
+https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html (image classification),
+https://cloud.google.com/vertex-ai/docs/image-data/classification/prepare-data, pandas.DataFrame.to_json (orient)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among
+
+FILE, LABEL = "file", "label"
+_METADATA = "-metadata"  # ends the key of what AWS says about a label
+
+
+def as_records(value: object) -> object:
+    """A list of records, or the value itself if it has none of these layouts. May raise any exception."""
+    if isinstance(value, list):
+        return [_flat(each) for each in value] if all(isinstance(each, dict) for each in value) else value
+    if not isinstance(value, dict) or not value:
+        return value
+    if isinstance(value.get("labels"), dict) and "classes" in value:
+        return _fiftyone(value["labels"], value["classes"])
+    if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
+        return [dict(zip(value["columns"], row, strict=True)) for row in value["data"]]
+    if all(isinstance(each, dict) for each in value.values()):
+        if _has_columns(value):
+            [rows, *others] = map(list, value.values())
+            if all(other == rows for other in others):
+                return [{column: cells[row] for column, cells in value.items()} for row in rows]
+        elif all(column_among(list(each), LABEL_COLUMNS) for each in value.values()):
+            return [{FILE: file, **_without_file(each)} for file, each in value.items()]
+    lists = [each for each in value.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
+    return as_records(lists[0]) if len(lists) == 1 else value
+
+
+def _has_columns(record: Mapping[str, Any]) -> bool:
+    columns = list(record)
+    return bool(column_among(columns, FILE_COLUMNS) and column_among(columns, LABEL_COLUMNS))
+
+
+def _without_file(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: each for key, each in record.items() if key != FILE}
+
+
+def _fiftyone(labels: Mapping[str, Any], classes: list[str] | None) -> list[dict[str, Any]]:
+    """FiftyOne's labels.json. Its numbers are places in its list of classes."""
+
+    def name_of(label: Any) -> Any:
+        label = label.get("label") if isinstance(label, dict) else label
+        if not (classes and isinstance(label, int)):
+            return label
+        return classes[label] if 0 <= label < len(classes) else f"id {label}"
+
+    return [{FILE: file, LABEL: name_of(label)} for file, label in labels.items()]
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A record of Label Studio, AWS or Vertex AI with its file and label at the top level; any other stays."""
+    if isinstance(record.get("data"), dict) and isinstance(record.get("annotations"), list):
+        given = [each for each in record["annotations"] if not each.get("was_cancelled")]
+        results = [result["value"] for each in given for result in each.get("result", [])]
+        chosen = [choice for result in results for choice in result.get("choices", [])]
+        file = column_among(list(record["data"]), FILE_COLUMNS)
+        return {FILE: record["data"][file], LABEL: chosen} if file else record
+    if isinstance(about := record.get("classificationAnnotation"), dict):
+        return {FILE: record.get("imageGcsUri"), LABEL: about.get("displayName")}
+    if "source-ref" in record:
+        named = [each for key, each in record.items() if key.endswith(_METADATA) and isinstance(each, dict)]
+        return {FILE: record["source-ref"], LABEL: [each["class-name"] for each in named if "class-name" in each]}
+    return record

@@ -1,0 +1,72 @@
+"""The splits that a column of a table tells: which rows and images belong to the one that is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from dashboard.core.datasets.choices import ALL_SPLITS
+from dashboard.core.datasets.file_names import folder_of
+from dashboard.core.datasets.finder import Finder
+from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
+from dashboard.core.datasets.splits import SPLITS, split_called
+from dashboard.core.datasets.table_rows import LabelsTable
+
+_NONE = frozenset({"", "none", "unassigned"})  # Vertex AI writes the last
+
+
+def splits_of(cells: Iterable[object]) -> tuple[str, ...]:
+    """The split of each row, "" where it has none; () if the cells do not tell at least two splits and nothing else."""
+    words = [_word(cell) for cell in cells]
+    split_of = {word: "" if word in _NONE else split_called(word) for word in set(words)}
+    if None in split_of.values() or len(set(split_of.values()) - {""}) < 2:
+        return ()
+    return tuple(split_of[word] or "" for word in words)
+
+
+def are_splits(cells: Iterable[object]) -> bool:
+    """True if every cell is the name of a split, or says that there is none."""
+    return all(word in _NONE or split_called(word) for word in set(map(_word, cells)))
+
+
+def _word(cell: object) -> str:
+    return "" if cell is None else str(cell).strip().casefold()
+
+
+def choose_rows(
+    dataset_name: str, table: LabelsTable, names: Sequence[str], wanted: str
+) -> tuple[LabelsTable, np.ndarray, SplitChoice] | None:
+    """The rows of one split, the positions (n,) of the images that are in no other, and how that was decided.
+
+    Args:
+        names: of the images and the files beside them.
+        wanted: as for `choose_split`.
+
+    Returns:
+        None if the table tells no splits, or the images are all in one.
+
+    Raises:
+        UndecidedError, DatasetError: as `choose_split`.
+    """
+    if not table.splits:
+        return None
+    find, folder = Finder(names), folder_of(table.name)
+    split_at: dict[int, set[str]] = {}
+    labelled = set()
+    for row, (file, split) in enumerate(zip(table.files, table.splits, strict=True)):
+        if len(found := find(file, folder)) == 1:
+            split_at.setdefault(int(found[0]), set()).add(split)
+            if table.labels[row] is not None or row in table.faults:
+                labelled.add(split)
+    counts = {split: sum(split in each for each in split_at.values()) for split in SPLITS}
+    sizes = [Split(split, (table.name,), count, "image") for split, count in counts.items() if count]
+    if len(sizes) < 2:
+        return None
+    choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)
+    if choice.question.chosen == ALL_SPLITS:
+        return table, np.arange(len(names)), choice
+    used = set(choice.splits)
+    others = [position for position, each in split_at.items() if not each & used]
+    rows = [row for row, split in enumerate(table.splits) if split in used]
+    return table.at(rows), np.setdiff1d(np.arange(len(names)), others), choice
