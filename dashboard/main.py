@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import streamlit as st
 
+from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
 from dashboard.ui.errors import show_error
@@ -55,5 +57,11 @@ if page.url_path == "explain":
 with st.sidebar:
     choose_model()
     show_visitor()
-page.run()
+try:
+    page.run()
+except ImportError as error:  # of what only this page needs
+    with st.spinner("Looking for the package that is broken ..."):
+        fault = why_not_started(error)
+    logging.getLogger(__name__).error("%s cannot be shown. %s", page.title, fault)
+    show_error(fault, f"{page.title} cannot be shown.")
 page_served.set()
