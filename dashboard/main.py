@@ -22,6 +22,9 @@ st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), lay
 # Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
 st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
 st.html(f"<style>{PICTURES_FIT}</style>")
+# Streamlit moves a collapsed sidebar out of sight, where Tab would still go through all of it
+COLLAPSED = "[data-testid=stSidebar][data-collapsed=true]"
+st.html(f"<style>{COLLAPSED}, {COLLAPSED} * {{ visibility: hidden }}</style>")
 TITLES = {  # by address; the first page is the start
     "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
     "history": "History", "diagnostics": "Diagnostics",
