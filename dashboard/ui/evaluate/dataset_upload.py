@@ -56,7 +56,7 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
     )
     if not files:
         st.caption(
-            "The simplest: a ZIP with one folder for each class, such as `cat/1.png` and `dog/2.jpg`. No dataset at hand? "
+            "The simplest: a ZIP with one folder for each class, such as cat/1.png and dog/2.jpg. No dataset at hand? "
             "Under *This server*, there are sample images."
         )
         with st.expander("Supported files and folder layouts", icon=":material/help:"):

@@ -142,13 +142,13 @@ def _show_label(services: Services, image: RunImage, answer: Answer) -> None:
         st.badge(f"Labelled {label}, as predicted", icon=":material/check:", color="green")
     elif image.index in doubtful_labels(services, stored_run(services, image.run_id)):
         st.badge(
-            f"Labelled {label}: differs from the prediction, and the label may be wrong",
+            f"Labelled {label}: differs, and the label may be wrong",
             icon=":material/help:",
             color="orange",
             help="The model is more confident of another class than it usually is for images of that class. Look at the picture.",
         )
     else:
-        st.badge(f"Labelled {label}: differs from the prediction", icon=":material/close:", color="red")
+        st.badge(f"Labelled {label}: differs", icon=":material/close:", color="red")
 
 
 def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:
