@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: run install test lint screenshots clean
 
 run: install
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m dashboard run --port $(PORT)
 
 install: $(VENV)/.installed
 

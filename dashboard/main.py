@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import streamlit as st
 
+from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
 from dashboard.ui.errors import show_error
@@ -20,6 +22,9 @@ st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), lay
 # Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
 st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
 st.html(f"<style>{PICTURES_FIT}</style>")
+# Streamlit moves a collapsed sidebar out of sight, where Tab would still go through all of it
+COLLAPSED = "[data-testid=stSidebar][data-collapsed=true]"
+st.html(f"<style>{COLLAPSED}, {COLLAPSED} * {{ visibility: hidden }}</style>")
 TITLES = {  # by address; the first page is the start
     "predict": "Predict", "explain": "Explain", "evaluate": "Batch evaluation", "compare": "Compare",
     "history": "History", "diagnostics": "Diagnostics",
@@ -55,5 +60,11 @@ if page.url_path == "explain":
 with st.sidebar:
     choose_model()
     show_visitor()
-page.run()
+try:
+    page.run()
+except ImportError as error:  # of what only this page needs
+    with st.spinner("Looking for the package that is broken ..."):
+        fault = why_not_started(error)
+    logging.getLogger(__name__).error("%s cannot be shown. %s", page.title, fault)
+    show_error(fault, f"{page.title} cannot be shown.")
 page_served.set()

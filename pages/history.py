@@ -7,6 +7,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.history.feedback_view import show_feedback
+from dashboard.ui.history.history_filter import LIST, keep_filter, return_to_filter
 from dashboard.ui.history.predictions_view import show_predictions
 from dashboard.ui.history.state_view import show_state
 from dashboard.ui.one_at_a_time import choose_one
@@ -14,11 +15,13 @@ from dashboard.ui.visitor import visitors_services
 
 services = visitors_services()
 
+return_to_filter()
 st.title("History", anchor=False)
 LISTS = {"Predictions": show_predictions, "Feedback": show_feedback}
-shown = choose_one("List", LISTS, key="list")
+shown = choose_one("List", LISTS, key=LIST)
 try:
     show_state(services)
     LISTS[shown](services)
+    keep_filter()
 except DashboardError as error:
     show_error(error, "The history cannot be shown.")

@@ -71,7 +71,7 @@ def bin_counts_chart(bins: pd.DataFrame, dark: bool) -> alt.Chart:
             x=alt.X("low:Q", scale=_unit(), title=None, axis=alt.Axis(labels=False, ticks=False)),
             x2="high:Q",
             y=alt.Y(
-                "images:Q", scale=scale, title="Images, √ scale",
+                "images:Q", scale=scale, title=["Images,", "√ scale"],
                 axis=_wide(format=",d", values=sorted({0, most // 4, most})),
             ),
             y2=alt.datum(0),

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from dashboard.cli.lazy import LazyCommand, lazily
-from dashboard.core.errors import DashboardError, cannot_import
+from dashboard.core.errors import DashboardError
 from dashboard.core.shell import print_anything
 
 # the name of each command, its module and name there, and the first paragraph of its help
@@ -105,7 +105,9 @@ def main() -> None:
         except DashboardError as error:
             _stop(error)
         except ImportError as error:
-            _stop(cannot_import(error))
+            from dashboard.core.diagnostics.not_started import why_not_started
+
+            _stop(why_not_started(error))
         except OSError as error:
             from dashboard.core.files import refused  # not at the top: the help does not need it
 
@@ -115,6 +117,8 @@ def main() -> None:
 
 
 def _stop(error: DashboardError) -> None:
-    from dashboard.cli.output import stop  # not at the top: the help does not need it
-
+    try:
+        from dashboard.cli.output import stop  # not at the top: the help does not need it
+    except ImportError:  # `error` says of which package
+        sys.exit(str(error))
     stop(error, "--json" in sys.argv)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.settings import ROOT, get_settings
-from dashboard.core.shell import become
+from dashboard.core.settings import get_settings
+from dashboard.core.shell import ROOT, become
 
 
 def run(

@@ -180,14 +180,6 @@ def concerns_one_image(error: DashboardError) -> bool:
     return isinstance(error, ImageError) or error.code == "map_not_finite"
 
 
-def cannot_import(error: ImportError) -> DependencyError:
-    """The error for a package that is missing or broken."""
-    return DependencyError(
-        f"A package that is needed cannot be imported: {error}.".replace("..", "."),
-        "`python -m dashboard doctor` says which one it is and how to mend it.",
-    )
-
-
 def listed(names: Sequence[str], most: int = 8) -> str:
     """The first few names, each cut to 80 characters, and the number of the others."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

@@ -7,7 +7,6 @@ import difflib
 import ipaddress
 import os
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,30 +17,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.shell import in_command
+from dashboard.core.shell import INSTALLED, ROOT
 
-PACKAGE = Path(__file__).resolve().parents[1]
-_BUNDLED = PACKAGE / "_bundled"  # only a wheel has it, see pyproject.toml
-INSTALLED = _BUNDLED.is_dir()
-ROOT = (
-    _BUNDLED if INSTALLED else PACKAGE.parent
-)  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
 HOME = (
     user_data_path("classifier-dashboard", appauthor=False) if INSTALLED else ROOT
 )  # has .env and all files that are written
-_PIP_REQUIREMENTS = f"-r {in_command(str(ROOT / 'requirements.txt'))}" if INSTALLED else "-r requirements.txt"
-
-
-def pip_command(arguments: str) -> str:
-    """The pip command for the Python that runs this, to be used in the folder of the project."""
-    python = Path(sys.executable)
-    shown = str(python.relative_to(ROOT)) if python.is_relative_to(ROOT) else str(python)
-    return f"{in_command(shown)} -m pip {arguments}"
-
-
-def install_requirements(more: str = "") -> str:
-    """The pip command that installs what the dashboard needs. `more`: options and further packages."""
-    return pip_command(" ".join(filter(None, ("install", more, _PIP_REQUIREMENTS))))
 
 
 def _default_models_dir(fields: dict[str, Any]) -> Path:

@@ -1,4 +1,7 @@
-"""Commands: words of those that messages tell people to copy, a program in place of this one, what a console prints."""
+"""Commands: those that messages tell people to copy, a program in place of this one, what a console prints.
+
+It needs no package, because what it says is needed most when one is broken.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,15 @@ import io
 import os
 import shlex
 import sys
+from pathlib import Path
 from typing import NoReturn
 
+PACKAGE = Path(__file__).resolve().parents[1]
+BUNDLED = PACKAGE / "_bundled"  # only a wheel has it, see pyproject.toml
+INSTALLED = BUNDLED.is_dir()
+ROOT = (
+    BUNDLED if INSTALLED else PACKAGE.parent
+)  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
 _SPECIAL = frozenset(" \t&|<>^()%!;,'`$@{}#~*?[]")  # in PowerShell or cmd.exe
 
 
@@ -43,3 +53,16 @@ def in_command(text: str) -> str:
     if sys.platform == "win32":
         return f'"{text}"' if not text or _SPECIAL.intersection(text) else text
     return shlex.quote(text)
+
+
+def pip_command(arguments: str) -> str:
+    """The pip command for the Python that runs this, to be used in the folder of the project."""
+    python = Path(sys.executable)
+    shown = str(python.relative_to(ROOT)) if python.is_relative_to(ROOT) else str(python)
+    return f"{in_command(shown)} -m pip {arguments}"
+
+
+def install_requirements(more: str = "") -> str:
+    """The pip command that installs what the dashboard needs. `more`: options and further packages."""
+    file = in_command(str(ROOT / "requirements.txt")) if INSTALLED else "requirements.txt"
+    return pip_command(" ".join(filter(None, ("install", more, f"-r {file}"))))

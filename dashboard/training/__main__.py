@@ -26,7 +26,8 @@ from dashboard.core.images.preprocessing import Preprocessing, normalize
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.settings import HOME, INSTALLED, ROOT, get_settings
+from dashboard.core.settings import HOME, get_settings
+from dashboard.core.shell import INSTALLED, ROOT
 from dashboard.training.cached import cached
 from dashboard.training.recipes import QUICK, RECIPES, Recipe, shape
 from dashboard.training.views import Views

@@ -32,7 +32,11 @@ export default function (component) {
     document.removeEventListener("pointerdown", elsewhere, true)
     document.removeEventListener("keydown", judgeHovered, true)
   }
-  return root.forget
+  return () => {
+    root.forget()
+    // With the picture that was opened, the focus is gone, too: Tab would begin at the top of the sidebar.
+    if (sheet.left && document.activeElement === document.body) document.querySelector("main")?.focus({ preventScroll: true })
+  }
 
   function draw() {
     root.replaceChildren(...data.items.map(tile))
@@ -101,6 +105,7 @@ export default function (component) {
     clearTimeout(sheet.timer)
     sheet.timer = 0
     sheet.sent += 1
+    sheet.left = opened !== null
     const among = data.items.map((item) => item.index)
     const selected = among.filter((index) => sheet.selected.has(index))
     sheet.setTriggerValue("told", { selected, among, sent: sheet.sent, opened, judged: sheet.judged })

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.settings import ROOT
+from dashboard.core.shell import ROOT
 
 PAGES = ROOT / "pages"  # links need the full path, because an installed dashboard has them elsewhere
 ADDRESSES = ("explain", "evaluate", "compare", "history", "diagnostics")  # Predict is at the root

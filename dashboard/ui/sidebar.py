@@ -113,7 +113,7 @@ def choose_fit(recipe: Preprocessing) -> None:
         format_func=lambda fit: f"{FIT_NAMES[of_version]}, as trained" if fit == AS_TRAINED else FIT_NAMES[fit],
         key=FIT_KEY,
         persist_state="session",
-        help="How a picture with other proportions than the model's input is made to fit.",
+        help="The model takes pictures of one shape. Another picture is stretched, cropped to its centre, or padded with black.",
     )
 
 

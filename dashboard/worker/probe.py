@@ -16,7 +16,7 @@ from pathlib import Path
 from dashboard.core.errors import DependencyError
 from dashboard.core.models.facts import TensorFlowFacts
 from dashboard.core.models.precision import cpu_features
-from dashboard.core.settings import install_requirements
+from dashboard.core.shell import install_requirements
 
 _INSTALL = f"Run `{install_requirements()}`, then restart the dashboard."
 _PATHS = sysconfig.get_paths()

@@ -42,7 +42,8 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
-from dashboard.core.settings import ROOT, get_settings
+from dashboard.core.settings import get_settings
+from dashboard.core.shell import ROOT
 from tests.evaluating import evaluate
 
 BATCHES = (32, 64, 128, 256, 512)

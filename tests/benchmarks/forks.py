@@ -19,7 +19,8 @@ from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Failure
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.settings import ROOT, get_settings
+from dashboard.core.settings import get_settings
+from dashboard.core.shell import ROOT
 
 
 def answers_of(n: int, version: ModelVersion, file: bytes) -> tuple[set[bytes], list[float]]:

@@ -29,7 +29,8 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
 from dashboard.core.runs.run import Run, ordered
 from dashboard.core.runs.store import RunStore
-from dashboard.core.settings import ROOT, Settings
+from dashboard.core.settings import Settings
+from dashboard.core.shell import ROOT
 from dashboard.services import Services, services_of
 from tests.worker.hostile_worker import EVALUATING
 

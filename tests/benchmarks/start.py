@@ -25,7 +25,8 @@ from pathlib import Path
 from statistics import median
 
 from dashboard.core.models.registry import Registry
-from dashboard.core.settings import ROOT, get_settings
+from dashboard.core.settings import get_settings
+from dashboard.core.shell import ROOT
 from tests.benchmarks.evaluate import BATCHES, bare, make_zip
 from tests.e2e.dashboard_server import running_server
 

@@ -10,7 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.settings import HOME, INSTALLED, ROOT, Settings, get_settings, no_such_setting, unknown_settings
+from dashboard.core.settings import HOME, Settings, get_settings, no_such_setting, unknown_settings
+from dashboard.core.shell import INSTALLED, ROOT
 from tests.conftest import ROOT as CHECKOUT
 
 # a server that asks a worker process for its settings

@@ -69,13 +69,13 @@ def test_the_same_images_can_be_selected_again(sheet) -> None:
         boxes.nth(0).click()
         boxes.nth(1).click()
         expect_selected(sheet, 2)
-        press(sheet, "None")
+        press(sheet, "Select none")
         expect_selected(sheet, 0)
 
 
 def test_one_image_of_a_selected_page_can_be_left_out_again(sheet) -> None:
     for _ in range(2):
-        press(sheet, "This page (60)")
+        press(sheet, "Select this page (60)")
         expect_selected(sheet, 60)
         sheet.locator(".sheet input").nth(3).click()
         expect_selected(sheet, 59)
@@ -90,7 +90,7 @@ def test_no_click_is_lost(sheet) -> None:
         sheet.wait_for_timeout(300 + 20 * number)
     expect_selected(sheet, 14)
     boxes.nth(20).click()
-    press(sheet, "None")
+    press(sheet, "Select none")
     expect_selected(sheet, 0)
 
 
@@ -129,7 +129,7 @@ def test_a_click_opens_the_image_and_keeps_the_selection(sheet, run_id: str) -> 
 
 def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str) -> None:
     dataset = Path(RunStore(server.data / "runs").folder(run_id).manifest().dataset)
-    press(sheet, "This page (60)")
+    press(sheet, "Select this page (60)")
     expect_selected(sheet, 60)
     sheet.wait_for_timeout(500)  # the browser draws the buttons after the script has ended
     with sheet.expect_download() as download:
@@ -143,8 +143,8 @@ def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str)
         zip_file.click()
         sheet.get_by_text("the file could not be made").wait_for()
         dataset.unlink()
-        press(sheet, "None")
-        press(sheet, "This page (60)")
+        press(sheet, "Select none")
+        press(sheet, "Select this page (60)")
         expect_selected(sheet, 60)
         expect(zip_file).to_be_disabled()
     finally:
@@ -166,3 +166,20 @@ def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None
     pictures.nth(3).hover()
     sheet.keyboard.press("r")
     expect(said.nth(3)).to_have_text("prediction right", timeout=60_000)
+
+
+def test_the_filter_of_the_history_is_there_after_back(page, run_id: str) -> None:
+    page.goto("/history?source=evaluation")
+    rows = page.locator(".dvn-scroller")
+    rows.first.wait_for()
+    page.wait_for_selector(IDLE)
+    rows.first.click(position={"x": 12, "y": 52})
+    page.get_by_role("button", name="Open this image").click()
+    page.wait_for_url("**/explain?run=*")
+    page.get_by_text("HiResCAM").first.wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.wait_for_url("**/history?*source=evaluation*")
+    page.get_by_text("Filter", exact=True).wait_for()
+    page.wait_for_selector(IDLE)
+    assert "source=evaluation" in page.url and "image=" not in page.url

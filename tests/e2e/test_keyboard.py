@@ -85,6 +85,22 @@ def test_the_samples_are_two_stops_into_the_page(page, address: str) -> None:
     page.keyboard.press("Enter")
     page.wait_for_function("document.title.includes('.png, ')")
     page.get_by_text("frog", exact=True).locator("visible=true").first.wait_for()
+    until(page, lambda: focused(page).startswith("main"))  # not the whole document, where the sidebar comes first
+
+
+def test_the_collapsed_sidebar_of_a_phone_has_no_stops(page) -> None:
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto("/")
+    page.get_by_text("No picture at hand").wait_for()
+    idle(page)
+    stops = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        stops.append(focused(page))
+    assert "Skip to main content" in stops[0] and "Expand sidebar" in stops[1] and stops[2].startswith("main")
+    page.locator("[data-testid=stExpandSidebarButton] button, button[data-testid=stExpandSidebarButton]").click()
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("heading", name="History").wait_for()
 
 
 def test_an_evaluation_by_keyboard_alone(page, server: Server) -> None:

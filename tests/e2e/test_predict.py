@@ -62,6 +62,9 @@ def test_the_answer_is_on_the_first_screen_of_a_phone(page, samples: Path) -> No
     assert box["y"] > 0 and box["y"] + box["height"] < 900
     picture = page.get_by_alt_text("The model's input, enlarged").bounding_box()
     assert box["y"] + box["height"] < picture["y"], "the answer comes before the pictures"
+    bars = page.locator(".st-key-all-classes").bounding_box()
+    heatmap = page.get_by_alt_text("Grad-CAM heatmap for ship over the picture").bounding_box()
+    assert picture["y"] < heatmap["y"] < bars["y"], "the bars come after the pictures"
     assert not page.locator(".sheet").count(), "the samples are folded"
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.core.datasets.cifar10_archive import LabelledImages
 from dashboard.core.labels.cifar10 import CLASS_NAMES
-from dashboard.core.settings import ROOT
+from dashboard.core.shell import ROOT
 from dashboard.training import __main__ as command
 from dashboard.training import fit as fit_module
 from dashboard.training.recipes import Recipe

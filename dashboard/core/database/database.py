@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.core.database.file_locks import Mark, mark_in_use, writer_lock
 from dashboard.core.errors import DatabaseError, DependencyError
-from dashboard.core.settings import install_requirements
+from dashboard.core.shell import install_requirements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

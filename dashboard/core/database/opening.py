@@ -11,7 +11,7 @@ from dashboard.core.database.address import Address
 from dashboard.core.database.file_locks import writer_lock
 from dashboard.core.database.migrating import HEAD, migrate, version_of
 from dashboard.core.errors import DependencyError
-from dashboard.core.settings import install_requirements
+from dashboard.core.shell import install_requirements
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine

@@ -22,8 +22,7 @@ from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.scalings import better_scaling, try_others
 from dashboard.core.models.self_test import LabelledFile, SelfTest, clearly_better, judge, self_test
 from dashboard.core.models.version import BrokenVersion, ModelVersion, how_to_activate
-from dashboard.core.settings import ROOT
-from dashboard.core.shell import in_command, set_variable
+from dashboard.core.shell import ROOT, in_command, set_variable
 
 LATENCY = "Median latency, warm"
 ACCURACY = "Accuracy on samples"

@@ -18,7 +18,7 @@ from dashboard.core.clock import utc_now
 from dashboard.core.diagnostics.checks import Check, Report, Status
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.diagnostics.imports import Imported, try_imports
-from dashboard.core.settings import ROOT, install_requirements, pip_command
+from dashboard.core.shell import ROOT, install_requirements, pip_command
 
 REQUIREMENTS = ROOT / "requirements.txt"
 PYTHON = SpecifierSet(">=3.10,<3.14")  # as in pyproject.toml

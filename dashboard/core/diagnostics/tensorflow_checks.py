@@ -10,8 +10,7 @@ from dashboard.core.diagnostics.context import CLUSTER, TENSORFLOW, CheckContext
 from dashboard.core.engine.worker import LACKS_INSTRUCTIONS
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
-from dashboard.core.settings import install_requirements, pip_command
-from dashboard.core.shell import set_variable
+from dashboard.core.shell import install_requirements, pip_command, set_variable
 
 GROUP = "tensorflow"
 _REACHED_WITHIN_S = 5.0

@@ -10,8 +10,7 @@ from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.engine.contract import IMPORTING, OUT_OF_MEMORY, TOO_SLOW, Engine, WorkerStatus
 from dashboard.core.errors import counted
-from dashboard.core.settings import install_requirements
-from dashboard.core.shell import set_variable
+from dashboard.core.shell import install_requirements, set_variable
 
 GROUP = "workers"
 LEAST_FREE_MIB = 500  # a worker with a small model takes about as much

@@ -19,7 +19,7 @@ from dashboard.core.engine.contract import IMPORTING, OUT_OF_MEMORY, TOO_SLOW
 from dashboard.core.engine.system import PipeEnd, oom_kills, start_with_pipe
 from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
-from dashboard.core.settings import ROOT
+from dashboard.core.shell import ROOT
 
 _WINDOWS_FAULTS = {0xC0000005: "SIGSEGV", 0xC000001D: "SIGILL"}  # exit codes of processes that Windows ended
 GRACE_S = 2.0  # seconds that a worker with a closed pipe has to end, so that its exit code is known

@@ -17,7 +17,7 @@ from typing import Any
 from dashboard.core.engine.run_task import run_task
 from dashboard.core.engine.task_words import in_words
 from dashboard.core.engine.worker import WorkerDied
-from dashboard.core.settings import PACKAGE, pip_command
+from dashboard.core.shell import PACKAGE, pip_command
 
 PING_S = 30.0  # seconds after which an idle worker that does not answer counts as gone
 ENVIRONMENT = {

@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from dashboard.core.engine.system import PipeEnd
-from dashboard.core.settings import PACKAGE, Settings
+from dashboard.core.settings import Settings
+from dashboard.core.shell import PACKAGE
 
 _WITHOUT_EFFECT_ON_ANSWERS = {
     "workers",

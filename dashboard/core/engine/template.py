@@ -25,7 +25,7 @@ import psutil
 from dashboard.core.engine.process import GRACE_S, how_it_ended, signal_in
 from dashboard.core.engine.system import PipeEnd
 from dashboard.core.engine.worker import WorkerDied
-from dashboard.core.settings import ROOT
+from dashboard.core.shell import ROOT
 
 COMMAND = (sys.executable, "-m", "dashboard.worker.template")
 FORK_S = 20.0  # seconds that a fork may take; it takes milliseconds

@@ -18,8 +18,8 @@ from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
-from dashboard.core.settings import INSTALLED, ROOT, get_settings, pip_command
-from dashboard.core.shell import in_command, set_variable
+from dashboard.core.settings import get_settings
+from dashboard.core.shell import INSTALLED, ROOT, in_command, pip_command, set_variable
 
 Output = Literal["logits", "probabilities"]
 

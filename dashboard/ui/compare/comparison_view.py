@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.analysis.comparison_words import verdict
+from dashboard.core.errors import counted
 from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.services import Services
 from dashboard.ui.compare.changes_view import show_changes
@@ -29,9 +30,9 @@ def show_comparison(services: Services, comparison: Comparison) -> None:
     a, b = comparison.a.manifest, comparison.b.manifest
     name_tab(f"{a.model} against {b.model}", " and ".join(dict.fromkeys((a.dataset_name, b.dataset_name))), "Compare")
     st.header(plain(verdict(comparison)), anchor=False, help=MCNEMAR if comparison.outcomes else None)
-    images = f"{comparison.n:,} images"
+    images = counted(comparison.n, "image")
     if not comparison.outcomes:
-        images = f"{comparison.a.n:,} images of A and {comparison.b.n:,} of B"
+        images = f"{counted(comparison.a.n, 'image')} of A and {comparison.b.n:,} of B"
     st.caption(plain(" ".join((f"Compared over {images} with a label.", *comparison.notes))))
     tabs: dict[str, Callable[[], None]] = {"Metrics": lambda: show_metrics(comparison)}
     if outcomes := comparison.outcomes:

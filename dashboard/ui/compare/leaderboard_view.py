@@ -41,7 +41,7 @@ def show_leaderboard(services: Services, board: Leaderboard) -> None:
         ),
         anchor=False,
     )
-    st.caption(plain(" ".join((f"Compared over {board.n:,} images with a label.", *board.notes))))
+    st.caption(plain(" ".join((f"Compared over {counted(board.n, 'image')} with a label.", *board.notes))))
     rows = []
     for place, each in enumerate(board.ranked, start=1):
         score = each.scores[metric.name]

@@ -69,7 +69,7 @@ def _show_age(diagnosis: Diagnosis, report: Report | None) -> None:
             )
     if diagnosis.active:
         done, total = diagnosis.progress
-        st.progress(done / total if total else 0.0, f"Checking: {done} of {total} done" if total else "Checking ...")
+        st.progress(done / total if total else 0.0, "Checking ...")
 
 
 def _workers(services: Services) -> list[WorkerStatus]:

@@ -93,7 +93,7 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
     unlimited = int((sets.quantiles >= 1).sum())
     if unlimited and sets.by_class:
         st.caption(
-            f"{unlimited:,} of {len(sets.quantiles):,} classes have too few images for a limit, so they are in every set."
+            f"Classes with too few images for a limit: {unlimited:,} of {len(sets.quantiles):,}. Such a class is in every set."
         )
 
 

@@ -55,8 +55,11 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
         disabled=fault_of_model() is not None,  # nothing is taken that could not be evaluated
     )
     if not files:
+        st.caption(
+            "The simplest: a ZIP with one folder for each class, such as cat/1.png and dog/2.jpg. No dataset at hand? "
+            "Under *This server*, there are sample images."
+        )
         with st.expander("Supported files and folder layouts", icon=":material/help:"):
-            st.markdown("The simplest: **a ZIP with one folder for each class**, such as `cat/1.png` and `dog/2.jpg`.")
             st.markdown(plain(WHAT_CAN_BE_DROPPED))
         return None
     alone = len(files) == 1 and is_whole(files[0].name)

@@ -60,7 +60,11 @@ def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
 def _who_sees_them(visitor: Visitor) -> str:
     if not visitor.name:
         return "Everyone who uses this dashboard sees them."
-    return "Those of all users." if visitor.is_admin else "Yours, and those that were started by nobody in particular."
+    return (
+        "Those of all users."
+        if visitor.is_admin
+        else "Yours, and those without an owner, such as those that a command started."
+    )
 
 
 def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverview]:

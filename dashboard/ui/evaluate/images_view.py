@@ -50,7 +50,7 @@ def show_image_list(services: Services, run: Run) -> pd.DataFrame:
         chosen = filtered_run(services, run, conditions)
     except DashboardError as error:
         show_error(error, "These images cannot be shown.")
-        st.button("Show others", key="show-others", on_click=choose_images, args=(run_id, []))
+        st.button("Show other images", key="show-others", on_click=choose_images, args=(run_id, []))
         return run.evaluated.head(0)
     with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
         _choose(run, conditions, len(chosen.evaluated))

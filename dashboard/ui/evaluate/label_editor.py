@@ -89,7 +89,8 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
             "label": "Label in the dataset",
             "images": st.column_config.NumberColumn("Images", format="localized"),
             "hint": st.column_config.TextColumn(
-                "Perhaps", help="Its name in WordNet, or a class that is spelled alike. Not used unless you choose it."
+                "Suggestion",
+                help="Its name in WordNet, or a class that is spelled alike. Not used unless you choose it.",
             ),
             "meaning": st.column_config.SelectboxColumn(
                 "Class",

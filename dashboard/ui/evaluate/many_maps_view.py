@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.bulk_maps import BulkMaps, bulk_maps
 from dashboard.core.explanations.methods import METHODS
@@ -109,9 +109,9 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
         st.markdown("**One by one**")
         notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed else f"All {count}."]
         if maps.n_empty:
-            notes.append(f"{maps.n_empty} maps are empty: there is no evidence for {plain(target)}.")
+            notes.append(f"Empty, because there is no evidence for {plain(target)}: {counted(maps.n_empty, 'map')}.")
         if maps.n_failed:
-            notes.append(f"{maps.n_failed} images could not be read.")
+            notes.append(f"{counted(maps.n_failed, 'image')} could not be read.")
         st.caption(" ".join(notes))
         if not maps.verdicts:
             _show_sheet(tiles)

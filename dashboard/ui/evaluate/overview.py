@@ -37,8 +37,8 @@ def show_overview(services: Services, run: Run) -> None:
                 "Macro F1",
                 "-" if macro_f1 is None else percent(macro_f1),
                 width=150,
-                help="Mean F1 of the classes that occur as labels or predictions, with equal weights. It says nothing "
-                "about images of one label only.",
+                help="Mean F1 of the classes that occur as labels or predictions, with equal weights. A class that is "
+                "predicted, but is the label of no image, counts as 0. Not shown if all images have the same label.",
             )
             if a.n < len(run.evaluated):
                 st.metric(
@@ -52,7 +52,7 @@ def show_overview(services: Services, run: Run) -> None:
             "Not evaluated",
             f"{len(run.failed):,}",
             width=170,
-            help="Unreadable files, files that only a table names, and images whose label is not a class or was left out. The view Files lists them with the reason.",
+            help="Files that cannot be read, files that a table names but the dataset lacks, and images whose label is not a class or was left out. The view Files lists them with the reason.",
         )
     if not run.failed.empty:
         st.caption(f"Not evaluated: {in_kinds(run)}.")

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.datasets import is_there
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.runs.annotations import MOST_NAME, Annotations
 from dashboard.core.runs.class_folders import MOST_EXPORTED, write_class_folders
 from dashboard.core.runs.run import Run
@@ -78,15 +78,19 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
         st.text(count, width="content")
         page = [int(i) for i in shown["index"]]
         st.button(
-            f"This page ({len(page)})", key="select-page", type="tertiary", on_click=_press, args=(run_id, page, page)
+            f"Select this page ({len(page)})",
+            key="select-page",
+            type="tertiary",
+            on_click=_press,
+            args=(run_id, page, page),
         )
         if everything and len(everything) > len(page):
             st.button(
-                f"All {len(everything):,}", key="select-all", type="tertiary", on_click=_press,
+                f"Select all {len(everything):,}", key="select-all", type="tertiary", on_click=_press,
                 args=(run_id, everything, everything),
             )  # fmt: skip
         st.button(
-            "None", key="clear-selection", type="tertiary", disabled=not selected,
+            "Select none", key="clear-selection", type="tertiary", disabled=not selected,
             on_click=_press, args=(run_id, (), selected),
         )  # fmt: skip
         with st.popover("Tag", icon=":material/sell:", key=f"tag-{run_id}", disabled=not usable):
@@ -137,7 +141,7 @@ def _tag(services: Services, run: Run, change: Callable[[Annotations, str, Colle
     except DashboardError as error:
         st.session_state[_TAG_ERROR] = error
     else:
-        st.toast(f"{len(usable):,} images changed.")
+        st.toast(f"The tag was changed on {counted(len(usable), 'image')}.")
 
 
 def _offer_export(run: Run, usable: Sequence[int], reasons: DeltaGenerator) -> None:

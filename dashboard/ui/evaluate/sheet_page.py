@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.datasets import is_there
+from dashboard.core.errors import counted
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
@@ -94,7 +95,7 @@ def _show_tiles(
         [item(row) for row in shown.to_dict("records")],
         selected_images(run_id),
         key,
-        f"{len(shown)} images",
+        counted(len(shown), "image"),
         opens=can_be_explained,
         on_select=partial(select, run_id),
         verdicts=verdicts(services, run_id, shown["index"].tolist()),

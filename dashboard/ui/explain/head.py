@@ -139,7 +139,7 @@ def _show_label(services: Services, image: RunImage, answer: Answer) -> None:
         return
     label = plain(image.true_label)
     if image.true_label == answer.predicted_label:
-        st.badge(f"Labelled {label}: the same", icon=":material/check:", color="green")
+        st.badge(f"Labelled {label}, as predicted", icon=":material/check:", color="green")
     elif image.index in doubtful_labels(services, stored_run(services, image.run_id)):
         st.badge(
             f"Labelled {label}: differs, and the label may be wrong",
@@ -168,7 +168,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
                 "Evidence for",
                 choices,
                 key=TARGET_KEY,
-                help="The maps show the evidence for this class.",
+                help="The maps show where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
                 persist_state="session",
                 width=220,
             )

@@ -10,9 +10,28 @@ import streamlit as st
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.history.entry import SOURCES, HistoryFilter, Source
+from dashboard.ui.address import page_entered, set_address, whole_address
 
+LIST = "list"  # in the address: which list the page shows
 _KEYS = ("from", "until", "source", "user", "of-model", "label", "confidence", "doubt")  # in the address
 _DOUBTFUL = {"Doubtful": True, "Not doubtful": False}
+_ADDRESS = "history-address"  # in the session: what the address held when the page was last shown
+
+
+def return_to_filter() -> None:
+    """Filters as before when the reader comes back from another page. Call it before the page's widgets.
+
+    After the browser's Back from Explain, the address names the image of Explain, and nothing of this page.
+    """
+    named = {LIST, *_KEYS} & set(st.query_params)
+    if page_entered() and not named and (kept := st.session_state.get(_ADDRESS)):
+        set_address(kept)
+        st.rerun()  # a widget takes its value from the address only at the beginning of a run
+
+
+def keep_filter() -> None:
+    """Keeps the filter for `return_to_filter`. Call it after the page's widgets."""
+    st.session_state[_ADDRESS] = {name: values for name, values in whole_address().items() if name in (LIST, *_KEYS)}
 
 
 def ask_for_filter(visitor: Visitor) -> HistoryFilter:

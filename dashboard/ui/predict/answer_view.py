@@ -10,12 +10,16 @@ from dashboard.ui.headline import show_headline
 
 
 def show_answer(answer: Answer) -> None:
-    """Shows the answer, notes on the file, and the probabilities of all classes."""
+    """Shows the answer, and notes on the file."""
     show_headline(answer)
     for note in answer.notes:
         st.caption(note)
     if answer.explanation and answer.explanation.cached:
         st.caption("Stored answer", help="The same model version answered the same picture before.")
+
+
+def show_probabilities(answer: Answer) -> None:
+    """Shows the probabilities of all classes as bars."""
     pred_probs = answer.prediction.pred_probs
     chart = probability_bars(answer.version.class_names, pred_probs, st.context.theme.type == "dark")
     st.altair_chart(

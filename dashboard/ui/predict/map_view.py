@@ -138,7 +138,7 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
         "Evidence for",
         [PREDICTED_CLASS, *first.version.class_names],
         key=TARGET_KEY,
-        help="The map shows the evidence for this class.",
+        help="The map shows where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
     )
     layer_column.selectbox(
         "Layer",

@@ -7,8 +7,16 @@ import streamlit as st
 from dashboard.core.explanations.answer import Answer
 from dashboard.services import Services
 from dashboard.ui.feedback_form import ask_for_feedback
-from dashboard.ui.predict.answer_view import show_answer
+from dashboard.ui.predict.answer_view import show_answer, show_probabilities
 from dashboard.ui.predict.map_view import answer_with_chosen_map, show_pictures, show_test
+
+# On a phone, where columns stand below each other, the pictures come before the bars
+_ROW = ".st-key-answer > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock]"
+_RESULT = f"{_ROW} > [data-testid=stColumn]:first-child"
+_PICTURES_FIRST = (
+    f"<style>@media (max-width: 640px) {{ {_ROW} {{ row-gap: 1rem }} {_RESULT}, {_RESULT} > * {{ display: contents }} "
+    "[data-testid=stLayoutWrapper]:has(> .st-key-all-classes) { order: 1 } }</style>"
+)
 
 
 def show_picture(services: Services, first: Answer, data: bytes) -> None:
@@ -17,10 +25,14 @@ def show_picture(services: Services, first: Answer, data: bytes) -> None:
     Raises:
         DependencyError, ModelError, WorkerError: the model could not explain.
     """
-    result, pictures = st.columns([2, 3], gap="large")
+    st.html(_PICTURES_FIRST)
+    with st.container(key="answer"):
+        result, pictures = st.columns([2, 3], gap="large")
     with result:
         show_answer(first)
         ask_for_feedback(services, first, first.prediction_id)
+        with st.container(key="all-classes"):
+            show_probabilities(first)
     with pictures:
         answer = answer_with_chosen_map(services, first, data)
         below_map = show_pictures(answer, first, data)

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from dashboard.core.errors import ModelError
 from dashboard.core.parsing import parsing
-from dashboard.core.settings import pip_command
+from dashboard.core.shell import pip_command
 from dashboard.worker.adding.keras2.graph import build, mark_old_formulas
 from dashboard.worker.adding.keras2.saved_model import fill_from_checkpoint, read_config
 from dashboard.worker.adding.keras2.weights import fill_from_archive, fill_from_h5

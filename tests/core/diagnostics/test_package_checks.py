@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from dashboard.core.diagnostics.checks import Check
 from dashboard.core.diagnostics.imports import Imported, try_imports
+from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.diagnostics.package_checks import (
     MODULES,
     PYTHON,
@@ -23,7 +24,7 @@ from dashboard.core.diagnostics.package_checks import (
     installed_packages,
     read_requirements,
 )
-from dashboard.core.settings import pip_command
+from dashboard.core.shell import pip_command
 
 
 def found(requirements: list[str], *installed: Installed) -> dict[str, Check]:
@@ -226,10 +227,22 @@ def test_doctor_names_a_package_without_which_nothing_starts(name: str, fake: Fa
 
 
 @pytest.mark.parametrize(
-    ("name", "command"), [("streamlit", "run --port 8975"), ("numpy", "run --port 8975"), ("numpy", "models"), ("cleanlab", "runs label-issues x")]
+    ("name", "command"),
+    [
+        ("streamlit", "run --port 8975"), ("numpy", "run --port 8975"), ("numpy", "models"), ("cleanlab", "runs label-issues x"),
+        ("typer", "run --port 8975"), ("pydantic", "run --port 8975"), ("typer", "doctor"), ("platformdirs", "doctor"),
+    ],
 )  # fmt: skip
 def test_commands_end_with_a_sentence_if_a_package_is_broken(name: str, command: str, fake: Fake) -> None:
     done = fake(name, *command.split())
     assert done.returncode == 1 and "Traceback" not in done.stderr
     if name != "cleanlab":  # there is no such run
-        assert "cannot be imported: it is broken" in done.stderr and "doctor" in done.stderr
+        assert f"in place of the package {name}: ImportError: it is broken." in done.stderr
+        assert "PYTHONPATH" in done.stderr
+
+
+def test_a_fault_that_is_not_one_of_packages_is_raised() -> None:
+    with pytest.raises(NameError):
+        why_not_started(NameError("a mistake in the program"))
+    unknown = why_not_started(ImportError("libnobody.so.1: cannot open shared object file"))
+    assert "libnobody.so.1" in unknown.message and "pip install --force-reinstall -r requirements.txt" in unknown.fix

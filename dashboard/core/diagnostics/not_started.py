@@ -1,0 +1,26 @@
+"""Why a program of the dashboard cannot start: which package is missing or broken, and how to mend it."""
+
+from __future__ import annotations
+
+from dashboard.core.errors import DependencyError
+from dashboard.core.shell import install_requirements
+
+
+def why_not_started(error: Exception) -> DependencyError:
+    """What is wrong with the packages, and how to mend it, because importing them raised `error`. Takes seconds.
+
+    Raises `error` if all packages are sound and it is not an ImportError: then the fault is not theirs.
+    """
+    try:
+        from dashboard.core.diagnostics.package_checks import (
+            check_all,
+        )  # not at the top: its own package may be missing
+
+        faults = [check for check in check_all() if check.status == "error"]
+    except ImportError:
+        faults = []
+    if not faults and not isinstance(error, ImportError):
+        raise error
+    what = [f"{check.summary.removesuffix('.')}." for check in faults]
+    fixes = dict.fromkeys(check.fix for check in faults) or [f"Run `{install_requirements('--force-reinstall')}`."]
+    return DependencyError(" ".join(what) or f"A package cannot be imported: {error}.", "\n".join(fixes))
