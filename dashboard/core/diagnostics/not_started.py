@@ -12,9 +12,8 @@ def why_not_started(error: Exception) -> DependencyError:
     Raises `error` if all packages are sound and it is not an ImportError: then the fault is not theirs.
     """
     try:
-        from dashboard.core.diagnostics.package_checks import (
-            check_all,
-        )  # not at the top: its own package may be missing
+        # not at the top: a package that it needs may be the missing one
+        from dashboard.core.diagnostics.package_checks import check_all
 
         faults = [check for check in check_all() if check.status == "error"]
     except ImportError:
