@@ -181,7 +181,7 @@ class FilesReader:
             )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         by_files = self._use_tables and not choice.table and not choice.question
-        classes = class_file_positions(self._names, positions.tolist()) if by_files else []
+        classes = class_file_positions(self._names, positions.tolist(), images) if by_files else []
         kept = np.setdiff1d(kept, classes) if classes else kept
         ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
         kept = np.setdiff1d(kept, ignored)
