@@ -16,6 +16,7 @@ from dashboard.core.datasets import Dataset, arrays, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 
 ALL = {"01.png": "cat", "02.png": "dog", "10.png": "cat"}
@@ -192,6 +193,23 @@ def test_a_column_of_splits_is_asked_about_as_folders_are(
         open_dataset(describe(dataset.path, Choices(split="val"), tmp_path))
 
 
+def test_splits_in_a_table_that_agrees_with_the_folders_are_not_passed_over(make_zip: MakeZip, tmp_path: Path) -> None:
+    table = b"file,label,split\ncat/0.png,cat,test\ncat/1.png,cat,train\ndog/0.png,dog,train\n"
+    extra = {name: encoded(picture(i)) for i, name in enumerate(("cat/0.png", "cat/1.png", "dog/0.png"))}
+    path = make_zip({}, extra={**extra, "data.csv": table})
+    with pytest.raises(UndecidedError, match=r"data.csv \(3 rows, of which 3 name an image; splits: test, train\)"):
+        open_dataset(path)
+
+    def read(**choices: str) -> list[str]:
+        return [sample.name for sample in open_dataset(describe(path, Choices(**choices), tmp_path)).samples]
+
+    assert read(labels="data.csv") == ["cat/0.png"]
+    assert read(labels="folders") == read(split="none") == list(extra)
+    in_folders = {f"{'test' if name == 'cat/0.png' else 'train'}/{name}": data for name, data in extra.items()}
+    splits = make_zip({}, extra={**in_folders, "data.csv": table})
+    assert [sample.name for sample in open_dataset(splits).samples] == ["test/cat/0.png"], "the folders tell the splits"
+
+
 def test_the_rows_of_a_split_keep_their_columns_and_faults(make_zip: MakeZip, tmp_path: Path) -> None:
     table = SPLIT[0][1] + "02.png,cat,train,b\n"
     dataset = open_dataset(describe(opened(make_zip, {"labels.csv": table}).path, Choices(split="train"), tmp_path))
@@ -270,6 +288,13 @@ def test_a_class_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
 def test_the_names_of_numbers_come_with_the_dataset(make_zip: MakeZip, name: str, content: str) -> None:
     table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
     assert labels(opened(make_zip, {"labels.csv": table, name: content})) == ALL
+
+
+def test_names_of_classes_are_found_among_the_files_of_many_images(make_zip: MakeZip) -> None:
+    table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
+    notes = {f"notes/{i:02}.json": "{}" for i in range(30)}
+    names = {"texts/class_indices.json": json.dumps(NUMBERS)}
+    assert labels(opened(make_zip, {"labels.csv": table, **notes, **names})) == ALL
 
 
 def test_several_columns_of_class_ids_name_no_numbers(make_zip: MakeZip) -> None:
