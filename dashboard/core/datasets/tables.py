@@ -46,7 +46,8 @@ class Table:
     def in_words(self) -> str:
         """Its size, and how it fits the images."""
         splits = listed(sorted(set(self.content.splits) - {""})) if self.content else ""
-        return f"{self.rows:,} rows, of which {self.matched:,} name an image" + (f"; splits: {splits}" if splits else "")
+        size = f"{self.rows:,} rows, of which {self.matched:,} name an image"
+        return f"{size}; splits: {splits}" if splits else size
 
 
 def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
