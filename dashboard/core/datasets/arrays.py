@@ -28,6 +28,7 @@ NO_LABELS = "The file holds no labels, so the images are predicted, but not comp
 _CHANNELS = (1, 3)
 _LIKE_LABELS = re.compile(r"label|class|target|categor", re.IGNORECASE)
 _ROWS = 65536  # labels that are read at a time
+_MOST_NAMES_BYTES = 2**25  # of the names of classes; compressed, a small file holds gigabytes of them
 
 
 class ArrayImages:
@@ -153,7 +154,7 @@ def _class_names(arrays: Mapping[str, StoredArray]) -> list[ClassMap]:
     if found is None:
         return []
     names, header = arrays[found], arrays[found].header
-    if len(header.shape) != 1 or header.dtype.kind not in "US" or header.shape[0] > _ROWS:
+    if len(header.shape) != 1 or header.dtype.kind not in "US" or len(names) * header.row_bytes > _MOST_NAMES_BYTES:
         return []
     try:
         values = [as_label(value) for piece in names.pieces(_ROWS) for value in piece.tolist()]

@@ -35,6 +35,7 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
     """The files that name numbers, among the files at these positions."""
     found = []
     candidates = [i for i in positions if _may_be_map(source.names[i])]
+    candidates.sort(key=lambda i: suffix_of(source.names[i]) == ".json" and not _is_called_so(source.names[i]))
     for position in candidates[:_MOST_FILES]:
         name = source.names[position]
         try:
@@ -73,9 +74,11 @@ def _may_be_map(name: str) -> bool:
     suffix = suffix_of(name)
     if name[name.rfind("/") + 1 :].lower() == "readme.md":
         return True
-    return suffix in (".json", ".yaml", ".yml") or (
-        suffix in NAMES_SUFFIXES and bool(_TEXT_STEMS.search(file_stem(name)))
-    )
+    return suffix in (".json", ".yaml", ".yml") or (suffix in NAMES_SUFFIXES and _is_called_so(name))
+
+
+def _is_called_so(name: str) -> bool:
+    return _TEXT_STEMS.search(file_stem(name)) is not None
 
 
 def _name_classes(names: Collection[str]) -> bool:

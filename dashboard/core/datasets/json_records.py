@@ -11,13 +11,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, column_among
+from dashboard.core.datasets.file_names import is_image_name
+from dashboard.core.datasets.table_rows import refused
 
 FILE, LABEL = "file", "label"
 _METADATA = "-metadata"  # ends the key of what AWS says about a label
 
 
-def as_records(value: object) -> object:
-    """A list of records, or the value itself if it has none of these layouts. May raise any exception."""
+def as_records(name: str, value: object) -> object:
+    """A list of records, or the value itself if it has none of these layouts.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        DatasetError: it is not certain what names the images; code `labels_file`.
+        Exception: the content contradicts its layout; see `core.parsing`.
+    """
     if isinstance(value, list):
         return [_flat(each) for each in value] if all(isinstance(each, dict) for each in value) else value
     if not isinstance(value, dict) or not value:
@@ -32,9 +42,9 @@ def as_records(value: object) -> object:
             if all(other == rows for other in others):
                 return [{column: cells[row] for column, cells in value.items()} for row in rows]
         elif all(column_among(list(each), LABEL_COLUMNS) for each in value.values()):
-            return [{FILE: file, **_without_file(each)} for file, each in value.items()]
+            return _of_files(name, value)
     lists = [each for each in value.values() if isinstance(each, list) and each and isinstance(each[0], dict)]
-    return as_records(lists[0]) if len(lists) == 1 else value
+    return as_records(name, lists[0]) if len(lists) == 1 else value
 
 
 def _has_columns(record: Mapping[str, Any]) -> bool:
@@ -42,8 +52,22 @@ def _has_columns(record: Mapping[str, Any]) -> bool:
     return bool(column_among(columns, FILE_COLUMNS) and column_among(columns, LABEL_COLUMNS))
 
 
-def _without_file(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: each for key, each in record.items() if key != FILE}
+def _of_files(name: str, value: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The records of an object whose keys are files, or only the numbers of rows, as pandas writes them.
+
+    Where both may be, a wrong guess would give images the labels of others.
+    """
+    columns = [column_among(list(record), FILE_COLUMNS) for record in value.values()]
+    files = [record[column] if column else "" for record, column in zip(value.values(), columns, strict=True)]
+    if not any(map(is_image_name, value)) and all(is_image_name(str(file)) for file in files):
+        return [dict(record) for record in value.values()]
+    if all(map(str.isdecimal, value)) and any(columns):
+        column = next(filter(None, columns))
+        raise refused(
+            name, f"it is not certain whether its keys or its values of {column!r} name the images",
+            'Write a list of records: [{"file": "a.png", "label": "cat"}, ...].',
+        )  # fmt: skip
+    return [{**record, FILE: file} for file, record in value.items()]
 
 
 def _fiftyone(labels: Mapping[str, Any], classes: list[str] | None) -> list[dict[str, Any]]:

@@ -77,6 +77,7 @@ class FilesReader:
         self._is_image = np.fromiter(map(is_image, self._names), bool, len(self._names))
         self._folders = Folders.of(self._names)
         self._splits = find_splits(self._folders, self._is_image) if choices.split != NO_SPLITS else None
+        self._tables_may_split = self._splits is None and choices.split != NO_SPLITS
         self._parts: dict[str, LabelledFiles] = {}
 
     def read(self) -> LabelledFiles:
@@ -181,7 +182,7 @@ class FilesReader:
             )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         by_files = self._use_tables and not choice.table and not choice.question
-        classes = class_file_positions(self._names, positions.tolist()) if by_files else []
+        classes = class_file_positions(self._names, positions.tolist(), images) if by_files else []
         kept = np.setdiff1d(kept, classes) if classes else kept
         ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
         kept = np.setdiff1d(kept, ignored)
@@ -189,7 +190,7 @@ class FilesReader:
         if classes:
             table = read_class_files(self._source, classes)
         split = None
-        if table and self._splits is None and self._choices.split != NO_SPLITS:
+        if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]
             if found := choose_rows(self._name, table, names, self._choices.split):
                 table, places, split = found
@@ -237,7 +238,7 @@ class FilesReader:
             and not self._choices.labels
             and not any(replaces_folders(t, count) for t in tables.values())
         ):
-            return rivals_of_folders(tables, count, folders)
+            return rivals_of_folders(tables, count, folders, self._tables_may_split)
         return tables
 
     def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray) -> Labelling:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -31,6 +31,7 @@ from dashboard.core.datasets.columns import (
     column_among,
     columns_among,
     csv_separator,
+    plain_column,
 )
 from dashboard.core.datasets.json_records import as_records
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
@@ -115,7 +116,7 @@ def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int 
         if suffix == ".parquet":
             columns = parquet_columns([pa.py_buffer(data)], used)
         elif suffix in _JSON:
-            columns = _json_columns(as_records(json_value(data, suffix)), used)
+            columns = _json_columns(as_records(name, json_value(data, suffix)), used)
         else:
             columns = csv_columns(read_csv(data, encoding), used)
         return attributes_of(name, columns)
@@ -218,7 +219,7 @@ def _values(column: pa.ChunkedArray) -> list[object]:
 def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
     if is_coco(value):
         return coco_rows(name, value)
-    value = as_records(value)
+    value = as_records(name, value)
     if isinstance(value, dict) and (files := _files_of_classes(value, stems)):
         return rows_of(name, [file for file, _ in files], [label for _, label in files])
     if isinstance(value, dict) and all(isinstance(v, (str, int, float, list, type(None))) for v in value.values()):
@@ -293,15 +294,16 @@ def _why_certain(table: LabelsTable) -> str:
 def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:
     header = [str(cell) for cell in cells.iloc[0]]
     known, label = columns_among(header, FILE_COLUMNS), column_among(header, LABEL_COLUMNS)
-    named = [] if len(known) == 1 and label is not None else _columns_of_names(cells, stems)
+    places = [header.index(column) for column in known]
+    named = _columns_of_names(cells, stems, places) if label is not None else []
+    named = named or _columns_of_names(cells, stems, range(len(header)))
     headless = any(file_stem(header[i]) in stems for i in named)
     rows = cells.iloc[1:]
-    file = None
-    if known:
-        places = [header.index(column) for column in known]
-        file = next((i for i in places if i in named), places[0])
-    elif len(named) == 1 and not headless:
+    file = next((i for i in places if i in named), None)
+    if file is None and len(named) == 1 and not headless:
         [file] = named
+    elif file is None and places:
+        file = places[0]
     if file is not None and label is not None:
         _check_only_one(name, header, rows, label)
         at = header.index(label)
@@ -336,7 +338,7 @@ def _splits(header: Sequence[str], rows: pd.DataFrame) -> tuple[str, ...]:
 
 def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> None:
     """Raises DatasetError if another column is called like the one of the labels, and says something else."""
-    first, *others = [i for i, column in enumerate(header) if column == label]
+    first, *others = [i for i, column in enumerate(header) if plain_column(column) == plain_column(label)]
     if any((rows[i] != rows[first]).any() for i in others):
         raise refused(
             name,
@@ -367,9 +369,9 @@ def _says_other(labels: pd.Series, others: pd.Series) -> bool:
     return not one_to_one or (not these.isdisjoint(those) and any(label != other for label, other in pairs))
 
 
-def _columns_of_names(cells: pd.DataFrame, stems: Collection[str]) -> list[int]:
-    """The positions of the columns with names of images in them."""
-    return [i for i in range(cells.shape[1]) if cells[i].map(lambda cell: file_stem(cell) in stems).any()]
+def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterable[int]) -> list[int]:
+    """The positions of the columns, among these, with names of images in them."""
+    return [i for i in among if any(file_stem(cell) in stems for cell in cells[i])] if stems else []
 
 
 def _no_columns(name: str, columns: Sequence[str], has_files: bool = False) -> DatasetError:

@@ -17,7 +17,7 @@ from dashboard.core.datasets.labels_file import (
 )
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.questions import Advice, Choice
 
 LABELS_STEMS = frozenset({"labels", "label"})
@@ -45,7 +45,9 @@ class Table:
     @property
     def in_words(self) -> str:
         """Its size, and how it fits the images."""
-        return f"{self.rows:,} rows, of which {self.matched:,} name an image"
+        splits = listed(sorted(set(self.content.splits) - {""})) if self.content else ""
+        size = f"{self.rows:,} rows, of which {self.matched:,} name an image"
+        return f"{size}; splits: {splits}" if splits else size
 
 
 def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
@@ -83,18 +85,23 @@ def replaces_folders(table: Table, images: int) -> bool:
     return is_likely(table.name) and table.labelled >= _NEARLY_ALL * images
 
 
-def rivals_of_folders(tables: Mapping[int, Table], images: int, folders: Collection[str | None]) -> dict[int, Table]:
+def rivals_of_folders(
+    tables: Mapping[int, Table], images: int, folders: Collection[str | None], may_split: bool
+) -> dict[int, Table]:
     """The tables that may hold the labels although the images lie in several folders, which may be classes.
 
-    They give an image another label than the name of its folder. Unless the name of a table says that it holds labels,
-    it must also name most images and lie in none of these folders. Kept too are those that have to report that they were
-    not read, or that they name no image although they are called labels.
+    They give an image another label than the name of its folder, or a split. Unless the name of a table says that it
+    holds labels, it must also name most images and lie in none of these folders. Kept too are those that have to report
+    that they were not read, or that they name no image although they are called labels.
+
+    Args:
+        may_split: False: the splits in a table are not used.
     """
 
     def may_label(table: Table) -> bool:
         if table.content is None or not table.matched:
             return is_likely(table.name) or table.unread
-        if not table.differs:
+        if not table.differs and not (may_split and table.content.splits):
             return False
         inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
         return is_likely(table.name) or (2 * table.matched > images and not inside)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dashboard.core.datasets import arrays, idx
+from dashboard.core.datasets.class_files import CLASS_SUFFIX
 from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.described import read_description
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
@@ -19,7 +20,7 @@ from dashboard.core.labels.names_file import NAMES_SUFFIXES
 _watched: dict[Path, tuple[tuple[str, ...], tuple[object, ...]]] = {}  # folder -> watched paths, their times and sizes
 
 _MOST_WATCHED = 16
-_WATCHED = LABELS_SUFFIXES | NAMES_SUFFIXES | {".md"}  # README.md of Hugging Face may name the classes
+_WATCHED = LABELS_SUFFIXES | NAMES_SUFFIXES | {".md", CLASS_SUFFIX}  # README.md of Hugging Face may name the classes
 _SHARD = re.compile("|".join(each.shards.pattern for each in FORMATS if each.shards), re.IGNORECASE)
 
 
@@ -39,7 +40,7 @@ def content_state(path: Path) -> tuple[object, ...]:
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:
-    """Times and sizes of all folders, tables and lists of names in a folder. A new or deleted file changes the time of its folder."""
+    """Times and sizes of all folders, labels and lists of names in a folder. A new or deleted file changes the time of its folder."""
     watched, state = _watched.get(folder, ((), ()))
     if not watched or _times(watched) != state:  # else no walk: a million files take a second
         watched = tuple(_folders_and_tables(folder))

@@ -63,9 +63,11 @@ class TablePredictions:
         with parsing(self._refused):
             columns, self.n_rows = self._describe()
             self._columns = columns
-            self._label = column_among(columns, LABEL_COLUMNS)
-            self._file = column_among(columns, FILE_COLUMNS)
-            self._reason = column_among(columns, REASON_COLUMNS)
+            named = set(class_names or ())
+            others = [each for each in columns if each not in named] if named.issubset(columns) else columns
+            self._label = column_among(others, LABEL_COLUMNS)
+            self._file = column_among(others, FILE_COLUMNS)  # a class may be called photo
+            self._reason = column_among(others, REASON_COLUMNS)
             self._list = column_among(_list_columns(path), PROBS_NAMES)
             if self._list:
                 self._probs, self.class_names = [self._list], _own_class_names(path)

@@ -94,11 +94,11 @@ def _only_class_labels(value: Any) -> NumberedNames:
 
 def _front_matter(text: str) -> str:
     """The YAML at the beginning of a README.md of Hugging Face. Raises ValueError if there is none."""
-    _, start, rest = text.partition("---\n")
-    matter, end, _ = rest.partition("\n---")
-    if not (text.startswith("---") and start and end):
+    lines = [line.rstrip() for line in text.splitlines()]  # also as Windows ends them
+    end = lines.index("---", 1) if lines[:1] == ["---"] and "---" in lines[1:] else 0
+    if not end:
         raise ValueError("it has no YAML at its beginning")
-    return matter
+    return "\n".join(lines[1:end])
 
 
 def _class_labels(value: Any) -> Iterator[dict[int, str]]:

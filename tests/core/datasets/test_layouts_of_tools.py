@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets import Dataset, arrays, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 
 ALL = {"01.png": "cat", "02.png": "dog", "10.png": "cat"}
@@ -81,10 +82,40 @@ STUDIO = [
         ("labels.csv", "sep=;\r\nfile;label\r\n" + CSV.replace(",", ";")),
         ("labels.csv", "id,label\n" + "".join(f"{int(n[:-4])},{v}\n" for n, v in ALL.items())),
         ("labels.csv", "id,url,label\n" + "".join(f"{n[:-4]},https://example.org/x{n},{v}\n" for n, v in ALL.items())),
+        ("labels.csv", "pic,photo,label\n" + "".join(f"{n},colour,{v}\n" for n, v in ALL.items())),
+        ("labels.json", json.dumps({"1.txt": {"filename": "01.png", "label": "cat"}, "2.txt": {"filename": "02.png", "label": "dog"}, "3.txt": {"filename": "10.png", "label": "cat"}})),
     ],
 )  # fmt: skip
 def test_the_layout_is_understood(make_zip: MakeZip, name: str, content: str) -> None:
     assert labels(opened(make_zip, {name: content})) == ALL
+
+
+@pytest.mark.parametrize("column", ["file", "image_path"])
+def test_the_row_numbers_of_pandas_are_no_files(make_zip: MakeZip, column: str) -> None:
+    files = {"1.png": "cat", "10.png": "dog", "2.png": "owl"}  # as sorted, so that row 1 is 10.png
+    rows = {str(i): {column: file, "label": label} for i, (file, label) in enumerate(files.items())}
+    assert labels(opened(make_zip, {"labels.json": json.dumps(rows)}, tuple(files))) == files
+
+
+def test_numbers_that_may_be_rows_or_files_are_refused(make_zip: MakeZip) -> None:
+    rows = {str(i): {"id": file, "label": label} for i, (file, label) in enumerate({"1": "cat", "2": "dog"}.items())}
+    with pytest.raises(DatasetError, match="whether its keys or its values of 'id' name the images") as caught:
+        opened(make_zip, {"labels.json": json.dumps(rows)}, ("0.png", "1.png", "2.png"))
+    assert '[{"file": "a.png", "label": "cat"}, ...]' in caught.value.fix
+    keys = {str(number): {"label": label} for number, label in ((1, "cat"), (2, "dog"))}
+    assert labels(opened(make_zip, {"labels.json": json.dumps(keys)}, ("1.png", "2.png"))) == {
+        "1.png": "cat", "2.png": "dog",
+    }  # fmt: skip
+
+
+def test_a_class_that_is_called_like_a_column_of_files_is_a_class(make_zip: MakeZip) -> None:
+    dataset = opened(make_zip, {"labels.csv": "pic,photo,sketch\n01.png,1,0\n02.png,0,1\n10.png,1,0\n"})
+    assert labels(dataset) == {"01.png": "photo", "02.png": "sketch", "10.png": "photo"}
+
+
+def test_two_columns_of_labels_that_differ_only_in_case_are_two(make_zip: MakeZip) -> None:
+    with pytest.raises(DatasetError, match="two of its columns are called label, and they differ"):
+        opened(make_zip, {"labels.csv": "file,label,Label\n01.png,cat,dog\n02.png,dog,dog\n10.png,cat,dog\n"})
 
 
 def test_what_stands_beside_the_labels_can_be_filtered_by(make_zip: MakeZip) -> None:
@@ -162,6 +193,23 @@ def test_a_column_of_splits_is_asked_about_as_folders_are(
         open_dataset(describe(dataset.path, Choices(split="val"), tmp_path))
 
 
+def test_splits_in_a_table_that_agrees_with_the_folders_are_not_passed_over(make_zip: MakeZip, tmp_path: Path) -> None:
+    table = b"file,label,split\ncat/0.png,cat,test\ncat/1.png,cat,train\ndog/0.png,dog,train\n"
+    extra = {name: encoded(picture(i)) for i, name in enumerate(("cat/0.png", "cat/1.png", "dog/0.png"))}
+    path = make_zip({}, extra={**extra, "data.csv": table})
+    with pytest.raises(UndecidedError, match=r"data.csv \(3 rows, of which 3 name an image; splits: test, train\)"):
+        open_dataset(path)
+
+    def read(**choices: str) -> list[str]:
+        return [sample.name for sample in open_dataset(describe(path, Choices(**choices), tmp_path)).samples]
+
+    assert read(labels="data.csv") == ["cat/0.png"]
+    assert read(labels="folders") == read(split="none") == list(extra)
+    in_folders = {f"{'test' if name == 'cat/0.png' else 'train'}/{name}": data for name, data in extra.items()}
+    splits = make_zip({}, extra={**in_folders, "data.csv": table})
+    assert [sample.name for sample in open_dataset(splits).samples] == ["test/cat/0.png"], "the folders tell the splits"
+
+
 def test_the_rows_of_a_split_keep_their_columns_and_faults(make_zip: MakeZip, tmp_path: Path) -> None:
     table = SPLIT[0][1] + "02.png,cat,train,b\n"
     dataset = open_dataset(describe(opened(make_zip, {"labels.csv": table}).path, Choices(split="train"), tmp_path))
@@ -193,6 +241,27 @@ def test_files_of_classes_label_the_images_beside_them(make_zip: MakeZip) -> Non
     assert set(labels(opened(make_zip, {**classes, "labels.csv": table})).values()) == {"dog"}
 
 
+def test_files_with_the_suffix_of_classes_beside_no_image_are_ignored(make_zip: MakeZip) -> None:
+    extra = dict.fromkeys(("paper.cls", "cat/paper.cls"), b"\\NeedsTeXFormat{LaTeX2e}")
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra=extra))
+    assert [sample.label for sample in dataset.samples] == ["cat", "dog"]
+    assert any("2 files that are not images are ignored" in note for note in dataset.notes)
+
+
+def test_a_file_that_is_too_long_for_a_class_gives_no_label(make_zip: MakeZip) -> None:
+    classes = {f"images/{name[:-4]}.cls": label for name, label in ALL.items()}
+    dataset = opened(make_zip, {**classes, "images/10.cls": "cat" * 1000})
+    assert labels(dataset) == {**ALL, "10.png": None}
+
+
+def test_a_class_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(encoded(picture(1)))
+    (tmp_path / "1.cls").write_text("cat")
+    assert labels(open_dataset(tmp_path)) == {"1.png": "cat"}
+    (tmp_path / "1.cls").write_text("horse")
+    assert labels(open_dataset(tmp_path)) == {"1.png": "horse"}
+
+
 @pytest.mark.parametrize(
     "name, content",
     [
@@ -207,6 +276,10 @@ def test_files_of_classes_label_the_images_beside_them(make_zip: MakeZip) -> Non
             "---\ndataset_info:\n  features:\n  - name: label\n    dtype:\n      class_label:\n        names: {'0': dog, '1': cat}\n---\n# Pets\n",
         ),
         (
+            "README.md",
+            "---\r\nclass_label:\r\n  names:\r\n    0: dog\r\n    1: cat\r\n---\r\n# Pets, as Windows ends lines\r\n",
+        ),
+        (
             "dataset_infos.json",
             json.dumps({"default": {"features": {"label": {"names": ["dog", "cat"], "_type": "ClassLabel"}}}}),
         ),
@@ -215,6 +288,13 @@ def test_files_of_classes_label_the_images_beside_them(make_zip: MakeZip) -> Non
 def test_the_names_of_numbers_come_with_the_dataset(make_zip: MakeZip, name: str, content: str) -> None:
     table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
     assert labels(opened(make_zip, {"labels.csv": table, name: content})) == ALL
+
+
+def test_names_of_classes_are_found_among_the_files_of_many_images(make_zip: MakeZip) -> None:
+    table = "file,label\n" + "".join(f"{file},{NUMBERS[label]}\n" for file, label in ALL.items())
+    notes = {f"notes/{i:02}.json": "{}" for i in range(30)}
+    names = {"texts/class_indices.json": json.dumps(NUMBERS)}
+    assert labels(opened(make_zip, {"labels.csv": table, **notes, **names})) == ALL
 
 
 def test_several_columns_of_class_ids_name_no_numbers(make_zip: MakeZip) -> None:
@@ -257,6 +337,15 @@ def test_an_npz_says_what_its_numbers_mean(tmp_path: Path) -> None:
     assert "is not used for the numbers" in open_dataset(tmp_path / "c.npz").notes[-1]
 
 
+def test_names_that_take_gigabytes_when_unpacked_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "_MOST_NAMES_BYTES", 2**10)
+    names = np.array(["dog", "cat" * 1000])
+    np.savez_compressed(tmp_path / "a.npz", images=IMAGES, labels=IDS, class_names=names)
+    dataset = open_dataset(tmp_path / "a.npz")
+    assert {sample.label for sample in dataset.samples} == {"0", "1"}
+    assert not any("class_names" in note for note in dataset.notes)
+
+
 def test_another_array_of_labels_is_told(tmp_path: Path) -> None:
     others = {"fine_labels": IDS, "weights": IDS, "label_names": np.array(["dog", "cat"])}
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=IDS, **others)
@@ -275,9 +364,9 @@ def test_names_beside_shards_are_used_and_a_part_of_the_fingerprint(tmp_path: Pa
     swapped = open_dataset(tmp_path)
     assert [sample.label for sample in swapped.samples] == ["dog", "cat", "dog"]
     assert swapped.fingerprint != fingerprint, "else the stored answers of the other labels were given"
-    arrays = tmp_path / "arrays"
-    arrays.mkdir()
-    np.save(arrays / "x_test.npy", IMAGES)
-    np.save(arrays / "y_test.npy", IDS)
-    (arrays / "classes.txt").write_text("dog\ncat\n")
-    assert [sample.label for sample in open_dataset(arrays).samples] == list(ALL.values())
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    np.save(folder / "x_test.npy", IMAGES)
+    np.save(folder / "y_test.npy", IDS)
+    (folder / "classes.txt").write_text("dog\ncat\n")
+    assert [sample.label for sample in open_dataset(folder).samples] == list(ALL.values())

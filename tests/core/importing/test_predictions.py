@@ -271,6 +271,12 @@ def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunS
     assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
 
 
+def test_classes_may_be_called_like_columns_of_files_or_labels(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("photo,choice\n0.9,0.1\n0.2,0.8\n")
+    run = store.folder(import_file(tmp_path / "x.csv", store, ("photo", "choice")).manifest.run_id).load()
+    assert run.evaluated["predicted_label"].tolist() == ["photo", "choice"]
+
+
 @pytest.mark.parametrize(
     "row, fix",
     [

@@ -524,7 +524,13 @@ def test_channels_first_inside_a_model() -> None:
             assert np.allclose(a, b, atol=1e-5) and np.ptp(a) > 1e-4
 
 
-@pytest.mark.parametrize("crop", [layers.CenterCrop(8, 8), layers.Cropping2D(2), lambda x: x[:, 2:-2, 2:-2]])
+@pytest.mark.parametrize(
+    "crop",
+    [
+        layers.CenterCrop(8, 8), layers.Cropping2D(2), lambda x: x[:, 2:-2, 2:-2],
+        lambda x: keras.ops.image.crop_images(x, top_cropping=2, bottom_cropping=2, left_cropping=2, right_cropping=2),
+    ],
+)  # fmt: skip
 def test_a_grid_over_a_part_of_the_picture_gives_no_map(crop: Callable[..., keras.KerasTensor]) -> None:
     """It would be laid over the whole picture."""
     inputs = keras.Input((12, 12, 3))
