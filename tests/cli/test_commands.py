@@ -660,16 +660,19 @@ def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
         "share", "two names",
     ],
 )  # fmt: skip
-def test_wrong_usage_exits_with_2_and_prints_nothing(arguments: tuple[str, ...], folder: Path) -> None:
+def test_wrong_usage_exits_with_2_and_prints_no_answer(arguments: tuple[str, ...], folder: Path) -> None:
     done = dashboard(*arguments, data_dir=folder)
-    assert done.returncode == 2
-    assert done.stdout == b"" and b"Usage" in done.stderr
+    assert done.returncode == 2 and b"Usage" in done.stderr
+    if "--json" in arguments:
+        assert only_json(done)["error"]["code"] == "usage"
+    else:
+        assert done.stdout == b""
 
 
 def test_a_process_exits_with_2_on_wrong_usage(folder: Path) -> None:
     done = process("predict", "--json", data_dir=folder)
-    assert done.returncode == 2
-    assert done.stdout == b"" and b"Usage" in done.stderr
+    assert done.returncode == 2 and b"Usage" in done.stderr
+    assert only_json(done)["error"]["code"] == "usage"
 
 
 def test_get_cifar10_without_a_network_says_where_to_put_the_file(tmp_path: Path) -> None:
