@@ -121,9 +121,9 @@ class TablePredictions:
         """The comma if the first number with decimals has one, as European spreadsheets write it; else the point."""
         for frame in self._csv(columns, str):
             for cells in (frame[column] for column in columns):
-                if cells.str.contains(_DECIMAL_COMMA).any():
+                if cells.str.contains(_DECIMAL_COMMA, na=False).any():
                     return ","
-                if cells.str.contains(".", regex=False).any():
+                if cells.str.contains(".", regex=False, na=False).any():
                     return "."
         return "."
 
