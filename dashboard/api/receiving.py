@@ -46,7 +46,7 @@ class EvaluationOptions(Schema):
     label_map: dict[str, str | None] = Field(
         {}, description="the class that a label means, or (no label); null leaves its images out"
     )
-    labels: str = Field("", max_length=500, description="a labels file in the dataset, or `folders`")
+    labels: str = Field("", max_length=500, description="a labels file in the dataset, `folders` or `file-names`")
     split: str = Field(
         "",
         max_length=100,

@@ -75,7 +75,7 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             help="A table in the dataset, or a labels file elsewhere: CSV, JSON or Parquet of file and label; .npy or idx "
-            "for arrays. `folders`: the names of the folders.",
+            "for arrays. `folders`: the names of the folders. `file-names`: their beginnings, as in cat.0.jpg.",
         ),
     ] = "",
     split: Split = "",

@@ -75,7 +75,7 @@ def test_unknown_labels_lose_no_image_in_silence(make_zip: MakeZip, tmp_path: Pa
 
 @pytest.mark.parametrize(
     "name, options, code",
-    [("splits", ["--split", "holdout"], "choice"), ("cub", ["--labels-from", "1"], "label_map"),
+    [("splits", ["--split", "fold"], "choice"), ("cub", ["--labels-from", "1"], "label_map"),
      ("gbk.zip", ["--zip-encoding", "ascii"], "choice"), ("kaggle_two_csv", ["--labels", "nowhere.csv"], "not_found")],
 )  # fmt: skip
 def test_answers_that_do_not_fit_are_refused(

@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, fields
 
 ALL_SPLITS = "all"  # a split that means: pool the images of all splits
 FOLDERS = "folders"  # instead of a table of labels: the names of the folders are the labels
+FILE_NAMES = "file-names"  # the beginnings of the names of the images are the labels
 NO_SPLITS = "none"  # a split that means: the folders called train or test are classes
 
 
@@ -13,7 +14,7 @@ NO_SPLITS = "none"  # a split that means: the folders called train or test are c
 class Choices:
     """Answers to the questions of a dataset, see `Question.topic`. "" where the user has not chosen."""
 
-    labels: str = ""  # a table inside the dataset, by its path there; the absolute path of a file elsewhere; or FOLDERS
+    labels: str = ""  # a table inside the dataset, by its path there; the absolute path of a file elsewhere; FOLDERS; or FILE_NAMES
     split: str = ""  # the name of a split, ALL_SPLITS or NO_SPLITS
     zip_encoding: str = ""  # a codec of Python, for the names in a ZIP
 

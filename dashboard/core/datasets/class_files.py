@@ -6,18 +6,25 @@ Source of the layout: https://github.com/webdataset/webdataset
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
+from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.table_rows import LabelsTable
-from dashboard.core.errors import ImageError
+from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import parse_json
+from dashboard.core.labels.text_encoding import decode_text
 
 CLASS_SUFFIX = ".cls"
+_OTHERS = (".json", ".txt")  # may as well hold a caption, or boxes around objects
 _MOST_BYTES = 1024
+_NEARLY_ALL = 0.9  # share of the images
+_DECIMALS = re.compile(r"\d\.\d")
 
 
 def class_file_positions(names: Sequence[str], positions: Sequence[int], is_image: np.ndarray) -> list[int]:
@@ -41,5 +48,60 @@ def read_class_files(source: FileSource, positions: Sequence[int]) -> LabelsTabl
         with contextlib.suppress(ImageError, ValueError):
             content = source.read(position, _MOST_BYTES + 1)
             labels[-1] = as_label(content) if len(content) <= _MOST_BYTES else None
-    files = tuple(source.names[i][: -len(CLASS_SUFFIX)] for i in positions)
-    return LabelsTable(f"the {CLASS_SUFFIX} files", files, tuple(labels))
+    return LabelsTable(f"the {CLASS_SUFFIX} files", _stems(source.names, positions), tuple(labels))
+
+
+def other_class_files(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
+    """The .json or .txt files that nearly all images have beside them, such as 1.txt beside 1.jpg; [] if there are none."""
+    stems = {image.rpartition(".")[0] for image in images}
+    for suffix in _OTHERS:
+        found = [i for i in positions if suffix_of(names[i]) == suffix and names[i][: -len(suffix)] in stems]
+        if len(found) > 1 and len(found) >= _NEARLY_ALL * len(stems):
+            return found
+    return []
+
+
+def read_other_class_files(source: FileSource, positions: Sequence[int]) -> LabelsTable:
+    """The class in each file of `other_class_files`.
+
+    Raises:
+        DatasetError: a file holds something else than one class, or no class occurs twice.
+    """
+    suffix = suffix_of(source.names[positions[0]])
+    labels: list[str | None] = []
+    for position in positions:
+        try:
+            labels.append(_only_class(source.read(position, _MOST_BYTES * 64), suffix))
+        except (ImageError, ValueError) as error:
+            raise _no_class(
+                suffix, f"{source.names[position]} does not hold the name or number of one class"
+            ) from error
+    if len(set(labels)) == len(labels):
+        raise _no_class(suffix, "no two of them hold the same class")
+    return LabelsTable(f"the {suffix} files", _stems(source.names, positions), tuple(labels))
+
+
+def _only_class(data: bytes, suffix: str) -> str | None:
+    """The class in a file. Raises ValueError if it holds something else."""
+    if len(data) > _MOST_BYTES and suffix == ".txt":
+        raise ValueError("it is too long")
+    text = decode_text(data).strip()
+    if suffix == ".json":
+        value = parse_json(text)
+        if isinstance(value, dict):
+            key = column_among([*map(str, value)], (*LABEL_COLUMNS, "cls"))
+            if key is None:
+                raise ValueError("it has no class")
+            value = value[key]
+        return as_label(value)
+    if len(text.splitlines()) != 1 or _DECIMALS.search(text):
+        raise ValueError("it has several lines or numbers")
+    return as_label(text)
+
+
+def _no_class(suffix: str, why: str) -> DatasetError:
+    return DatasetError(f"The {suffix} files beside the images are not read as labels: {why}.", "", "labels_file")
+
+
+def _stems(names: Sequence[str], positions: Sequence[int]) -> tuple[str, ...]:
+    return tuple(names[i].rpartition(".")[0] for i in positions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ FILE_COLUMNS = (
     "image_id", "img_id", "id", "image_url", "image_uri", "url", "uri",
 )  # fmt: skip
 LABEL_COLUMNS = (
-    "label_name", "class_name", "true_label", "label", "labels", "class", "category", "target", "y",
+    "true_label", "ground_truth", "groundtruth", "true_class", "y_true", "label_name", "class_name", "label", "labels", "class", "category", "target", "y",
     "klasse", "klassenname", "kategorie", "etikett",
     "classe", "\u00e9tiquette", "etiquette", "cat\u00e9gorie", "categorie",
     "clase", "etiqueta", "categor\u00eda", "categoria", "etichetta", "r\u00f3tulo", "rotulo",
@@ -45,8 +46,9 @@ LABEL_FEATURES = (
 )  # fmt: skip  # text first, since numbers may count from 1
 NAME_FEATURES = ("image/filename", "file_name", "filename", "file", "path", "name")
 
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "ml_use")
+SPLIT_COLUMNS = ("split", "set", "subset", "partition", "ml_use", "data_set", "dataset", "data_split", "phase", "usage")
 _SEPARATORS = ",;\t|"
+SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # begins a CSV, and tells Excel the separator
 
 
 def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes
-from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.datasets.idx import open_idx
@@ -25,7 +25,9 @@ from dashboard.core.datasets.image_files import ImageFiles, joint_fingerprint
 from dashboard.core.datasets.labelling import Labelling, by_labels_file, in_order
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
 from dashboard.core.datasets.npy import open_npy
-from dashboard.core.datasets.sample_list import NumberedNames
+from dashboard.core.datasets.sample_list import NumberedNames, PackedNames
+from dashboard.core.datasets.split_choice import no_splits
+from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import how_to_write_again, sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
@@ -143,23 +145,39 @@ class DescribedDataset:
         self.samples, self.notes, self.questions = self._images.samples, self._images.notes, self._images.questions
         self._attributes = self._images.attributes
         self._faults: dict[int, ImageError] = {}
+        self._split = ""  # the one in use, if the labels tell several
+        self._places = np.arange(len(self.samples))  # of the images in use
         if self._labels and not isinstance(self._images, ImageFiles):  # which use the labels themselves
-            labelling = self._labelling(self._labels, self._images.samples.names)
+            labelling = self._labelling(self._labels, self._images.samples.names, choices.split)
             self.samples, self._faults = labelling.samples, labelling.faults
             self.notes, self._attributes = labelling.notes, labelling.attributes
+        if choices.split not in ("", NO_SPLITS) and all(each.topic != "split" for each in self.questions):
+            raise no_splits(description.images.name, choices.split)
 
-    def _labelling(self, labels: Path, names: Sequence[str]) -> Labelling:
+    def _labelling(self, labels: Path, names: Sequence[str], split: str) -> Labelling:
         is_array = labels.suffix.lower() == ".npy" or is_idx_name(labels.name)
         if is_array and isinstance(names, NumberedNames):
             array = open_idx(labels) if is_idx_name(labels.name) else open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
-        return by_labels_file(names, read_labels_elsewhere(labels, names))
+        table = read_labels_elsewhere(labels, names)
+        found = (
+            choose_rows(self._images.path.name, table, names, split)
+            if split != NO_SPLITS and not self.questions
+            else None
+        )
+        if found is None:
+            return by_labels_file(names, table)
+        table, self._places, choice = found
+        self.questions, self._split = (choice.question,), choice.question.chosen or ""
+        labelling = by_labels_file(PackedNames(names[i] for i in self._places.tolist()), table)
+        return replace(labelling, notes=(choice.note, *labelling.notes))
 
     @property
     def fingerprint(self) -> str:
-        """Hex digest of the images and the labels."""
+        """Hex digest of the images and the labels, and the split if these tell several."""
         images = self._images.fingerprint
-        return joint_fingerprint(images, sha256_of(self._labels)) if self._labels else images
+        labels = [sha256_of(self._labels), *filter(None, [self._split])] if self._labels else []
+        return joint_fingerprint(images, *labels) if labels else images
 
     def attributes(self) -> Attributes | None:
         """See `Dataset`."""
@@ -169,7 +187,7 @@ class DescribedDataset:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        return self._images.file(index)
+        return self._images.file(int(self._places[index]))
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
@@ -179,4 +197,4 @@ class DescribedDataset:
         """See `Dataset`."""
         if index in self._faults:
             raise self._faults[index]
-        return self._images.decoded(index, shrink_to)
+        return self._images.decoded(int(self._places[index]), shrink_to)

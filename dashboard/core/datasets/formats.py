@@ -146,7 +146,7 @@ def _open_zip(data: DataFiles) -> Dataset:
 
 def _open_tfrecord(data: DataFiles) -> Dataset:
     refuse_compressed(data.path, data.first_bytes)
-    return TFRecordImages(data.path, data.files)
+    return TFRecordImages(data.path, data.files, data.choices.split)
 
 
 # Texts list the formats in this order. Opening tries them in the order of their signs.
@@ -225,7 +225,7 @@ FORMATS = (
         suffixes=(".parquet",),
         sign=Sign.FIRST_BYTES,
         sniff=_begins_with(parquet_images.MAGIC),
-        open=lambda data: ParquetImages(data.path, data.files),
+        open=lambda data: ParquetImages(data.path, data.files, data.choices.split),
         damaged=_begins_wrong("Parquet"),
         shards=re.compile(r"\.parquet" + _PACKED, re.IGNORECASE),
         count=parquet_images.count_rows,

@@ -9,8 +9,13 @@ from itertools import chain
 import numpy as np
 
 from dashboard.core.datasets.attributes import joined
-from dashboard.core.datasets.choices import NO_SPLITS, Choices
-from dashboard.core.datasets.class_files import class_file_positions, read_class_files
+from dashboard.core.datasets.choices import FILE_NAMES, NO_SPLITS, Choices
+from dashboard.core.datasets.class_files import (
+    class_file_positions,
+    other_class_files,
+    read_class_files,
+    read_other_class_files,
+)
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
@@ -20,7 +25,10 @@ from dashboard.core.datasets.labelling import (
     by_folder,
     by_labels_file,
     is_document,
+    named_after_folders,
 )
+from dashboard.core.datasets.masks import find_masks
+from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_in_names
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
@@ -38,7 +46,7 @@ from dashboard.core.datasets.tables import (
     table_positions,
 )
 from dashboard.core.errors import DatasetError, listed
-from dashboard.core.questions import Question, UndecidedError
+from dashboard.core.questions import Advice, Choice, Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -70,18 +78,47 @@ class FilesReader:
             given: labels from elsewhere. The tables among the files are then not used.
             use_tables: False: only folders give labels.
         """
-        self._name, self._source, self._choices = dataset_name, source, choices
+        self._name, self._choices = dataset_name, choices
         self._given, self._use_tables = given, use_tables and given is None
-        self._names = source.names
         self._names_image = is_image
-        self._is_image = np.fromiter(map(is_image, self._names), bool, len(self._names))
-        self._folders = Folders.of(self._names)
+        self._set_source(source)
+        self._masks: tuple[str, ...] = ()  # names of files that are not evaluated
+        masks = find_masks(self._names, self._folders, self._is_image)
+        if len(masks):
+            self._masks = tuple(self._names[i] for i in masks.tolist())
+            self._set_source(PartOfFiles(source, np.setdiff1d(np.arange(len(self._names)), masks)))
         self._splits = find_splits(self._folders, self._is_image) if choices.split != NO_SPLITS else None
         self._tables_may_split = self._splits is None and choices.split != NO_SPLITS
         self._parts: dict[str, LabelledFiles] = {}
 
+    def _set_source(self, source: FileSource) -> None:
+        self._source, self._names = source, source.names
+        self._is_image = np.fromiter(map(self._names_image, self._names), bool, len(self._names))
+        self._folders = Folders.of(self._names)
+
     def read(self) -> LabelledFiles:
-        """The files of the chosen split, or of the whole dataset if it has no splits.
+        """The files of the chosen split, or of the whole dataset if it has no splits. Masks are left out.
+
+        Raises:
+            UndecidedError: the user has to choose a split or a table.
+            DatasetError: what the user chose is not there, or a table cannot be used.
+        """
+        read = self._read()
+        if not self._masks:
+            return read
+        what = "1 file is a mask" if len(self._masks) == 1 else f"{len(self._masks):,} files are masks"
+        note = (
+            f"By their names, {what} of other images, so not evaluated: {listed(self._masks, 4)}. "
+            "To evaluate them, put them into a dataset of their own."
+        )
+        return replace(
+            read,
+            labelling=replace(read.labelling, notes=(note, *read.labelling.notes)),
+            decided=f"{read.decided} without masks".strip(),
+        )
+
+    def _read(self) -> LabelledFiles:
+        """As `read`.
 
         Raises:
             UndecidedError: the user has to choose a split or a table.
@@ -168,9 +205,10 @@ class FilesReader:
         folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
-        tables = self._tables(others.tolist(), images, folders) if self._use_tables else {}
+        use_tables = self._use_tables and self._choices.labels != FILE_NAMES
+        tables = self._tables(others.tolist(), images, folders) if use_tables else {}
         choice = TableChoice(None, None)
-        if tables or (self._use_tables and self._choices.labels):
+        if tables or (use_tables and self._choices.labels):
             shared = set(outside.tolist())
             required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
             count = int(images.sum())
@@ -181,14 +219,22 @@ class FilesReader:
                 self._name, list(tables.values()), self._choices.labels, required, named, outside_names
             )
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
-        by_files = self._use_tables and not choice.table and not choice.question
-        classes = class_file_positions(self._names, positions.tolist(), images) if by_files else []
+        without_table = self._use_tables and not choice.table and not choice.question
+        by_folders = len(folders) > 1 and use_tables
+        image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
+        classes: list[int] = []
+        class_table: LabelsTable | None = None
+        why_not: tuple[str, ...] = ()
+        if without_table and use_tables:
+            classes, class_table, why_not = self._class_files(positions.tolist(), images, not by_folders)
         kept = np.setdiff1d(kept, classes) if classes else kept
         ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
         kept = np.setdiff1d(kept, ignored)
-        table = self._given or (choice.table and choice.table.content)
-        if classes:
-            table = read_class_files(self._source, classes)
+        table = self._given or (choice.table and choice.table.content) or class_table
+        question = choice.question
+        if without_table and not by_folders and not table:
+            table, question, notes = self._by_names(image_names, sorted(filter(None, folders)))
+            why_not = (*why_not, *notes)
         split = None
         if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]
@@ -199,15 +245,59 @@ class FilesReader:
         labelling = (
             self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
         )
-        labelling = replace(labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes))
-        labelling = self._with_names(labelling, others.tolist())
+        labelling = replace(
+            labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
+        )
+        labelling = self._with_names(labelling, np.setdiff1d(others, classes).tolist())
+        if table:
+            labelling = named_after_folders(labelling, ClassFolders(markers))
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
-        questions = ((split.question,) if split else ()) + ((choice.question,) if choice.question else ())
+        questions = ((split.question,) if split else ()) + ((question,) if question else ())
         table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
+
+    def _class_files(
+        self, positions: Sequence[int], images: np.ndarray, any_kind: bool
+    ) -> tuple[list[int], LabelsTable | None, tuple[str, ...]]:
+        """The small files that hold the classes of the images, and these; or why those beside images are not used.
+
+        Args:
+            images: (n,) bool, whether each file of the dataset is one of these images.
+            any_kind: False: only .cls files hold classes, not .json and .txt files.
+        """
+        if found := class_file_positions(self._names, positions, images):
+            return found, read_class_files(self._source, found), ()
+        names = [self._names[i] for i in np.flatnonzero(images).tolist()] if any_kind else []
+        found = other_class_files(self._names, positions, names)
+        if not found:
+            return [], None, ()
+        try:
+            return found, read_other_class_files(self._source, found), ()
+        except DatasetError as error:
+            return [], None, (error.message,)
+
+    def _by_names(
+        self, images: Sequence[str], folders: Sequence[str]
+    ) -> tuple[LabelsTable | None, Question | None, tuple[str, ...]]:
+        """The labels in the names of the images, if the user wants these; else the question whether they are."""
+        labels = labels_in_names(images)
+        wanted = self._choices.labels == FILE_NAMES
+        if not labels:
+            if wanted:
+                raise DatasetError(
+                    f"The names of the images of {self._name} do not all begin with a label and end in a number, such as "
+                    "cat.0.jpg.", Advice("Leave out ", Choice("labels", FILE_NAMES), "."), "choice",
+                )  # fmt: skip
+            return None, None, ()
+        question = ask_for_names(self._name, labels, folders, self._choices.labels)
+        if wanted:
+            return LabelsTable("the file names", tuple(images), tuple(labels)), question, ()
+        if self._choices.labels:
+            return None, question, ()
+        return None, question, (f"The file names may be labels, but are not used as such: {in_words(labels)}.",)
 
     def _about_ignored(self, positions: list[int], told: str) -> tuple[str, ...]:
         """The note on files that are not counted, except those that the notes already name."""

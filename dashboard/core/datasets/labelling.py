@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 
@@ -16,7 +16,7 @@ from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.file_names import folder_of, is_image_name, suffix_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
-from dashboard.core.datasets.table_rows import LabelsTable
+from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import DatasetError, ImageError, counted, listed
 
 NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
@@ -163,10 +163,7 @@ def by_labels_file(
     without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image(names[i])]
     notes = [f"Labels are taken from {table.name}.", *table.notes]
     if not rows_of:
-        raise DatasetError(
-            f"{table.name} names none of the {len(names):,} images; its first row is for {table.files[0][:80]!r}.",
-            "Write the file names as they are in the dataset.", "labels_file",
-        )  # fmt: skip
+        raise names_no_image(table, names, Finder(names) if elsewhere else find)
     if without:
         what = "1 image has" if len(without) == 1 else f"{len(without):,} images have"
         notes.append(f"{what} no label in {table.name}, so predicted but not compared: {listed(without)}.")
@@ -195,6 +192,25 @@ def _attributes_at(name: str, read: Callable[[], Attributes], rows: np.ndarray) 
     if rows.max(initial=-1) >= len(attributes.columns):
         raise DatasetError(f"{name} was changed meanwhile.", "Evaluate the dataset again.", "dataset_changed")
     return attributes.at(rows)
+
+
+def named_after_folders(labelling: Labelling, class_in: ClassFolders) -> Labelling:
+    """Gives labels that are numbers the names of the folders, if the images of each number lie in one of their own."""
+    samples = labelling.samples
+    if len(samples.labels) < 2 or not all(label.lstrip("-").isdecimal() for label in samples.labels):
+        return labelling
+    folder_of_label: dict[str, str] = {}
+    for sample in samples:
+        if sample.label is not None and "/" in sample.name:
+            folder = class_in(sample.name)
+            if folder is None or folder_of_label.setdefault(sample.label, folder) != folder:
+                return labelling
+    folders = set(folder_of_label.values())
+    if len(folders) < len(samples.labels) or all(folder.isdecimal() for folder in folders):
+        return labelling
+    told = listed([f"{label} is {folder}" for label, folder in folder_of_label.items()])
+    note = f"The numbers get the names of the folders, since each has a folder of its own: {told}."
+    return replace(labelling, samples=samples.renamed(folder_of_label), notes=(*labelling.notes, note))
 
 
 def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]) -> Labelling:

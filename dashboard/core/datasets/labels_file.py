@@ -27,6 +27,7 @@ from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
+    SEPARATOR_LINE,
     SPLIT_COLUMNS,
     column_among,
     columns_among,
@@ -53,7 +54,6 @@ _WORKBOOKS = frozenset({".xlsx", ".xls", ".ods"})  # are not read, but likely ho
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | _WORKBOOKS
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
-_SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # tells Excel the separator
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
 _PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
@@ -149,7 +149,7 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
         encoding: "" for what `decode_text` reads.
     """
     text = data.decode(encoding) if encoding else decode_text(data)
-    if said := _SEPARATOR_LINE.match(text):
+    if said := SEPARATOR_LINE.match(text):
         text = text[said.end() :]
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from dashboard.core.datasets.choices import FOLDERS
+from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS
 from dashboard.core.datasets.folder_files import is_pattern
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.table_choice import named_among
@@ -17,7 +17,7 @@ def labels_choice(dataset: Path, typed: str) -> str:
 
     Raises DatasetError when the dataset is a damaged ZIP.
     """
-    if typed in ("", FOLDERS):
+    if typed in ("", FOLDERS, FILE_NAMES):
         return typed
     if not Path(typed).is_absolute():
         if dataset.is_dir() and (dataset / typed).is_file():

@@ -72,7 +72,8 @@ def _open_cached(path: Path, state: tuple[object, ...], choices: Choices, use_la
 def _check_used(dataset: Dataset, name: str, choices: Choices) -> None:
     """Raises DatasetError if the user chose something that the dataset does not ask: then it is not what it seems."""
     topics = {question.topic for question in dataset.questions}
-    if choices.split not in ("", NO_SPLITS) and "split" not in topics:
+    by_labels = is_elsewhere(choices.labels)  # a table elsewhere may tell the splits: whoever reads it checks that
+    if choices.split not in ("", NO_SPLITS) and "split" not in topics and not by_labels:
         raise no_splits(name, choices.split)
     if choices.zip_encoding and "zip_encoding" not in topics:
         raise DatasetError(

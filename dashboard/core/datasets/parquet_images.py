@@ -19,12 +19,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dashboard.core.datasets.attributes import Attributes, attributes_of, parquet_columns
-from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
+from dashboard.core.datasets.choices import NO_SPLITS
+from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, SPLIT_COLUMNS, column_among
 from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
+from dashboard.core.datasets.table_splits import choose_records
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
@@ -42,8 +44,15 @@ class ParquetImages:
     questions: tuple[Question, ...] = ()
     names_files: tuple[Path, ...] = ()  # say what the labels mean that are numbers, see `give_names`
 
-    def __init__(self, path: Path, files: Sequence[Path]) -> None:
-        """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels."""
+    def __init__(self, path: Path, files: Sequence[Path], split: str = "") -> None:
+        """Raises DatasetError when a file is damaged, or its columns cannot be used as images and labels.
+
+        Args:
+            split: of several that a column tells, the one that the user chose; "" if none. See `choose_split`.
+
+        Raises:
+            UndecidedError: the user has to choose a split.
+        """
         self.path, self._paths = path, tuple(files)
         self._used: set[str] = set()  # columns
         with parsing(self._unreadable):
@@ -66,13 +75,32 @@ class ParquetImages:
             self._schema = schema
             self._used.update(filter(None, (self._image, label)))
             self._faults: dict[int, ImageError] = {}
-            self.samples = SampleList(names, self._labels(label, schema) if label else [None] * count)
+            labels = list(self._labels(label, schema)) if label else [None] * count
+            self.samples = SampleList(names, labels)
         self.notes: tuple[str, ...] = (f"Images are read from the column {self._image}, labels from {label}.",)
         if label is None:
             columns = ", ".join(schema.names)
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
+        self._rows, self._split = np.arange(count), ""  # the rows of the split in use, if there are several
+        with parsing(self._unreadable):
+            self._take_split(names, labels, split)
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
+
+    def _take_split(self, names: Sequence[str], labels: Sequence[str | None], wanted: str) -> None:
+        schema = self._schema
+        columns = [n for n in schema.names if n not in self._used and not pa.types.is_nested(schema.field(n).type)]
+        column = column_among(columns, SPLIT_COLUMNS)
+        if column is None or wanted == NO_SPLITS:
+            return
+        class_names = _class_names(schema, column)
+        cells = (_named(value, class_names) for value in self._column(column))
+        if found := choose_records(self.path.name, f"the column {column}", cells, labels, wanted):
+            self._rows, choice = found
+            rows = self._rows.tolist()
+            self.samples = SampleList(PackedNames(names[row] for row in rows), (labels[row] for row in rows))
+            self.questions, self.notes = (choice.question,), (choice.note, *self.notes)
+            self._split = choice.question.chosen or ""
 
     def _unreadable(self, error: Exception) -> DatasetError:
         return DatasetError(f"{self.path.name} cannot be read: {reason(error)}.", _COPY, "parquet")
@@ -117,15 +145,18 @@ class ParquetImages:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the files."""
-        files = (*self._paths, *self.names_files)
-        return joint_fingerprint(*map(sha256_of, files)) if len(files) > 1 else sha256_of(files[0])
+        """SHA-256 of the files, and the split if a column tells several."""
+        parts = [*map(sha256_of, (*self._paths, *self.names_files)), *filter(None, [self._split])]
+        return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
     def attributes(self) -> Attributes:
         """See `Dataset`."""
         with parsing(self._unreadable):
             columns = parquet_columns(self._paths, self._used)
-            return attributes_of(self.path.name, ((n, partial(self._with_class_names, n, read)) for n, read in columns))
+            found = attributes_of(
+                self.path.name, ((n, partial(self._with_class_names, n, read)) for n, read in columns)
+            )
+        return found.at(self._rows) if found.columns.num_columns else found
 
     def _with_class_names(self, column: str, read: Callable[[], pa.ChunkedArray]) -> pa.ChunkedArray:
         values, class_names = read(), pa.array(_class_names(self._schema, column), pa.string())
@@ -136,11 +167,12 @@ class ParquetImages:
 
     def file(self, index: int) -> bytes:
         """See `Dataset`."""
-        if index in self._faults:
-            raise self._faults[index]
+        row = int(self._rows[index])
+        if row in self._faults:
+            raise self._faults[row]
         with parsing(self._unreadable_row):
             with self._lock:
-                value = self._reader.value(index)
+                value = self._reader.value(row)
             self._check_unchanged()
         data = value.get("bytes") if isinstance(value, dict) else value
         if data is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
@@ -35,13 +36,14 @@ def open_shards(
     by_split = shards_by_split(shards)
     loose = by_split.pop("", [])
     if len(by_split) < 2 or choices.split == NO_SPLITS:
-        return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images))
+        return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images, choices=choices))
     splits = _sizes(kind, root, by_split)
     choice = choose_split(path.name, splits, choices.split, lambda _: True, may_pool=kind.pools)
     files = [name for split in choice.splits for name in by_split[split]]
-    dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images))
-    others = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()
-    dataset.notes = (choice.note, *others, *dataset.notes)
+    others = replace(choices, split=NO_SPLITS)  # the files tell the split, so a column of splits does not
+    dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images, choices=others))
+    unused = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()
+    dataset.notes = (choice.note, *unused, *dataset.notes)
     dataset.questions = (choice.question,)
     return dataset
 

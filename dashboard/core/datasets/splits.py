@@ -15,7 +15,8 @@ import numpy as np
 _SPLIT_OF = {
     "train": "train", "training": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test", "t10k": "test",
+    "eval": "val",
+    "test": "test", "testing": "test", "t10k": "test", "holdout": "test", "evaluation": "test",
 }  # fmt: skip
 SPLITS = ("test", "val", "train")  # in the order in which they are offered
 # Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test

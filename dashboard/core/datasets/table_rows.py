@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes
+from dashboard.core.datasets.file_names import folder_of, normal_name
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.questions import Advice
@@ -86,6 +89,39 @@ def checked(table: LabelsTable) -> LabelsTable:
 def refused(name: str, reason: str, fix: str | Advice) -> DatasetError:
     """The error for a file that cannot be used as a labels file."""
     return DatasetError(f"{name} cannot be used as a labels file: {reason}.", fix, "labels_file")
+
+
+def names_no_image(table: LabelsTable, names: Sequence[str], find: Finder) -> DatasetError:
+    """The error for a table in which no row names exactly one image.
+
+    Args:
+        names: of the images.
+        find: finds these.
+    """
+    first = table.files[0]
+    message = f"{table.name} names none of the {len(names):,} images"
+    if several := len(find(first, folder_of(table.name))):
+        return DatasetError(
+            f"{message} clearly: its first row is for {first[:80]!r}, and {several} images are called so.",
+            "Write the whole path of each image in the table, as it is in the dataset.", "labels_file",
+        )  # fmt: skip
+    alike = find(normal_name(first).rpartition("/")[2])
+    image = names[int(alike[0]) if len(alike) else 0]
+    end = _common_end(first, image) if len(alike) == 1 else ""
+    message += f"; its first row is for {first[:80]!r}, and an image is called {image[:80]!r}."
+    if end:
+        fix = f"Both end in {end}: write only this part of each path in the table."
+    else:
+        fix = f"Write the file names in the table as they are in the dataset, such as {image[:80]}."
+    return DatasetError(message, fix, "labels_file")
+
+
+def _common_end(one: str, other: str) -> str:
+    """The last parts of two paths that are equal but for case, as the second path spells them."""
+    parts = normal_name(other).split("/")
+    pairs = zip(reversed(normal_name(one).casefold().split("/")), reversed(other.casefold().split("/")), strict=False)
+    alike = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    return "/".join(parts[len(parts) - alike :])
 
 
 def file_name_of(value: object) -> str:

@@ -34,6 +34,33 @@ def _word(cell: object) -> str:
     return "" if cell is None else str(cell).strip().casefold()
 
 
+def choose_records(
+    dataset_name: str, column: str, cells: Iterable[object], labels: Sequence[str | None], wanted: str
+) -> tuple[np.ndarray, SplitChoice] | None:
+    """The positions (n,) of the records of one split, ascending, and how that was decided.
+
+    Args:
+        column: what tells the splits, for messages.
+        cells: the split of each record, as in `splits_of`.
+        labels: of each record.
+        wanted: as for `choose_split`.
+
+    Returns:
+        None if the cells do not tell at least two splits and nothing else.
+
+    Raises:
+        UndecidedError, DatasetError: as `choose_split`.
+    """
+    splits = np.array(splits_of(cells))
+    if not len(splits):
+        return None
+    sizes = [Split(split, (column,), n, "image") for split in SPLITS if (n := int((splits == split).sum()))]
+    labelled = set(splits[[label is not None for label in labels]].tolist())
+    choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)
+    used = splits == choice.question.chosen if choice.question.chosen != ALL_SPLITS else np.full(len(splits), True)
+    return np.flatnonzero(used), choice
+
+
 def choose_rows(
     dataset_name: str, table: LabelsTable, names: Sequence[str], wanted: str
 ) -> tuple[LabelsTable, np.ndarray, SplitChoice] | None:

@@ -16,8 +16,8 @@ from dashboard.core.datasets.labels_file import (
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem
-from dashboard.core.datasets.table_rows import LabelsTable
-from dashboard.core.errors import DatasetError, ImageError, listed
+from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
+from dashboard.core.errors import DatasetError, ImageError, counted, listed
 from dashboard.core.questions import Advice, Choice
 
 LABELS_STEMS = frozenset({"labels", "label"})
@@ -41,12 +41,15 @@ class Table:
     fault: DatasetError | None = None  # why it certainly holds no labels of this dataset
     template: bool = False  # True: its labels are made up
     unread: bool = False  # True: the tables before it were so large that it was not read
+    images: int = 0  # of the dataset
 
     @property
     def in_words(self) -> str:
         """Its size, and how it fits the images."""
+        others = self.images - self.labelled
+        without = f"; {counted(others, 'image')} without a label in it" if others > 0 else ""
         splits = listed(sorted(set(self.content.splits) - {""})) if self.content else ""
-        size = f"{self.rows:,} rows, of which {self.matched:,} name an image"
+        size = f"{self.rows:,} rows, of which {self.matched:,} name an image{without}"
         return f"{size}; splits: {splits}" if splits else size
 
 
@@ -60,9 +63,11 @@ def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequ
     if tables:
         known = frozenset(images)
         tables = [i for i in tables if names[i].rpartition(".")[0] not in known]
-    if len(tables) > MOST_TABLES:
+    if len(tables) > 1:
         stems = {image.rpartition(".")[0] for image in images}
-        tables = [i for i in tables if names[i].rpartition(".")[0] not in stems]
+        beside = {i for i in tables if names[i].rpartition(".")[0] in stems}
+        if len(tables) > MOST_TABLES or 2 * len(beside) > len(stems):
+            tables = [i for i in tables if i not in beside]
     return tables[:MOST_TABLES]
 
 
@@ -81,8 +86,12 @@ def _is_coco_name(name: str) -> bool:
 
 
 def replaces_folders(table: Table, images: int) -> bool:
-    """True if the images' folders are no classes beside this table: its name says so, and it labels nearly all images."""
-    return is_likely(table.name) and table.labelled >= _NEARLY_ALL * images
+    """True if a table that labels nearly all images is used instead of their folders.
+
+    Its name says so; or it says the same as the folders, and tells the splits of the images.
+    """
+    tells_splits = table.content is not None and bool(table.content.splits) and not table.differs
+    return (is_likely(table.name) or tells_splits) and table.labelled >= _NEARLY_ALL * images
 
 
 def rivals_of_folders(
@@ -153,8 +162,10 @@ def _read_table(
                 labelled.add(image := int(found[0]))
                 folder = images[image].rpartition("/")[0].rpartition("/")[2]
                 differs = differs or label is None or label.casefold() != folder.casefold()
-    fault = None if matched else _names_none(content, len(images))
-    return Table(name, content, len(content.files), matched, len(labelled), differs, fault), len(data)
+    fault = None if matched else names_no_image(content, images, find)
+    return Table(name, content, len(content.files), matched, len(labelled), differs, fault, images=len(images)), len(
+        data
+    )
 
 
 def _too_many_bytes(name: str) -> DatasetError:
@@ -163,13 +174,6 @@ def _too_many_bytes(name: str) -> DatasetError:
         Advice("If it holds the labels: ", Choice("labels", name), ". Otherwise leave it out of the dataset."),
         "labels_file",
     )
-
-
-def _names_none(content: LabelsTable, count: int) -> DatasetError:
-    return DatasetError(
-        f"{content.name} names none of the {count:,} images; its first row is for {content.files[0][:80]!r}.",
-        "Write the file names as they are in the dataset.", "labels_file",
-    )  # fmt: skip
 
 
 def without_templates(tables: Sequence[Table], shared: Collection[str] = ()) -> list[Table]:

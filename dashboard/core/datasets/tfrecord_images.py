@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, column_among
+from dashboard.core.datasets.choices import NO_SPLITS
+from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, SPLIT_COLUMNS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
+from dashboard.core.datasets.table_splits import choose_records
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
@@ -28,8 +30,15 @@ class TFRecordImages:
     questions: tuple[Question, ...] = ()
     names_files: tuple[Path, ...] = ()  # say what the labels mean that are numbers, see `give_names`
 
-    def __init__(self, path: Path, files: Sequence[Path]) -> None:
-        """Raises DatasetError when a whole file is damaged, no feature holds images, or no label is usable."""
+    def __init__(self, path: Path, files: Sequence[Path], split: str = "") -> None:
+        """Raises DatasetError when a whole file is damaged, no feature holds images, or no label is usable.
+
+        Args:
+            split: of several that a feature tells, the one that the user chose; "" if none. See `choose_split`.
+
+        Raises:
+            UndecidedError: the user has to choose a split.
+        """
         self.path, self._paths = path, tuple(files)
         self._file_of, self._starts = array("i"), array("q")  # one entry per record
         first: dict[str, Feature] = {}  # values of each feature, from the first record with values
@@ -55,6 +64,20 @@ class TFRecordImages:
             (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
         )
 
+        self._split = ""  # the one in use, if there are several
+        column = column_among([key for key in first if key not in (self._image, label, name)], SPLIT_COLUMNS)
+        if column is None or split == NO_SPLITS:
+            return
+        cells = (_name(each, column) for _, _, each in self._examples())
+        if found := choose_records(path.name, f"the feature {column}", cells, [label for _, label in facts], split):
+            rows, choice = found[0].tolist(), found[1]
+            chosen = [self.samples[row] for row in rows]
+            self.samples = SampleList(PackedNames(each.name for each in chosen), (each.label for each in chosen))
+            self._file_of = array("i", (self._file_of[row] for row in rows))
+            self._starts = array("q", (self._starts[row] for row in rows))
+            self.questions, self.notes = (choice.question,), (choice.note, *self.notes)
+            self._split = choice.question.chosen or ""
+
     def _examples(self) -> Iterator[tuple[int, int, Mapping[str, Feature]]]:
         """Yields the file number, the start and the features of each record. A damaged record has no features."""
         for number, path in enumerate(self._paths):
@@ -69,9 +92,9 @@ class TFRecordImages:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the files."""
-        files = (*self._paths, *self.names_files)
-        return joint_fingerprint(*map(sha256_of, files)) if len(files) > 1 else sha256_of(files[0])
+        """SHA-256 of the files, and the split if a feature tells several."""
+        parts = [*map(sha256_of, (*self._paths, *self.names_files)), *filter(None, [self._split])]
+        return joint_fingerprint(*parts) if len(parts) > 1 else parts[0]
 
     def attributes(self) -> None:
         """See `Dataset`."""

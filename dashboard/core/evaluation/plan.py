@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
+from dashboard.core.datasets.choices import FILE_NAMES
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, counted, listed
@@ -103,6 +104,13 @@ def unknown_labels(
     )  # fmt: skip
 
 
+def _labels_in_names(questions: Sequence[Question]) -> list[str | Part]:
+    """The way to take the labels from the names of the files instead, as parts of advice."""
+    asked = [each for each in questions if each.topic == "labels" and not each.certain]
+    possible = [answer for each in asked for answer in each.answers if answer.value == FILE_NAMES]
+    return [f"To take {possible[0].meaning}, choose ", Choice("labels", FILE_NAMES), ". "] if possible else []
+
+
 def _other_encodings(questions: Sequence[Question]) -> list[str | Part]:
     """The other ways to read names whose encoding was guessed, as parts of advice."""
     guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
@@ -123,6 +131,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     return DatasetError(
         " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
+            *_labels_in_names(dataset.questions),
             *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),
             "or choose a class for each label (", meaning("LABEL", "CLASS"),
             "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",

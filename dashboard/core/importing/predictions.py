@@ -30,6 +30,8 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
+_FEW_ROWS = 20  # so few may all be right
+
 
 @dataclass(frozen=True)
 class ImportRequest:
@@ -100,8 +102,10 @@ def import_predictions(
         if repeated := tally.n_repeated:
             repeat = "row repeats" if repeated == 1 else "rows repeat"
             notes.append(f"{repeated:,} {repeat} the file name of an earlier row.")
-        manifest = replace(manifest, notes=(*manifest.notes, *filter(None, notes)))
         evaluation = tally.evaluation(opened.class_names)
+        if evaluation and not request.labels:
+            notes.append(_perhaps_predicted(evaluation, request.path.name))
+        manifest = replace(manifest, notes=(*manifest.notes, *filter(None, notes)))
         if evaluation:
             folder.keep_evaluation(evaluation)
         manifest = folder.finish(manifest, "finished", time.perf_counter() - start)
@@ -113,6 +117,16 @@ def import_predictions(
         raise
     owner.release()
     return Imported(manifest, evaluation, tally.n_evaluated, tally.n_absent, tally.n_no_class, tally.n_left_out)
+
+
+def _perhaps_predicted(evaluation: Evaluation, source: str) -> str:
+    """The note on labels that may be predictions; "" if there is no doubt."""
+    if evaluation.accuracy.value < 1 or evaluation.accuracy.n < _FEW_ROWS:
+        return ""
+    return (
+        f"In every row, the label in {source} is the class of the highest probability. If that column holds predictions, "
+        "give the true labels in a file of their own, or remove the column."
+    )
 
 
 def _open(request: ImportRequest) -> _Opened:

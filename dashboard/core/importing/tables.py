@@ -6,9 +6,10 @@ import contextlib
 import csv
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ from dashboard.core.datasets.columns import (
     PROBS_NAMES,
     PROBS_PREFIXES,
     REASON_COLUMNS,
+    SEPARATOR_LINE,
     column_among,
     csv_separator,
 )
@@ -38,12 +40,13 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predictions_file import Piece, piece_rows
-from dashboard.core.labels.text_encoding import SAVE_AS_UTF8
+from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.runs.rows import CLASS_NAMES, COLUMNS, SCORE_COLUMNS
 from dashboard.core.shell import in_command
 
 _FIRST_ROWS = 64
+_DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+"
 _MOST_IN_EXAMPLE = 12  # columns
 _EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})  # all of them: an export of a run
 _NAME_THE_COLUMNS = (
@@ -59,7 +62,7 @@ class TablePredictions:
     """
 
     def __init__(self, path: Path, class_names: Sequence[str] | None) -> None:
-        self._path = path
+        self._path, self._decimal = path, "."
         with parsing(self._refused):
             columns, self.n_rows = self._describe()
             self._columns = columns
@@ -80,15 +83,23 @@ class TablePredictions:
                     raise self._which_columns(others)
                 self._probs, self.class_names = found
                 self.n_classes = len(self._probs)
+                if path.suffix.lower() != ".parquet":
+                    self._decimal = self._decimal_of(self._probs)
 
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
         if self._path.suffix.lower() == ".parquet":
             file = open_parquet(self._path)
             return list(file.schema_arrow.names), file.metadata.num_rows
-        with self._path.open(encoding="utf-8-sig", newline="") as text:
+        with self._path.open("rb") as file:
+            self._encoding = encoding_of(file.read(FIRST_BYTES))
+        self._said = None  # what the file itself says to be the separator, in its first line
+        with self._text() as text:
+            if said := SEPARATOR_LINE.match(text.readline()):
+                self._said = said[1]
+        with self._text() as text:
             first = next((line for line in text if line.strip()), "")
-            self._separator = csv_separator(first)
+            self._separator = self._said or csv_separator(first)
             columns = next(csv.reader([first], delimiter=self._separator), [])
             if len(set(columns)) < len(columns):
                 raise ValueError("two columns have the same name")
@@ -99,12 +110,32 @@ class TablePredictions:
                 rows += bool(cells)
             return columns, rows
 
+    @contextmanager
+    def _text(self) -> Iterator[TextIO]:
+        """The open CSV file, after the line that says the separator."""
+        encoding = "utf-8-sig" if self._encoding == "utf-8" else self._encoding
+        with self._path.open(encoding=encoding, newline="") as text:
+            if self._said:
+                text.readline()
+            yield text
+
+    def _decimal_of(self, columns: Sequence[str]) -> str:
+        """The comma if the first number with decimals has one, as European spreadsheets write it; else the point."""
+        for frame in self._csv(columns, str):
+            for cells in (frame[column] for column in columns):
+                if cells.str.contains(_DECIMAL_COMMA, na=False).any():
+                    return ","
+                if cells.str.contains(".", regex=False, na=False).any():
+                    return "."
+        return "."
+
     def _which_columns(self, others: Sequence[str]) -> DatasetError:
         """The error for a table in which no column is known to hold probabilities."""
         likely: list[str] = []
         self._probs, self.n_classes = [], len(others)
         with contextlib.suppress(Exception):  # then there is no better example
-            values = next(self._frames(others)).apply(pd.to_numeric, errors="coerce")
+            cells = next(self._frames(others)).astype(str).replace(",", ".", regex=True)
+            values = cells.apply(pd.to_numeric, errors="coerce")
             likely = [column for column in others if values[column].between(0, 1).all()]
         example = in_command(",".join(likely) if 2 <= len(likely) <= _MOST_IN_EXAMPLE else "cat,dog")
         return DatasetError(
@@ -121,8 +152,8 @@ class TablePredictions:
         yield from self._csv(columns, {c: np.float64 if c in self._probs else str for c in columns})
 
     def _csv(self, columns: Sequence[str] | Sequence[int], types: Mapping[str, type] | type) -> Iterator[pd.DataFrame]:
-        with pd.read_csv(
-            self._path, sep=self._separator, encoding="utf-8-sig", usecols=list(columns),
+        with self._text() as text, pd.read_csv(
+            text, sep=self._separator, decimal=self._decimal, usecols=list(columns),
             chunksize=piece_rows(self.n_classes), dtype=types, keep_default_na=False, index_col=False,  # False: lines may end with a separator
             na_values={c: ["", "nan", "NaN"] for c in columns if c in self._probs},
         ) as reader:  # fmt: skip
@@ -197,13 +228,17 @@ class TablePredictions:
         done = 0
         with contextlib.suppress(Exception):  # then the reason is another one
             for frame in self._csv(self._probs, dict.fromkeys(self._probs, str)):
-                wrong = (frame.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()).to_numpy()
+                if self._decimal == ",":
+                    points = frame.replace({r"\.": "?"}, regex=True).replace({",": "."}, regex=True)
+                else:
+                    points = frame
+                wrong = (points.apply(pd.to_numeric, errors="coerce").isna() & frame.notna()).to_numpy()
                 if wrong.any():
                     row, column = (int(each[0]) for each in np.nonzero(wrong))
                     return DatasetError(
                         f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
                         f"{frame.columns[column]}, which is not a number.",
-                        "Save numbers from 0 to 1, with a point before the decimals.", "predictions",
+                        "Save numbers from 0 to 1, all with a point before the decimals.", "predictions",
                     )  # fmt: skip
                 done += len(frame)
         return None

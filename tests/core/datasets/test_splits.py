@@ -70,8 +70,8 @@ def test_every_split_can_be_chosen_also_by_other_processes(tmp_path: Path, make_
         seen[split] = (names(dataset), dataset.fingerprint)
     assert seen["val"] == seen["validation"] and seen["test"][1] == open_dataset(path).fingerprint
     assert len(seen["train"][0]) == 2 and len(seen["all"][0]) == 4 and len({digest for _, digest in seen.values()}) == 4
-    with pytest.raises(DatasetError, match="has no split 'holdout'") as refused:
-        open_dataset(path, Choices(split="holdout"))
+    with pytest.raises(DatasetError, match="has no split 'fold'") as refused:
+        open_dataset(path, Choices(split="fold"))
     assert "--split test" in refused.value.fix
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.described import describe
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError, ModelError, WorkerError
 from dashboard.core.evaluation.driver import go_on
@@ -101,6 +103,21 @@ def test_folders_that_are_no_classes_at_all(
         evaluate(make_zip(names), tiny_version, fast, store)
     assert caught.value.code == "labels_unknown" and "airplane" in caught.value.fix
     assert store.list() == []
+
+
+def test_labels_in_the_names_of_files_are_offered(
+    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip, tmp_path: Path
+) -> None:
+    names = ("train/cat.0.png", "train/cat.1.png", "train/dog.0.png", "train/dog.1.png")
+    path = make_zip({}, extra={name: encoded(picture(i)) for i, name in enumerate(names)})
+    with pytest.raises(DatasetError) as caught:
+        evaluate(path, tiny_version, fast, store)
+    assert caught.value.fix.startswith(
+        "To take the beginnings of the file names: cat (2 images), dog (2 images), choose --labels file-names. "
+    )
+    described = describe(path, Choices(labels="file-names"), tmp_path)
+    run = store.folder(evaluate(described, tiny_version, fast, store).run_id).load()
+    assert run.table["true_label"].tolist() == ["cat", "cat", "dog", "dog"]
 
 
 def test_images_without_labels_are_predicted(

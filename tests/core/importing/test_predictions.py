@@ -530,3 +530,48 @@ def test_class_ids_that_may_count_from_one_are_asked_about(tmp_path: Path, store
     imported = import_predictions(replace(request, first_id=1), store)
     assert imported.evaluation and imported.evaluation.accuracy.value == 1
     assert "counted from 1, as chosen" in " ".join(imported.manifest.notes)
+
+
+EUROPEAN = "file;label;p_cat;p_dog;p_frog;camera\n" + "".join(
+    f"{i}.png;{label};{';'.join(f'{p:g}'.replace('.', ',') for p in row)};a, b\n"
+    for i, (label, row) in enumerate(zip(LABELS, PROBS, strict=True))
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        EUROPEAN.encode(),
+        b"\xef\xbb\xbf" + EUROPEAN.encode(),
+        ("sep=;\r\n" + EUROPEAN.replace("\n", "\r\n")).encode("utf-8-sig"),
+        ("sep=;\n" + EUROPEAN).encode("utf-16"),
+        EUROPEAN.replace(";", "\t").encode("utf-16"),
+        EUROPEAN.encode("utf-16-le"),
+        ("sep=|\n" + EUROPEAN.replace(";", "|")).encode(),
+    ],
+    ids=["commas", "mark", "sep", "sep in UTF-16", "Unicode Text", "UTF-16 without mark", "sep=|"],
+)
+def test_csv_files_as_spreadsheets_write_them(tmp_path: Path, store: RunStore, data: bytes) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(data)
+    imported = import_file(path, store)
+    check(imported, store)
+    assert store.folder(imported.manifest.run_id).load().further_names == ("camera",)
+
+
+def test_points_and_commas_in_one_file_are_refused(tmp_path: Path, store: RunStore) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(EUROPEAN.replace("0,8", "0.8"))
+    error = refused(path, store)
+    assert "row 1 has '0.8' in the column p_dog" in error.message and "all with a point" in error.fix
+
+
+def test_a_column_of_labels_that_may_hold_predictions_is_pointed_out(tmp_path: Path, store: RunStore) -> None:
+    probs = np.tile(PROBS, (6, 1))
+    right = [NAMES[i] for i in probs.argmax(axis=1)]
+    said = "the label in x.csv is the class of the highest probability"
+    for labels, doubtful in ((right, True), ([*right[:-1], "frog"], False)):
+        columns = {f"p_{name}": probs[:, i] for i, name in enumerate(NAMES)}
+        pd.DataFrame({"label": labels, **columns}).to_csv(tmp_path / "x.csv", index=False)
+        notes = import_file(tmp_path / "x.csv", store).manifest.notes
+        assert any(said in note for note in notes) == doubtful
