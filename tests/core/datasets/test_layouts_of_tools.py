@@ -16,7 +16,6 @@ from dashboard.core.datasets import Dataset, arrays, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 
 ALL = {"01.png": "cat", "02.png": "dog", "10.png": "cat"}
