@@ -45,7 +45,7 @@ def _known_fit(fit: str | None) -> str | None:
     from dashboard.core.images.preprocessing import FIT_NAMES  # not at the top: it needs NumPy, see `services`
 
     if fit is not None and fit not in FIT_NAMES:
-        raise typer.BadParameter(f"one of: {', '.join(FIT_NAMES)}")
+        raise typer.BadParameter(f"It must be one of: {', '.join(FIT_NAMES)}.")
     return fit
 
 

@@ -113,14 +113,14 @@ def evaluate(
     """
     least = read_share(min_accuracy) if min_accuracy else None
     if (dataset is None) == (not resume):
-        raise typer.BadParameter("give either a dataset or --resume RUN_ID")
+        raise typer.BadParameter("Give either a dataset or --resume RUN_ID.")
     if resume and (model or fit or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
         raise typer.BadParameter(
-            "a resumed run keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
-            "--zip-encoding, --labels-from, --map and --no-cache"
+            "A resumed run keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
+            "--zip-encoding, --labels-from, --map and --no-cache."
         )
     if junit and not checks:
-        raise typer.BadParameter("--junit needs --checks")
+        raise typer.BadParameter("It needs --checks.")
     opened = services(workers, local or workers is not None)
     store = opened.runs
     try:
