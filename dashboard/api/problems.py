@@ -29,7 +29,7 @@ PROBLEM = "Problem"  # the name of its schema in the OpenAPI documents
 _STATUS = {
     "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403, "not_yours": 403,
     "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
-    "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409,
+    "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409, "run_failed": 409,
     "too_large": 413, "too_many_pixels": 413, "upload_too_large": 413,
     "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "map_not_finite": 422, "choice": 422, "filter": 422,
     "storage": 507,
@@ -38,6 +38,7 @@ _STATUS = {
 _FIX = {  # instead of a command
     "run_unknown": "`GET /api/v1/evaluations` lists the evaluations.",
     "image_unknown": "`GET /api/v1/evaluations/ID/rows` lists the images, each with its `index`.",
+    "run_in_use": "Wait until the evaluation has ended, or cancel it (`POST /api/v1/evaluations/ID/cancel`).",
     "run_damaged": "Delete the evaluation (`DELETE /api/v1/evaluations/ID`), then evaluate the dataset again.",
 }
 
