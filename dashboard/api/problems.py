@@ -142,10 +142,15 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = list(error.errors())
-        faults = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in found[:MOST_FAULTS]]
+        faults = [f"{_place(each)}: {each['msg']}" for each in found[:MOST_FAULTS]]
         if len(found) > MOST_FAULTS:
             faults.append(f"and {len(found) - MOST_FAULTS:,} more")
-        return problem(422, "request", "; ".join(faults), _see_docs(request))
+        choices = [
+            f"Set `{_place(each)}` to {each['ctx']['expected']}."
+            for each in found[:MOST_FAULTS]
+            if each["type"] == "literal_error"
+        ]
+        return problem(422, "request", "; ".join(faults), " ".join((*choices, _see_docs(request))))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
@@ -165,6 +170,11 @@ def tell_problems(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).name.lower()
         return problem(error.status_code, code, str(error.detail), _see_docs(request), headers=error.headers)
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    """The name of what is wrong, or `body` for the whole body."""
+    return ".".join(map(str, fault["loc"][1:] or fault["loc"]))
 
 
 def _see_docs(request: Request) -> str:
