@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import Field
 
 from dashboard.api.problems import fix_of, question_of
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
@@ -71,6 +71,28 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
         result=ScoredRunRecord.of(run) if run.state in ("finished", "cancelled") else None,
         links=_links(request, run_id),
     )  # fmt: skip
+
+
+def stored(services: Services, run_id: str) -> RunFolder:
+    """The folder of an evaluation.
+
+    Raises:
+        DatasetError: there is no such evaluation; or it has stored nothing, because it failed (`run_failed`), was
+            cancelled before or has not begun (`run_unfinished`).
+    """
+    try:
+        folder = services.runs.folder(run_id)
+        folder.check_exists()
+    except DatasetError:
+        job = services.jobs.get(run_id)
+        if job is None or job.found or not _tells_all(job):
+            raise
+        if job.error:
+            reason = f"The evaluation {run_id} failed, and nothing of it is stored: {job.error.message}"
+            raise DatasetError(reason, fix_of(job.error), "run_failed") from None
+        reason = f"The evaluation {run_id} is {job.state} and has stored nothing."
+        raise DatasetError(reason, "Ask for its state: `GET /api/v1/evaluations/ID`.", "run_unfinished") from None
+    return folder
 
 
 def state_of(state: str, manifest: RunManifest, will_resume: bool) -> str:

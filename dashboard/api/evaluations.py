@@ -17,7 +17,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from dashboard.api.access import needs
 from dashboard.api.context import Opened
-from dashboard.api.evaluation_records import EvaluationRecord, record_of, state_of, watched
+from dashboard.api.evaluation_records import EvaluationRecord, record_of, state_of, stored, watched
 from dashboard.api.problems import answers
 from dashboard.api.queries import KNOWN_QUERY
 from dashboard.api.receiving import BODY, Order, receive_order
@@ -77,6 +77,8 @@ class ListedEvaluation(RunSummary):
     """An evaluation in the list of all."""
 
     id: str = Field(description="the same as `run_id`")
+    dataset: str = Field(description="its name")
+    model_ref: str = Field(description="NAME@VERSION, as `model` of `GET /evaluations/ID`")
 
 
 class Evaluations(Schema):
@@ -119,8 +121,8 @@ def list_evaluations(
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
     """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins."""
-    stored = services.runs.read()
-    every: list[RunManifest | DamagedRun] = [*stored.manifests, *stored.damaged]
+    found = services.runs.read()
+    every: list[RunManifest | DamagedRun] = [*found.manifests, *found.damaged]
     runs = sorted(every, key=_listed_at, reverse=True)
     ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
@@ -147,7 +149,9 @@ def _listed(services: Services, run: RunManifest | DamagedRun) -> ListedEvaluati
         found = overview(services.runs.folder(run.run_id), run)
         state = state_of(found.state, run, services.will_resume.is_set())
         summary = RunSummary.of(found).model_copy(update={"state": state})
-    return ListedEvaluation(**dict(summary), id=run.run_id)
+    name = "" if isinstance(run, DamagedRun) else run.dataset_name  # clients have no use for a path on the server
+    ref = "" if isinstance(run, DamagedRun) else run.model
+    return ListedEvaluation(**{**dict(summary), "dataset": name}, id=run.run_id, model_ref=ref)
 
 
 @router.get("/{id}", responses=answers(404))
@@ -188,7 +192,7 @@ async def events(
     return EventSourceResponse(stream())
 
 
-@router.get("/{id}/rows", responses=answers(404))
+@router.get("/{id}/rows", responses=answers(404, 409))
 def rows(
     caller: Annotated[Visitor, needs("evaluate")],
     services: Opened,
@@ -198,7 +202,7 @@ def rows(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Rows:
     """The images of an evaluation in the order of the dataset, page by page."""
-    run = services.runs.folder(id).load(VIEW_COLUMNS, parse_filter(list(where)))
+    run = stored(services, id).load(VIEW_COLUMNS, parse_filter(list(where)))
     left = run.table[run.table["index"] > cursor]
     page = run.detail(left.head(limit), [name for name in Row.model_fields if name != "columns"])
     further = run.further_detail(page["index"].to_numpy())
@@ -218,7 +222,7 @@ def rows(
 
 @router.get(
     "/{id}/images/{n}", response_class=Response,
-    responses={**answers(404), 200: {"content": {"application/octet-stream": {}}}},
+    responses={**answers(404, 409), 200: {"content": {"application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -227,7 +231,7 @@ def image(
     n: Annotated[int, Path(ge=0, le=2**53, description="`index` of its row")],
 ) -> Response:
     """The file of one image, as it is in the dataset."""
-    found = run_image(services.runs.folder(id).load(VIEW_COLUMNS), n)
+    found = run_image(stored(services, id).load(VIEW_COLUMNS), n)
     name = quote(found.name, safe="")
     headers = {
         # as a file, never as a page: the dataset is somebody's upload
@@ -239,7 +243,7 @@ def image(
 
 @router.get(
     "/{id}/report", response_class=Response,
-    responses={**answers(404), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
+    responses={**answers(404, 409), 200: {"content": {"text/html": {}, "text/markdown": {}}}},
 )  # fmt: skip
 def report(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -250,7 +254,7 @@ def report(
     format: Literal["html", "md"] = "html",
 ) -> Response:
     """A report: one HTML file that needs no network, or Markdown with a model card."""
-    folder = services.runs.folder(id)
+    folder = stored(services, id)
     run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
     document = report_of(run, services.runs, find_of(run, folder), compare)
     text = to_html(document) if format == "html" else to_markdown(document)
@@ -273,7 +277,7 @@ def cancel(
 @router.delete("/{id}", status_code=204, responses=answers(404, 409, 507))
 def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
     """Deletes an evaluation, also a damaged one; its dataset stays."""
-    services.runs.folder(id).check_exists()
+    stored(services, id)
     try:
         services.runs.delete(id)
     except OSError as error:

@@ -29,7 +29,7 @@ PROBLEM = "Problem"  # the name of its schema in the OpenAPI documents
 _STATUS = {
     "token_missing": 401, "token_unknown": 401, "token_expired": 401, "token_revoked": 401, "scope_missing": 403, "not_yours": 403,
     "not_found": 404, "run_unknown": 404, "image_unknown": 404, "model_unknown": 404, "no_images_kept": 404,
-    "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409,
+    "missing": 404, "prediction_unknown": 404, "feedback": 422, "cursor": 422, "run_in_use": 409, "run_unfinished": 409, "run_failed": 409,
     "too_large": 413, "too_many_pixels": 413, "upload_too_large": 413,
     "request": 422, "method_unknown": 422, "layer_unknown": 422, "no_conv_layer": 422, "map_not_finite": 422, "choice": 422, "filter": 422,
     "storage": 507,
@@ -38,6 +38,7 @@ _STATUS = {
 _FIX = {  # instead of a command
     "run_unknown": "`GET /api/v1/evaluations` lists the evaluations.",
     "image_unknown": "`GET /api/v1/evaluations/ID/rows` lists the images, each with its `index`.",
+    "run_in_use": "Wait until the evaluation has ended, or cancel it (`POST /api/v1/evaluations/ID/cancel`).",
     "run_damaged": "Delete the evaluation (`DELETE /api/v1/evaluations/ID`), then evaluate the dataset again.",
 }
 
@@ -141,10 +142,15 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = list(error.errors())
-        faults = [f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in found[:MOST_FAULTS]]
+        faults = [f"{_place(each)}: {each['msg']}" for each in found[:MOST_FAULTS]]
         if len(found) > MOST_FAULTS:
             faults.append(f"and {len(found) - MOST_FAULTS:,} more")
-        return problem(422, "request", "; ".join(faults), _see_docs(request))
+        choices = [
+            f"Set `{_place(each)}` to {each['ctx']['expected']}."
+            for each in found[:MOST_FAULTS]
+            if each["type"] == "literal_error"
+        ]
+        return problem(422, "request", "; ".join(faults), " ".join((*choices, _see_docs(request))))
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
@@ -164,6 +170,11 @@ def tell_problems(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> JSONResponse:
         code = HTTPStatus(error.status_code).name.lower()
         return problem(error.status_code, code, str(error.detail), _see_docs(request), headers=error.headers)
+
+
+def _place(fault: Mapping[str, Any]) -> str:
+    """The name of what is wrong, or `body` for the whole body."""
+    return ".".join(map(str, fault["loc"][1:] or fault["loc"]))
 
 
 def _see_docs(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,8 +46,23 @@ def _known_fit(fit: str | None) -> str | None:
     from dashboard.core.images.preprocessing import FIT_NAMES  # not at the top: it needs NumPy, see `services`
 
     if fit is not None and fit not in FIT_NAMES:
-        raise typer.BadParameter(f"one of: {', '.join(FIT_NAMES)}")
+        raise typer.BadParameter(f"It must be one of: {', '.join(FIT_NAMES)}.")
     return fit
+
+
+def read_share(given: str | float) -> float:
+    """`0.93` or `93%`, in [0, 1]. Raises typer.BadParameter for anything else: 93 may be meant either way."""
+    text = str(given).strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = math.nan
+    share = number / 100 if text.endswith("%") else number
+    if 0 <= share <= 1:
+        return share
+    if 1 < number <= 100 and share == number:
+        raise typer.BadParameter(f"{text} is not between 0 and 1. Write {text}% if you mean percent.")
+    raise typer.BadParameter(f"{text!r} is not between 0 and 1. Write a share as 0.93 or 93%.")
 
 
 FitChoice = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -21,6 +20,7 @@ from dashboard.cli.arguments import (
     ModelRef,
     Split,
     ZipEncoding,
+    read_share,
     services,
 )
 from dashboard.cli.output import print_json, progress, say, show, stop
@@ -49,18 +49,6 @@ if TYPE_CHECKING:
     from dashboard.core.images.preprocessing import Fit
 
 _POLL_S = 0.5
-
-
-def read_share(text: str) -> float:
-    """`0.93` or `93%`, in [0, 1]. Raises typer.BadParameter for anything else: 93 may be meant either way."""
-    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
-    try:
-        share = float(number) / (100 if percent else 1)
-    except ValueError:
-        share = math.nan
-    if not 0 <= share <= 1:
-        raise typer.BadParameter(f"{text!r} is not a share: write 0.93 or 93%", param_hint="--min-accuracy")
-    return share
 
 
 def evaluate(
@@ -98,8 +86,11 @@ def evaluate(
         ),
     ] = False,
     min_accuracy: Annotated[
-        str, typer.Option(metavar="SHARE", help="Exit with 1 when the accuracy is below, like 0.93 or 93%.")
-    ] = "",
+        float | None,
+        typer.Option(
+            metavar="SHARE", parser=read_share, help="Exit with 1 when the accuracy is below, like 0.93 or 93%."
+        ),
+    ] = None,
     checks: Annotated[
         Path | None, typer.Option(metavar="CHECKS.yml", help="Exit with 1 when one of these checks fails.")
     ] = None,
@@ -111,16 +102,15 @@ def evaluate(
     Exits with 1 when there is no result, the accuracy is too low or a check fails, with 2 on wrong usage or when the
     file of checks is wrong.
     """
-    least = read_share(min_accuracy) if min_accuracy else None
     if (dataset is None) == (not resume):
-        raise typer.BadParameter("give either a dataset or --resume RUN_ID")
+        raise typer.BadParameter("Give either a dataset or --resume RUN_ID.")
     if resume and (model or fit or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
         raise typer.BadParameter(
-            "a resumed run keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
-            "--zip-encoding, --labels-from, --map and --no-cache"
+            "A resumed run keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
+            "--zip-encoding, --labels-from, --map and --no-cache."
         )
     if junit and not checks:
-        raise typer.BadParameter("--junit needs --checks")
+        raise typer.BadParameter("It needs --checks.")
     opened = services(workers, local or workers is not None)
     store = opened.runs
     try:
@@ -153,7 +143,7 @@ def evaluate(
     for path in written:
         show(f"Wrote {path}")
     passed = gate.show(outcomes) if gate else True
-    raise typer.Exit(_verdict(run, least) if passed else 1)
+    raise typer.Exit(_verdict(run, min_accuracy) if passed else 1)
 
 
 def _gate(checks: Path, junit: Path | None) -> Gate:

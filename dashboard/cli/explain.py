@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -58,8 +59,9 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="PNG file of the overlay; for several images or methods, a folder for overlays (PNG) and maps (.npy).",
-            show_default="overlay.png, or explanations",
+            show_default=False,
+            help="PNG file of the overlay; for several images or methods, a folder for overlays (PNG) and maps (.npy). When "
+            "not given, a new file overlay.png or a new folder explanations; with --json, no files are written.",
         ),
     ] = None,
     method: Annotated[
@@ -80,27 +82,37 @@ def explain(
 ) -> None:
     """Show where a model looks: heatmaps over images. Exits with 1 if an image could not be explained."""
     if any(each not in (*METHODS, ALL) for each in method):
-        raise typer.BadParameter(f"one of: {', '.join(METHODS)}, {ALL}", param_hint="--method")
+        raise typer.BadParameter(f"It must be one of: {', '.join(METHODS)}, {ALL}.", param_hint="--method")
     methods = tuple(METHODS) if ALL in method else tuple(dict.fromkeys(method))
     one = len(images) == 1 and len(methods) == 1
-    out = out or Path("overlay.png" if one else "explanations")
-    if not one and out.suffix:
-        raise typer.BadParameter("a folder, for several images or methods", param_hint="--out")
+    if out is None and not as_json:
+        out = _unused(Path("overlay.png" if one else "explanations"))
+    if out and not one and out.suffix:
+        raise typer.BadParameter(
+            f"For several images or methods, it must be a folder, but {str(out)!r} has the ending of a file.",
+            param_hint="--out",
+        )
     request = MapRequest(methods, layer, target, faithfulness)
-    to_file = one and bool(out.suffix) and not out.is_dir()
+    to_file = out is not None and one and bool(out.suffix) and not out.is_dir()
     answers: list[ExplainedRecord | FailedImage] = []
     try:
         with services(local=local) as opened:
             opened.engine.start()
             version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             if target is not None and target not in version.class_names:
-                raise typer.BadParameter(f"one of: {listed(version.class_names, 20)}", param_hint="--target")
-            if not to_file:
+                classes = listed(version.class_names, 20)
+                raise typer.BadParameter(
+                    f"{target!r} is not a class of {version.ref}. It must be one of: {classes}.", param_hint="--target"
+                )
+            files: dict[Path, Files] = {}
+            if out and to_file:
+                files = {path: Files.named(out) for path in images}
+            elif out:
                 out.mkdir(parents=True, exist_ok=True)
-            files = {path: Files.named(out) for path in images} if to_file else _files_in(out, images)
+                files = _files_in(out, images)
             with console.status("Explaining ..."):
                 for path in images:
-                    answers.append(_explain_one(opened, version, path, files[path], request))
+                    answers.append(_explain_one(opened, version, path, files.get(path), request))
         if any(isinstance(answer, ExplainedRecord) for answer in answers):
             tell_of_lost_records(opened.history)
     except (DashboardError, OSError) as error:
@@ -115,7 +127,7 @@ def explain(
 
 
 def _explain_one(
-    opened: Services, version: ModelVersion, path: Path, files: Files, request: MapRequest
+    opened: Services, version: ModelVersion, path: Path, files: Files | None, request: MapRequest
 ) -> ExplainedRecord | FailedImage:
     """Explains one image and writes its files. Raises DashboardError if no other image can be explained either."""
     try:
@@ -133,17 +145,28 @@ def _explain_one(
     return ExplainedRecord.of_maps(str(path), version, found[0].prediction, records, prediction_id)
 
 
-def _write(version: ModelVersion, explanation: Explanation, pixels: np.ndarray, files: Files) -> ExplanationRecord:
+def _write(
+    version: ModelVersion, explanation: Explanation, pixels: np.ndarray, files: Files | None
+) -> ExplanationRecord:
     """Writes the files of one map. Raises OSError.
 
     Args:
         pixels: what the model sees, enlarged (H, W, 3), uint8.
+        files: None: none is written.
     """
+    if files is None:
+        return ExplanationRecord.of(version, explanation, None, None)
     picture, array = files.of(explanation.method)
     picture.write_bytes(encode_png(overlay(pixels, explanation.heatmap)))
     if array:
         np.save(array, explanation.heatmap, allow_pickle=False)
     return ExplanationRecord.of(version, explanation, str(picture), None if array is None else str(array))
+
+
+def _unused(path: Path) -> Path:
+    """The path, with a number if something with its name is already there."""
+    numbered = (path.with_name(f"{path.stem}-{n}{path.suffix}") for n in count(2))
+    return next(each for each in chain([path], numbered) if not os.path.lexists(each))
 
 
 def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dashboard.cli.arguments import AsJson
+from dashboard.cli.arguments import AsJson, read_share
 from dashboard.cli.output import ask, plain_text, print_json, say, show
 from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
@@ -26,8 +26,8 @@ _Source = Annotated[str, typer.Option(metavar="SOURCE", help=f"Only from: {', '.
 _User = Annotated[str, typer.Option(help="Only of this user.")]
 _Model = Annotated[str, typer.Option(help="Only of this NAME or NAME@VERSION.")]
 _Label = Annotated[str, typer.Option(help="Only with this predicted class.")]
-_Least = Annotated[float | None, typer.Option("--least-confidence", min=0, max=1)]
-_Most = Annotated[float | None, typer.Option("--most-confidence", min=0, max=1)]
+_Least = Annotated[float | None, typer.Option("--least-confidence", metavar="SHARE", parser=read_share)]
+_Most = Annotated[float | None, typer.Option("--most-confidence", metavar="SHARE", parser=read_share)]
 _Doubt = Annotated[bool | None, typer.Option("--doubt/--no-doubt", help="Only if doubtful, or only if not.")]
 _Sha = Annotated[str, typer.Option("--image-sha256", help="Only of this image.")]
 

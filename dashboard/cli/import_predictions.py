@@ -38,7 +38,7 @@ def import_command(
 ) -> None:
     """Import predictions made elsewhere as an evaluation without images."""
     if class_names and model:
-        raise typer.BadParameter("give either --class-names or --model, not both")
+        raise typer.BadParameter("Give either --class-names or --model, not both.")
     opened = services()
     try:
         names: tuple[str, ...] | None = None

@@ -41,10 +41,10 @@ def models(
     """List the model versions."""
     if context.invoked_subcommand:
         if as_json or markdown:
-            raise typer.BadParameter(f"write options after {context.invoked_subcommand!r}, not before it")
+            raise typer.BadParameter(f"Write options after {context.invoked_subcommand!r}, not before it.")
         return
     if as_json and markdown:
-        raise typer.BadParameter("give either --json or --markdown, not both")
+        raise typer.BadParameter("Give either --json or --markdown, not both.")
     opened = services()
     known = opened.registry
     active, why_none = _active(known)
@@ -258,4 +258,4 @@ def _keep_active(opened: Services, active: str, added: str) -> None:
 
 def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
     if value and value not in choices:
-        raise typer.BadParameter(f"one of: {', '.join(choices)}", param_hint=option)
+        raise typer.BadParameter(f"It must be one of: {', '.join(choices)}.", param_hint=option)

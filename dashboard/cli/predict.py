@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from rich.table import Table
 
-from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, services
+from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, read_share, services
 from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, show
 from dashboard.cli.recording import tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, concerns_one_image
@@ -40,7 +40,12 @@ def predict(
         ),
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0, max=1, help="The least confidence of an answer that counts as sure.")
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            parser=read_share,
+            help="The least confidence of an answer that counts as sure, such as 0.8 or 80%.",
+        ),
     ] = None,
     local: Local = False,
     as_json: AsJson = False,

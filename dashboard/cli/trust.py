@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.arguments import AsJson, RunId, Where, read_share
 from dashboard.cli.output import plain_text, print_json, show, stop
 from dashboard.core.errors import DashboardError, DatasetError, counted
 from dashboard.core.metrics.guarantee import guarantee_on_halves
@@ -27,7 +27,10 @@ CLASSES_SHOWN = 40
 def show_guarantee(
     run_id: RunId,
     max_error: Annotated[
-        float, typer.Option(metavar="SHARE", help="The greatest share of errors among the accepted predictions.")
+        float,
+        typer.Option(
+            metavar="SHARE", parser=read_share, help="The greatest share of errors among the accepted predictions."
+        ),
     ] = 0.02,
     where: Where = None,
     as_json: AsJson = False,
@@ -36,7 +39,7 @@ def show_guarantee(
 
     A random half of the labelled images chooses it so that the limit holds with 95% confidence. The other half measures it.
     """
-    _check(max_error, "--max-error", "0.02 means that at most 2% may be wrong")
+    _check(max_error, "--max-error", "0.02 or 2% means that at most 2% may be wrong")
     try:
         run = _load(run_id, where)
         found = guarantee_on_halves(run.labelled["confidence"].to_numpy(), run.answers.correct, max_error)
@@ -52,7 +55,8 @@ def show_guarantee(
 def show_prediction_sets(
     run_id: RunId,
     confidence: Annotated[
-        float, typer.Option(metavar="SHARE", help="The share of sets that should contain the true class.")
+        float,
+        typer.Option(metavar="SHARE", parser=read_share, help="The share of sets that should contain the true class."),
     ] = 0.95,
     where: Where = None,
     as_json: AsJson = False,
@@ -62,7 +66,7 @@ def show_prediction_sets(
     A random half of the labelled images sets the limit. The other half measures how often the true class is in the set. Exits
     with 1 if that is significantly less often than asked.
     """
-    _check(confidence, "--confidence", "0.95 means that 95% of the sets should contain the true class")
+    _check(confidence, "--confidence", "0.95 or 95% means that 95% of the sets should contain the true class")
     try:
         run = _load(run_id, where)
         rows = labelled_rows(run)

@@ -20,10 +20,10 @@ def comparison_section(run: Run, other: Run) -> Section:
     Raises:
         DatasetError: they have nothing in common that can be compared, or rows cannot be read.
     """
-    found = compare(other, run)
+    found = compare(run, other)
     sides = (
-        f"A is {side_in_words(found.a)}, of {utc(other.manifest.created_utc)}. B is this evaluation: "
-        f"{side_in_words(found.b)}."
+        f"A is this evaluation: {side_in_words(found.a)}. B is {side_in_words(found.b)}, of "
+        f"{utc(other.manifest.created_utc)}."
     )
     tables = [_differences(found)]
     if found.outcomes:

@@ -117,6 +117,8 @@ def test_evaluations_page_by_page(client: TestClient, done: Any, make_zip: Files
             break
         params["cursor"] = page["next_cursor"]
     assert found == ids
+    [listed] = [each for each in every["evaluations"] if each["id"] == done["id"]]
+    assert (listed["dataset"], listed["model_ref"]) == (done["dataset"], done["model"])
     gone = client.get(f"{V1}/evaluations", params={"cursor": "gone"})
     assert gone.status_code == 422 and gone.json()["code"] == "cursor"
 
@@ -163,6 +165,8 @@ def test_an_evaluation_of_another_process_is_followed_to_its_end_and_can_be_stop
         for line in stream.iter_lines():
             told.append(line)
             if line.startswith("data: ") and len([each for each in told if each.startswith("data: ")]) == 1:
+                in_use = client.delete(f"{V1}/evaluations/elsewhere")
+                assert in_use.status_code == 409 and "POST /api/v1/evaluations/ID/cancel" in in_use.json()["fix"]
                 assert client.post(f"{V1}/evaluations/elsewhere/cancel").json()["state"] == "running"
                 assert run.folder.is_asked_to_stop()
                 run.folder.finish(run.manifest, "cancelled", 1.0)
@@ -211,6 +215,12 @@ def test_labels_that_are_no_classes_are_told_and_can_be_mapped(client: TestClien
     assert failed["state"] == "failed" and failed["error"]["code"] == "labels_unknown"
     assert "event: end" in client.get(failed["links"]["events"]).text
     assert client.post(failed["links"]["cancel"]).json()["state"] == "failed"
+    refused = [client.get(failed["links"][each]) for each in ("rows", "report")]
+    refused += [client.get(f"{failed['links']['self']}/images/0"), client.delete(failed["links"]["self"])]
+    for each in refused:
+        told = each.json()
+        assert (each.status_code, told["code"], told["fix"]) == (409, "run_failed", failed["error"]["fix"])
+        assert failed["error"]["message"] in told["detail"]
     mapped = client.post(
         f"{V1}/evaluations", content=data, headers=ZIP, params={"label_map": json.dumps({"hound": "dog"})}
     ).json()

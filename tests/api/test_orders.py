@@ -96,3 +96,12 @@ def test_an_order_in_json_says_everything_there(client: TestClient) -> None:
     order = {"dataset": "Sample images"}
     refused = client.post(f"{V1}/evaluations", json=order, params={"no_cache": "true"})
     assert refused.status_code == 422 and "no_cache" in refused.json()["detail"]
+
+
+def test_a_wrong_choice_is_told_with_its_values_and_a_body_that_is_no_json_by_name(client: TestClient) -> None:
+    wrong = client.post(f"{V1}/evaluations", json={"dataset": "Sample images", "fit": "crop"}).json()
+    assert wrong["fix"].startswith("Set `fit` to 'stretch', 'center-crop' or 'pad'. See the description")
+    in_query = client.post(f"{V1}/predict", content=b"x", headers={"Content-Type": "image/png"}, params={"fit": "crop"})
+    assert in_query.status_code == 422 and "Set `fit` to 'stretch', 'center-crop' or 'pad'." in in_query.json()["fix"]
+    broken = client.post(f"{V1}/evaluations", content=b"{", headers={"Content-Type": "application/json"}).json()
+    assert broken["detail"].startswith("body: Invalid JSON")

@@ -177,7 +177,7 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
 
 def test_predict_lists_as_many_classes_as_asked_and_says_what_is_sure(folder: Path) -> None:
     command = ("predict", FROG, "--top-k", "2", "--threshold")
-    for threshold, sure in (("1", False), ("0.1", True)):
+    for threshold, sure in (("1", False), ("10%", True)):
         [answer] = only_json(dashboard(*command, threshold, "--json", data_dir=folder / "data"))
         assert answer["top"][0]["label"] == "frog" and len(answer["top"]) == 2
         assert answer["top"][0]["probability"] == answer["confidence"] < 1 and answer["sure"] is sure

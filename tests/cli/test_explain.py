@@ -101,3 +101,40 @@ def test_a_file_that_cannot_be_written_does_not_spoil_the_others(pictures: list[
     assert status == 1 and codes(answers) == ["", "system", ""]
     alone = explained(pictures[0], "--out", tmp_path / "nowhere" / "map.png")
     assert alone[0] == 1 and codes(alone[1]) == ["system"]
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+def test_without_out_no_file_is_overwritten_and_json_writes_none(
+    pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    (place / "overlay.png").write_text("mine")
+    status, [answer] = explained(pictures[0])
+    [found] = answer["explanations"]
+    assert status == 0 and (found["overlay"], found["array"]) == (None, None)
+    assert [each.name for each in place.iterdir()] == ["overlay.png"]
+    (place / "explanations").mkdir()
+    for images in (pictures[:1], pictures[:1], pictures[:2]):
+        done = CliRunner().invoke(app, ["explain", *map(str, images)])
+        assert done.exit_code == 0, done.output
+    assert (place / "overlay.png").read_text() == "mine" and not [*(place / "explanations").iterdir()]
+    written = {each.name for each in place.iterdir()} - {"overlay.png", "explanations"}
+    assert written == {"overlay-2.png", "overlay-3.png", "explanations-2"}
+    assert "overlay-3.png" in CliRunner().invoke(app, ["explain", "--out", "overlay-3.png", str(pictures[0])]).stdout
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["--method", "all", "--out", "maps.png"], "it must be a folder, but 'maps.png' has the ending of a file."),
+        (["--target", "nothing"], "'nothing' is not a class of tiny@1. It must be one of: "),
+        (["--method", "nothing"], "It must be one of: grad-cam"),
+        (["--fit", "crop"], "It must be one of: stretch, center-crop, pad."),
+    ],
+)
+def test_a_wrong_option_is_told_in_a_sentence(pictures: list[Path], arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["explain", "--json", str(pictures[0]), *arguments])
+    assert done.exit_code == 2 and said in json.loads(done.stdout)["error"]["message"]

@@ -43,7 +43,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
 
 def test_the_other_half_of_the_labelled_rows_measures_the_threshold(runs: Runs, tmp_path: Path) -> None:
     stored(tmp_path)
-    done = runs("guarantee", RUN, "--max-error", "0.1", "--json")
+    done = runs("guarantee", RUN, "--max-error", "10%", "--json")
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     logits, labels = drawn(1000, 3.0)
@@ -124,7 +124,7 @@ def test_a_share_that_is_no_share_is_refused(runs: Runs) -> None:
 
 def test_prediction_sets_with_one_limit_and_with_one_for_each_class(runs: Runs, tmp_path: Path) -> None:
     stored(tmp_path)
-    done = runs("prediction-sets", RUN, "--confidence", "0.9", "--json")
+    done = runs("prediction-sets", RUN, "--confidence", "90%", "--json")
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     logits, labels = drawn(1000, 3.0)

@@ -217,11 +217,13 @@ def test_a_comparison_states_every_difference(store: RunStore) -> None:
     run = store_run(store, [ok(0, "cat", "cat"), ok(1, "cat", "dog"), ok(2, "dog", "dog"), ok(3, "dog", "dog")])
     told = report_of(run, store, (), earlier.manifest.run_id)
     found = section(told, "comparison")
-    assert "B 75.0%, A 50.0%; B minus A is +25.0 points" in found.text[0] and "p = 1." in found.text[0]
-    assert found.text[1].startswith("A is pets@0 on pets.zip, of 31 Dec 2025, 00:00 UTC. B is this evaluation: pets@1")
-    assert rows(told, "comparison")["Accuracy"][:3] == ("50.0%", "75.0%", "+25.0")
+    assert "A 75.0%, B 50.0%; B minus A is -25.0 points" in found.text[0] and "p = 1." in found.text[0]
+    assert found.text[1].startswith(
+        "A is this evaluation: pets@1 on pets.zip. B is pets@0 on pets.zip, of 31 Dec 2025,"
+    )
+    assert rows(told, "comparison")["Accuracy"][:3] == ("75.0%", "50.0%", "-25.0")
     counts = {row[0]: row[1] for row in found.tables[1].rows}
-    assert counts == {"Both are right": "1", "Only A is right": "1", "Only B is right": "2", "Both are wrong": "0"}
+    assert counts == {"Both are right": "1", "Only A is right": "2", "Only B is right": "1", "Both are wrong": "0"}
     assert section(told, "again").commands[-1] == (
         "python -m dashboard report 20260101-000000-abc --compare 20251231-000000-abc --out report.html"
     )

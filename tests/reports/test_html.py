@@ -68,7 +68,7 @@ def test_names_in_findings_and_comparisons_are_text(store: RunStore) -> None:
     run = confused(store, (TAG, SCRIPT))
     other = confused(store, (TAG, SCRIPT), run_id="20251231-000000-abc", model=TAG)
     page = Parsed(to_html(report(store, run, other)))
-    assert f"30 images: labelled {TAG}" in page.text and f"A is {TAG} on pets.zip" in page.text
+    assert f"30 images: labelled {TAG}" in page.text and f"B is {TAG} on pets.zip" in page.text
     assert not page.all("img") and len(page.scripts) == 3 and "comparison-0" in json.loads(page.scripts[0])
 
 

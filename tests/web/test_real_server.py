@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -100,6 +101,17 @@ def test_a_server_with_a_wrong_setting_does_not_start(command: str, tmp_path: Pa
     )  # fmt: skip
     assert done.returncode == 1 and not done.stdout.strip()
     assert "DASHBOARD_WORKERS is 'zwei'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_told_with_a_way_out(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "dashboard", "run", "--port", str(port)], cwd=ROOT, capture_output=True, text=True,
+            timeout=120, env={**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path)},
+        )  # fmt: skip
+    assert done.returncode == 1 and f"Port {port} is not available. Stop the program that uses it, or" in done.stderr
+    assert "`python -m dashboard run --port NUMBER`" in done.stderr
 
 
 def test_a_server_for_other_machines_asks_this_machine_for_a_token_too(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.evaluation.class_folders import in_class_folders
-from dashboard.core.labels.class_ids import uncertain_start
+from dashboard.core.labels.class_ids import are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.synsets import synset_name
@@ -126,12 +126,25 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     labels = mapping.unknown or mapping.left_out
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
     message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
+    ids: list[str | Part] = []
+    if are_numbers(labels):
+        start = "0" if 0 in map(int, labels) else None  # None: they may also count from 1
+        end = len(version.class_names) + (start is None)
+        outside = sorted((label for label in labels if int(label) >= end), key=int)
+        if 0 < len(outside) < len(labels):
+            message = (
+                f"{len(outside):,} of the {len(labels):,} labels ({listed(outside)}) are no class ids of {version.ref}, "
+                "so none is used as one."
+            )
+            rest = Choice("labels_from", start), " and ", meaning(OTHERS, "")
+            ids = ["If the others are class ids, leave out the rest with ", *rest, ". "]
     called = f"after its classes ({listed(version.class_names, 20)}), "
     table = ("give a table of file and label (", Choice("labels", "FILE"), "), ")
     return DatasetError(
         " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
             *_labels_in_names(dataset.questions),
+            *ids,
             *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),
             "or choose a class for each label (", meaning("LABEL", "CLASS"),
             "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",

@@ -57,7 +57,8 @@ def match_labels(
     Args:
         names: the labels of the dataset.
         label_map: what the user says that some labels mean: a class, LEAVE_OUT or NO_LABEL. OTHERS, unless it is a
-            label of the dataset, stands for all labels that match no class.
+            label of the dataset, stands for all labels that match no class; with `first_id`, if it means LEAVE_OUT, also
+            for numbers that are no class ids.
         first_id: the number of the first class, if the user says that the labels are class ids: 0 or 1.
 
     Raises:
@@ -72,7 +73,9 @@ def match_labels(
     numbers = are_numbers(given)
     ids = ClassIds({})
     if numbers and not any(name in class_names for name in open_names):
-        ids = read_class_ids(given, class_names, first_id)
+        if first_id is not None and label_map.get(OTHERS) == LEAVE_OUT and OTHERS not in wanted:
+            given = [name for name in given if first_id <= int(name) < first_id + len(class_names)]
+        ids = read_class_ids(given, class_names, first_id) if given else ids
     elif first_id is not None:
         raise DatasetError(
             f"The labels are not class ids: {listed(wanted)}.",

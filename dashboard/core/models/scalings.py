@@ -92,7 +92,9 @@ def choose_scaling(
                 f" If the names are in the wrong order, add the model again with {names.option} "
                 f"--scale {names.scaling}."
             )
-        elif best and best != given and clearly_better(tests[best], tests[given]):
+        elif (
+            best and best != given and (clearly_better(tests[best], tests[given]) or (told is None and _winner(tests)))
+        ):
             warning = f"Warning: on the samples {best} is clearly better than {given}, which was requested."
         return given, tuple(filter(None, (doubt, warning, *_about_tests(given, tests, names is not None))))
     names = other_names(tests, told)

@@ -12,6 +12,7 @@ from dashboard.core.errors import DatasetError, ModelError
 from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run, version_of_run
 from dashboard.core.evaluation.plan import plan_run, run_key
 from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.metrics.evaluation import evaluate_labels
 from dashboard.core.models import precision
 from dashboard.core.models.registry import Registry
@@ -42,6 +43,26 @@ def test_ids_that_do_not_fit_are_told_how_they_count(tmp_path: Path, tiny_versio
     np.savez(path, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([11, 12]))
     with pytest.raises(DatasetError, match="Class ids go from 0 to 9"):
         plan_run(path, tiny_version)
+
+
+def test_ids_of_which_some_do_not_fit_are_counted_and_can_be_left_out(
+    tmp_path: Path, tiny_version: ModelVersion
+) -> None:
+    path = tmp_path / "ids.npz"
+    np.savez(path, images=np.zeros((20, 8, 8, 3), np.uint8), labels=np.arange(20))
+    with pytest.raises(DatasetError, match=r"10 of the 20 labels \(10, 11, .*\) are no class ids of tiny@1") as refused:
+        plan_run(path, tiny_version)
+    assert "Class ids go from 0 to 9." in refused.value.message
+    assert "leave out the rest with --labels-from 0 and --map '*='." in refused.value.fix
+    np.savez(tmp_path / "from_1.npz", images=np.zeros((20, 8, 8, 3), np.uint8), labels=np.arange(1, 21))
+    with pytest.raises(DatasetError, match=r"10 of the 20 labels \(11, 12, ") as refused:
+        plan_run(tmp_path / "from_1.npz", tiny_version)
+    assert "with --labels-from and --map" in refused.value.fix
+    with pytest.raises(DatasetError, match="10 of the 20 labels"):  # without --labels-from, they may be other numbers
+        plan_run(path, tiny_version, {"*": LEAVE_OUT})
+    mapping = plan_run(path, tiny_version, {"*": LEAVE_OUT}, 0).mapping
+    assert mapping.class_of == {str(n): name for n, name in enumerate(tiny_version.class_names)}
+    assert sorted(mapping.left_out, key=int) == [str(n) for n in range(10, 20)]
 
 
 def test_accents_that_are_stored_in_two_ways_are_one_question(make_zip: MakeZip, tiny_version: ModelVersion) -> None:

@@ -104,6 +104,10 @@ class TestChoosingTheScaling:
         assert chosen == "1/255"
         assert "Warning: on the samples raw is clearly better" in notes
         assert "predicts only 5 of 20 samples correctly" in notes
+        assert "raw is clearly better than 1/255" in self.choose("1/255", None, scaled=10, raw=14)[1], (
+            "4 to 0 wins, too"
+        )
+        assert "clearly" not in self.choose("1/255", None, scaled=0, raw=3)[1], "no better than guessing"
         assert self.choose("raw", None) == ("raw", "")
         assert self.choose("raw", "raw") == ("raw", "")
         assert self.choose("tf", None)[0] == "-1..1"

@@ -16,6 +16,11 @@ _LEAST_GAP = 0.02  # between mean confidence and accuracy, or beyond the calibra
 _CERTAIN = 1e-5  # a p-value
 _UPPER = np.round(np.arange(1, 16) / 15, 2)  # edges of bins of confidence, short enough for a filter
 _LEAST_IMAGES = 50
+_SATURATED, _MOST_RIGHT = 0.98, 0.6  # mean confidence and accuracy that pixels with a much too large range may give
+_CHECK_PIXELS = (
+    "If the model was right more often in training, first compare the scaling of pixels with that in training (see "
+    "Diagnostics). "
+)
 
 
 def miscalibrated(evidence: Evidence) -> Search:
@@ -39,13 +44,14 @@ def miscalibrated(evidence: Evidence) -> Search:
     line = f"{sure:.2f}"
     surer = confidence >= float(line)
     rows = ~evidence.correct & surer if over else evidence.correct & ~surer
+    look_first = _CHECK_PIXELS if sure >= _SATURATED and right <= _MOST_RIGHT else ""
     finding = Finding(
         "overconfident" if over else "underconfident",
         f"The model is {'over' if over else 'under'}confident: its mean confidence is {percent(sure)}, but {percent(right)} of its "
         f"answers are right ({figures}{f'; {note}' if note else ''}).",
         ece.value, ece.low, ece.high, n,
         "Calibrate the model where it was made before you rely on its confidence." if evidence.run.manifest.imported else
-        "Fit the temperature of the model on part of these images before you rely on its confidence.",
+        f"{look_first}Fit the temperature of the model on part of these images before you rely on its confidence.",
         abs(gap) * n * (1.0 if over else 0.5),  # doubt costs less than false certainty
         evidence.positions[rows],
         ("correct=no", f"confidence>={line}") if over else ("correct=yes", f"confidence<{line}"),

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pytest
 
 from dashboard.core.analysis.findings import class_order
+from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
+from dashboard.core.analysis.findings.trust import miscalibrated
 from dashboard.core.metrics import other_order
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
@@ -228,6 +230,19 @@ def test_confidence_that_is_too_high_in_one_range_is_not_said_to_be_too_low_else
     """Of answers with a confidence of 97%, 80% are right; the others are as sure as they should be."""
     folder, _ = two_confidences((0.6, 0.97), (0.6, 0.8), tmp_path)
     assert [finding.id for finding in find_in(folder)] == ["overconfident"]
+
+
+@pytest.mark.parametrize(
+    ("confidence", "accuracy", "hinted"), [(0.995, 0.5, True), (0.995, 0.8, False), (0.9, 0.5, False)]
+)
+def test_wrong_answers_that_are_nearly_certain_may_come_from_wrong_pixels(
+    confidence: float, accuracy: float, hinted: bool, tmp_path: Path
+) -> None:
+    folder, _ = two_confidences((confidence, confidence), (accuracy, accuracy), tmp_path)
+    [candidate] = miscalibrated(Evidence(folder.load(VIEW_COLUMNS))).candidates
+    finding = candidate.finding
+    assert ("first compare the scaling of pixels" in finding.next_step) == hinted
+    assert "Fit the temperature" in finding.next_step
 
 
 def test_confidence_that_is_right_on_average_only(tmp_path: Path) -> None:
