@@ -11,6 +11,7 @@ from typing import cast
 from dashboard.core.analysis.checks.check import Comparison, NoFinding, NotWorse, Operator, Part
 from dashboard.core.analysis.findings.rules import IDS
 from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import out_of_range
 
 OF_A_CLASS = ("recall", "precision", "f1")
 COUNTS = ("n", "failed", "findings")
@@ -65,14 +66,9 @@ def _check_range(metric: str, part: str, limit: float, percent: bool) -> None:
     least, most = 0.0, math.inf if metric in COUNTS and not percent else 1.0
     if metric in BY_NAME:
         least, most = BY_NAME[metric].least, BY_NAME[metric].most
-    if least <= limit <= most:
-        return
     name = metric if part == "value" else f"{metric}.{part}"
-    span = f"is never below {least:g}" if math.isinf(most) else f"lies between {least:g} and {most:g}"
-    fix = "Choose a limit in this range."
-    if most == 1 and not percent and 1 < limit <= 100:
-        fix = f"Write {limit:g}% if you mean percent."
-    raise ValueError(f"{name} {span}, so it is no use to compare it with {limit:g}.", fix)
+    if wrong := out_of_range(name, limit, percent, least, most):
+        raise ValueError(*wrong)
 
 
 def _known(name: str, names: tuple[str, ...], what: str) -> str:
