@@ -14,6 +14,7 @@ from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import out_of_range
 
 OF_A_CLASS = ("recall", "precision", "f1")
+_ONLY_ON_THE_PAGE = ("auroc", "roc_auc", "auc", "average_precision", "ap")
 COUNTS = ("n", "failed", "findings")
 EXAMPLES = (
     "accuracy >= 0.93, accuracy.low >= 0.92, recall[cat] >= 85%, ece15 <= 0.03, n >= 1000, failed <= 1%, findings <= 3, "
@@ -37,6 +38,11 @@ def read_sentence(text: str) -> Comparison | NoFinding | NotWorse:
     if found is None:
         raise ValueError(f"{text!r} is not a check.", f"Write {EXAMPLES}.")
     metric, of_class, part, operator, limit = found.groups()
+    if metric.lower() in _ONLY_ON_THE_PAGE:
+        raise ValueError(
+            f"A check cannot be about {metric}.",
+            "AUROC and average precision of each class are on the page of the evaluation, under Confidence > Curves.",
+        )
     metric = _known(metric, (*BY_NAME, *OF_A_CLASS, *COUNTS), "metric")
     part = _known(part or "value", ("value", "low", "high"), "part of a figure")
     if metric in OF_A_CLASS and of_class is None:
