@@ -201,6 +201,17 @@ def test_figures_of_classes_are_those_of_scikit_learn(where: tuple[str, ...], tm
             assert figure is not None and figure.value == pytest.approx(value) and figure.low < value < figure.high
 
 
+def test_the_f1_of_a_class_without_a_mistake_or_without_a_hit_is_no_certainty(tmp_path: Path) -> None:
+    right = store_of(tmp_path / "right", [ok(i, name, name) for i, name in enumerate(["cat", "dog"] * 4)])
+    outcome = outcome_of(right, "f1[cat].low >= 0.9")
+    assert not outcome.passed and outcome.value == pytest.approx(proportion(4, 4).low)
+    assert outcome_of(right, "f1[cat] >= 1").passed
+    never = store_of(tmp_path / "never", [ok(i, name, "cat") for i, name in enumerate(["cat", "dog"] * 4)])
+    outcome = outcome_of(never, "f1[dog].high <= 0.1")
+    assert not outcome.passed and "has no interval" in outcome.message
+    assert outcome_of(never, "f1[dog] <= 0").passed
+
+
 def test_intervals_of_f1_hold_the_truth(tmp_path: Path) -> None:
     """About 95% of them should."""
     large = clean(0, 20_000)
