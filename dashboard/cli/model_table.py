@@ -11,7 +11,7 @@ from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.version import ModelVersion
 
 HEADER = (
-    "| model | accuracy | on unseen images | ECE on these | MFLOP | parameters | images per second |",
+    "| model | accuracy | on unseen images | ECE | MFLOP | parameters | images per second |",
     "|---|---|---|---|---|---|---|",
 )
 

@@ -58,7 +58,8 @@ def _sections(
 ) -> Iterator[Section | None]:
     evaluation = run.evaluation()
     yield findings_section(run, findings)
-    yield metrics_section(run)
+    if not run.evaluated.empty:
+        yield metrics_section(run)
     if other:
         yield comparison_section(run, other)
     if evaluation:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from dashboard.core.errors import counted
+import pandas as pd
+
+from dashboard.core.errors import counted, listed_and
 from dashboard.core.metrics.confusion import confused_pairs
 from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, chance_notes
 from dashboard.core.metrics.percent import percent
+from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Column, Section, Table
 
@@ -15,10 +18,12 @@ _CLASSES_SHOWN = 50
 
 
 def verdict_of(run: Run) -> str:
-    """The result of a run in one or two sentences."""
+    """The result of a run in one or two sentences. Raises DatasetError if its rows cannot be read."""
     evaluation = run.evaluation()
     if evaluation is None:
         n = len(run.evaluated)
+        if not n and (unfinished := not_finished(run)):
+            return unfinished
         return f"{counted(n, 'image')} got a prediction. None has a label, so how many are right is not known."
     a = evaluation.accuracy
     said = (
@@ -31,12 +36,20 @@ def verdict_of(run: Run) -> str:
     most = pairs.iloc[0]
     if most["count"] == 1 and len(pairs) > 1:
         return f"{said} There are {len(pairs):,} mistakes, no two of the same kind."
-    which = "The most frequent mistake"
+    alike = pairs[pairs["count"] == most["count"]]
+    if len(alike) == 2:
+        return f"{said} The most frequent mistakes: {listed_and([_mistake(pair) for _, pair in alike.iterrows()])}."
+    which = "The most frequent mistake" if len(alike) == 1 else f"One of the {len(alike):,} most frequent mistakes"
     if len(pairs) == 1:
         which = "The only mistake" if most["count"] == 1 else "All mistakes"
+    return f"{said} {which}: {_mistake(most)}."
+
+
+def _mistake(pair: pd.Series) -> str:
+    """A row of `confused_pairs` in words."""
     return (
-        f"{said} {which}: {most['count']:,} of {counted(most['of'], 'image')} labelled "
-        f"{most['true_label']} {'is' if most['count'] == 1 else 'are'} predicted as {most['predicted_label']}."
+        f"{pair['count']:,} of {counted(pair['of'], 'image')} labelled {pair['true_label']} "
+        f"{'is' if pair['count'] == 1 else 'are'} predicted as {pair['predicted_label']}"
     )
 
 

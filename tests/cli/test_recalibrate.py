@@ -66,6 +66,8 @@ def test_a_figure_that_is_no_longer_known_is_empty_in_the_table_of_the_readme() 
     old = Registry(ROOT / "models").get("cifar10-small")
     unseen = {"n": 8000, "accuracy": 0.92675, "accuracy_ci95": [0.92083, 0.93226]}
     facts = ModelFacts((32, 32, 3), (10,), 1, 1, 1.0, 1.0, 5.0, "float32", ())
+    header = next(iter(markdown_table([], {})))
+    assert [name.strip() for name in header.split("|")[2:5]] == ["accuracy", "on unseen images", "ECE"]
     before, after = (
         list(markdown_table([replace(old, metrics=figures)], {old.ref: facts}))[2].split(" | ")
         for figures in ({**old.metrics, "unseen": {**unseen, "ece15": 0.011}}, {**old.metrics, "unseen": unseen})

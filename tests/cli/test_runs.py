@@ -12,7 +12,7 @@ from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.store import RunStore
 from tests.cli.records import Commands
 from tests.reports.made_runs import store_run
-from tests.run_rows import ok
+from tests.run_rows import manifest, ok
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ def test_a_run_that_the_system_refuses_to_move_does_not_spoil_the_others(
     monkeypatch.setattr(Bin, "add", refuse)
     done = commands.json("runs", "delete", "r-a", "r-b", "--yes", fails=True)
     assert done["deleted"] == ["r-b"] and done["failed"][0]["error"]["code"] == "permission"
+
+
+def test_an_interrupted_run_without_rows_is_told_to_be_finished(commands: Commands) -> None:
+    RunStore(commands.data_dir / "runs").begin(manifest("begun", n_images=200, unknown_labels=())).release()
+    for command in ("show", "findings"):
+        done = commands.run("runs", command, "begun")
+        told = " ".join((done.stdout + done.stderr).split())
+        assert "The evaluation is not finished: 0 of 200 images. Finish it:" in told, command
+        assert "`python -m dashboard evaluate --resume begun`" in told and "label" not in told, command
 
 
 def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands, store: RunStore) -> None:

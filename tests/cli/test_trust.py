@@ -62,7 +62,7 @@ def test_the_other_half_of_the_labelled_rows_measures_the_threshold(runs: Runs, 
     "arguments, told",
     [
         (["--max-error", "0.001"], "At least 2,995 images are needed"),
-        (["--where", "confidence>2"], "There are 0 labelled images"),
+        (["--where", "confidence>=1"], "There are 0 labelled images"),
     ],
 )
 def test_without_a_threshold_the_reason_is_told(runs: Runs, tmp_path: Path, arguments: list[str], told: str) -> None:

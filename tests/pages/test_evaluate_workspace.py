@@ -67,6 +67,7 @@ def test_the_address_opens_the_same_images(open_page: Open, run: RunManifest) ->
         ("colour=red", "There is no column 'colour'."),
         ("true_label=ant", "ant is not a class of this evaluation."),
         ("confidence<many", "'many' is not a number."),
+        ("confidence<70", "Write 70% if you mean percent."),
         ("tag=gone", "No image has the tag gone."),
     ],
 )
@@ -88,7 +89,7 @@ def test_a_typed_condition_that_is_none_is_refused_and_the_filter_stays(open_pag
 
 
 def test_a_filter_that_no_image_passes_says_so(open_page: Open, run: RunManifest) -> None:
-    at = set_filter(open_run(open_page, run), run, "confidence>1")
+    at = set_filter(open_run(open_page, run), run, "confidence>=1")
     assert "No image passes the filter" in text_of(at) and not at.metric
 
 

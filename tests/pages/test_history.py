@@ -101,9 +101,11 @@ def test_a_filter_in_the_address_is_used(open_page: Open, dashboard: Services) -
     assert "No prediction passes this filter" in text_of(at)
 
 
-def test_a_filter_says_what_it_does_not_search(open_page: Open, dashboard: Services) -> None:
+def test_doubtful_predictions_are_found(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 1, user="ann", doubt=True)
+    add(dashboard, 1, user="bob", doubt=False)
     at = open_page("history").selectbox(key="doubt").select("Doubtful").run()
-    assert "Evaluations are not searched" in text_of(at)
+    assert [row["user"] for row in table_of(at)] == ["ann"] and "not searched" not in text_of(at)
 
 
 def test_an_unusable_database_is_told_and_the_answer_is_still_given(open_page: Open, dashboard: Services) -> None:

@@ -83,6 +83,8 @@ def test_the_tables_hold_the_figures(store: RunStore) -> None:
     [
         ([ok(0, "dog", "cat"), ok(1, "cat", "dog")], "are predicted as labelled (95% interval 0.0% to 65.8%). There are 2 mistakes, no two"),
         ([ok(0, "dog", "cat"), ok(1, "dog", "cat")], "All mistakes: 2 of 2 images labelled dog are predicted as cat."),
+        ([ok(i, *pair) for i, pair in enumerate([("dog", "cat"), ("cat", "dog")] * 2)], "The most frequent mistakes: 2 of 2 images labelled cat are predicted as dog and 2 of 2 images labelled dog are predicted as cat."),
+        ([ok(i, *pair) for i, pair in enumerate([("dog", "cat"), ("cat", "dog"), ("cat", "dog")])], "The most frequent mistake: 2 of 2 images labelled cat are predicted as dog."),
         ([ok(0, "cat", "cat")], "100.0% of 1 image is predicted as labelled (95% interval 20.7% to 100.0%). There are no"),
     ],
 )  # fmt: skip
@@ -90,6 +92,32 @@ def test_the_first_sentence_calls_nothing_frequent_that_happened_once(
     store: RunStore, rows: Sequence[Row], said: str
 ) -> None:
     assert said in report_of(store_run(store, rows), store, ()).verdict
+
+
+def test_of_several_equally_frequent_mistakes_one_is_not_called_the_most_frequent(store: RunStore) -> None:
+    names = ("cat", "dog", "owl")
+    pairs = [(true, predicted) for true in names for predicted in names if true != predicted] * 2
+    mistakes = [
+        Row(i, f"{i}.png", true, predicted, 0.5, [0.5 if name == predicted else 0.25 for name in names], [0.0] * 3, "ok", "")
+        for i, (true, predicted) in enumerate(pairs)
+    ]  # fmt: skip
+    told = report_of(store_run(store, mistakes, class_names=names), store, ())
+    assert told.verdict.endswith(
+        "One of the 6 most frequent mistakes: 2 of 4 images labelled cat are predicted as dog."
+    )
+
+
+def test_a_run_that_has_no_rows_yet_is_called_unfinished(store: RunStore) -> None:
+    """It said that its images have no labels."""
+    m = manifest(n_images=200)
+    store.begin(m).release()
+    told = report_of(store.folder(m.run_id).load(VIEW_COLUMNS), store, ())
+    unfinished = (
+        "The evaluation is not finished: 0 of 200 images. "
+        f"Finish it: `python -m dashboard evaluate --resume {m.run_id}`."
+    )
+    assert told.verdict == unfinished and section(told, "findings").text == (unfinished,)
+    assert "metrics" not in {each.id for each in told.sections}
 
 
 def test_a_metric_of_several_labels_is_a_dash_for_images_of_one_label(store: RunStore) -> None:

@@ -108,10 +108,15 @@ def compare(a: Run, b: Run) -> Comparison:
         a, b: loaded with `VIEW_COLUMNS`; only rows that their filters let pass are compared.
 
     Raises:
-        DatasetError: they have nothing in common that can be compared, with the code `not_comparable`; or the rows of
-            a run cannot be read.
+        DatasetError: they have nothing in common that can be compared, or are the same, with the code `not_comparable`;
+            or the rows of a run cannot be read.
     """
-    if a.manifest.run_id == b.manifest.run_id and {*a.conditions} != {*b.conditions}:
+    if a.manifest.run_id == b.manifest.run_id:
+        if {*a.conditions} == {*b.conditions}:
+            raise not_comparable(
+                "A and B are the same evaluation and the same images, so nothing can differ.",
+                "Choose another evaluation, or other conditions for B (`--where-b` on the command line).",
+            )
         return _under_two_filters(a, b)
     pairs = labelled_pairs(a, b)
     found = compared(pairs.a, pairs.b)

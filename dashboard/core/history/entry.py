@@ -92,15 +92,15 @@ class HistoryFilter:
     label: str | None = None  # the predicted class
     least_confidence: float | None = None  # inclusive
     most_confidence: float | None = None  # inclusive
-    doubt: bool | None = None  # not searched in evaluations, which do not store it
+    doubt: bool | None = None  # never passes a prediction whose doubt is not known
     image_sha256: str | None = None  # not searched in evaluations
 
     @property
     def left_out(self) -> str:
         """What this filter does not search, in a sentence; "" if it searches everything."""
-        asked = [("hash", self.image_sha256), ("doubt", self.doubt)]
-        names = " and ".join(name for name, value in asked if value is not None)
-        return f"Evaluations are not searched, because they do not store the {names} of an image." if names else ""
+        if self.image_sha256 is None:
+            return ""
+        return "Evaluations are not searched, because they do not store the hashes of their images."
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
 _AT_ONCE = 256
+_ROWS_AT_ONCE = 16_384
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,27 @@ class RunRows:
             rows = rows[rows["confidence"] >= asked.least_confidence]
         if asked.most_confidence is not None:
             rows = rows[rows["confidence"] <= asked.most_confidence]
-        return run, rows.sort_values("index", kind="stable")
+        rows = rows.sort_values("index", kind="stable")
+        if asked.doubt is not None:
+            try:
+                rows = rows[self._with_doubt(run, rows, asked.doubt)]
+            except DatasetError:
+                return None, rows[:0]
+        return run, rows
+
+    def _with_doubt(self, run: Run, rows: pd.DataFrame, doubt: bool) -> np.ndarray:
+        """(N,) bool: the doubt about each row is known, and is this. Raises DatasetError if they cannot be read."""
+        found, familiarity = np.zeros(len(rows), bool), self._familiarity()
+        if familiarity is None:
+            return found
+        for start in range(0, len(rows), _ROWS_AT_ONCE):  # not all logits at once, which may not fit into memory
+            some = rows.iloc[start : start + _ROWS_AT_ONCE]
+            logits = run.detail(some, ["logits"])["logits"]
+            known = logits.notna().to_numpy()
+            if known.any():
+                unknown = familiarity.unknown(np.stack(logits[known].to_list()), some["confidence"].to_numpy()[known])
+                found[start : start + len(some)][known] = unknown == doubt
+        return found
 
     def _dataset(self) -> Dataset | None:
         with suppress(DashboardError, OSError):

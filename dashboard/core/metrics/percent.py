@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_HALF_UP, Decimal
 
 _DIGITS = 10  # after the point; what differs only beyond them is noise of floating-point arithmetic
@@ -51,3 +52,21 @@ def same(a: float, b: float) -> bool:
 
 def _exact(value: float) -> float:
     return round(float(value), _DIGITS)
+
+
+def out_of_range(
+    name: str, number: float, is_percent: bool, least: float = 0.0, most: float = 1.0
+) -> tuple[str, str] | None:
+    """What is wrong with comparing a figure with a number that it can never have, and a way out; None if it can.
+
+    Args:
+        is_percent: the number was written in percent.
+        least, most: the range of the figure.
+    """
+    if least <= number <= most:
+        return None
+    span = f"is never below {least:g}" if math.isinf(most) else f"lies between {least:g} and {most:g}"
+    fix = "Choose a number in this range."
+    if most == 1 and not is_percent and 1 < number <= 100:
+        fix = f"Write {number:g}% if you mean percent."
+    return f"{name} {span}, so it is no use to compare it with {number:g}.", fix

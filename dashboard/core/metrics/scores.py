@@ -2,10 +2,10 @@
 
 Shares (accuracy, top-k) have Wilson's interval. All others, and all differences, have a bootstrap interval: images are
 drawn with replacement, and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the
-bootstrap, 1993, chapter 13). If every draw gives the same, such as without any mistake, a bootstrap interval would have no
-width. Then metrics of labels have the interval of the accuracy, differences of shares have that of Newcombe (Improved
-confidence intervals for the difference between binomial proportions based on paired data, 1998, method 10), and others
-have none.
+bootstrap, 1993, chapter 13). If every draw gives the same, a bootstrap interval would have no width. Then metrics of labels
+have the interval of the accuracy if all answers are right, or all wrong. Differences of shares have that of Newcombe
+(Improved confidence intervals for the difference between binomial proportions based on paired data, 1998, method 10).
+Others have none, such as the MCC if a model always predicts the same class.
 """
 
 from __future__ import annotations
@@ -180,11 +180,12 @@ class _Resamples:
     def scores(self, values: dict[str, float], drawn: dict[str, np.ndarray]) -> dict[str, Score]:
         """The metrics with their intervals, from what `values` gives."""
         found, n = {}, self._n
+        alike = values["accuracy"] in (0, 1)  # all answers are right, or all are wrong
         for name, value in values.items():
             if name in SHARES:
                 share = _share(value, n)
                 found[name] = Score(value, share.low, share.high, n)
-            elif not BY_NAME[name].of_confidence and not _varies(drawn[name]):
+            elif alike and not BY_NAME[name].of_confidence and not _varies(drawn[name]):
                 share = _share(values["accuracy"], n)
                 found[name] = Score(value, min(value, share.low), max(value, share.high), n)
             else:

@@ -34,6 +34,12 @@ class Familiarity:
         if self.decides not in get_args(Score):
             raise ValueError(f"unknown score {self.decides!r}")
 
+    def unknown(self, logits: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+        """(N,) bool: `Doubt.unknown` of images with these logits (N, K) and largest calibrated probabilities (N,)."""
+        if self.decides == "energy":
+            return np.asarray(energy(logits) > self.max_energy)
+        return np.asarray(confidence < self.min_msp)
+
     def doubts(self, logits: np.ndarray, pred_probs: np.ndarray) -> Doubt:
         """Compares both scores of one image with the thresholds; logits (K,), calibrated probabilities (K,)."""
         found_energy, msp = float(energy(logits[None])[0]), float(pred_probs.max())

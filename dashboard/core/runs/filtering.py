@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboard.core.errors import listed
+from dashboard.core.metrics.percent import out_of_range
 from dashboard.core.runs.filters import Condition, Filter, filter_error
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCORE_COLUMNS
 
@@ -30,6 +31,7 @@ _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
     "aspect": (("width", "height"), lambda width, height: pc.divide(pc.cast(width, pa.float64()), height)),
 }
 _MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
+_PROBABILITIES = ("confidence", "margin", "true_probability")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?")
 TAG = "tag"
@@ -146,6 +148,10 @@ def _numbers_hold(condition: Condition, values: pa.ChunkedArray) -> pa.ChunkedAr
         )
     texts = condition.alternatives if condition.operator in ("=", "!=") else [condition.value]
     wanted: list[float] = [_number(text, condition) for text in texts]
+    if condition.column in _PROBABILITIES:
+        for text, number in zip(texts, wanted, strict=True):
+            if wrong := out_of_range(condition.column, number, "%" in text):
+                raise filter_error(*wrong)
     if pa.types.is_integer(values.type) and all(map(_is_whole, texts)):
         wanted, values = list(map(int, texts)), pc.cast(values, pa.int64())  # exact, however large
     else:

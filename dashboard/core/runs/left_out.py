@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.core.datasets.labelling import NO_IMAGE_OF_ITS_OWN, NO_SUCH_IMAGE
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, how_to_finish
 
 
 def why_left_out(label: str, manifest: RunManifest) -> str:
@@ -44,6 +44,16 @@ def image_count(run: Run) -> int:
     """The number of rows of `Run.table` that are images, not only rows of a table of labels. Raises DatasetError."""
     without = _stating(run, NO_IMAGE_OF_ITS_OWN).sum() if run.manifest.n_without_image else 0
     return len(run.table) - int(without)
+
+
+def not_finished(run: Run) -> str:
+    """That a run is not finished, and how to finish it; "" if it is. Raises DatasetError."""
+    m = run.manifest
+    if run.state == "finished":
+        return ""
+    # a filter lets only some of the images pass, so their number does not say how far the run is
+    done = "" if run.conditions else f": {image_count(run):,} of {m.n_real_images:,} images"
+    return f"The evaluation is not finished{done}. {how_to_finish(m, run.state)}"
 
 
 def _stating(run: Run, reason: str) -> np.ndarray:

@@ -141,6 +141,15 @@ def unknown_run(run_id: str) -> DatasetError:
     return DatasetError(f"There is no run {run_id!r}.", HOW_TO_LIST, "run_unknown")
 
 
+def how_to_finish(manifest: RunManifest, state: str) -> str:
+    """What to do about a run that is not finished, in a sentence."""
+    if state == "running":
+        return "Wait for its end."
+    if manifest.imported:
+        return "Import the predictions again."
+    return f"Finish it: `python -m dashboard evaluate --resume {manifest.run_id}`."
+
+
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
     """The error for a run whose files cannot be read."""
     if isinstance(error, Exception):

@@ -33,8 +33,6 @@ def show_predictions(services: Services) -> None:
     cursors = _cursors(asked)
     services.history.flush(1.0)  # so that the prediction just made is there
     page = services.history.query(asked, A_PAGE, cursors[-1])
-    if page.note:
-        st.info(page.note, icon=":material/info:")
     if not page.entries:
         _say_that_nothing_is_there(services.visitor.sees_only, asked, len(cursors))
     else:

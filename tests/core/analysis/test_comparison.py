@@ -134,10 +134,11 @@ def test_what_neither_run_has_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_another_fit_is_named_as_a_cause(tmp_path: Path, a: RunFolder) -> None:
-    crop, pad = (
-        write_run(tmp_path, fit, LABELS, probabilities(BY_B, 3), NAMES, fit=fit) for fit in ("center-crop", "pad")
+    crop, again, pad = (
+        write_run(tmp_path, name, LABELS, probabilities(BY_B, 3), NAMES, fit=fit)
+        for name, fit in (("crop", "center-crop"), ("again", "center-crop"), ("pad", "pad"))
     )
-    assert compare(load(crop), load(crop)).notes == compare(load(a), load(crop)).notes == ()
+    assert compare(load(crop), load(again)).notes == compare(load(a), load(crop)).notes == ()
     [note] = compare(load(crop), load(pad)).notes
     assert note.endswith("A “Crop the centre”, B “Pad with black”.")
 
@@ -386,6 +387,13 @@ def test_one_run_under_two_filters_is_not_paired(a: RunFolder) -> None:
     with pytest.raises(DatasetError, match=r"left by the filter true_label=cat and confidence>0\.9"):
         compare(load(a), load(a, "true_label=cat", "confidence>0.9"))
     assert "3 images pass both filters" in compare(load(a), load(a, "true_label=cat")).notes[1]
+
+
+@pytest.mark.parametrize("where", [(), ("true_label=cat",)])
+def test_one_run_is_not_compared_with_itself(a: RunFolder, where: tuple[str, ...]) -> None:
+    with pytest.raises(DatasetError, match="A and B are the same evaluation and the same images") as caught:
+        compare(load(a, *where), load(a, *where))
+    assert caught.value.code == "not_comparable" and "another evaluation" in caught.value.fix
 
 
 def test_independent_intervals_are_as_wide_as_two_proportions_make_them(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
 from tests.postgres import settings_of
 from tests.recorded import at, entry, pets_zip, stored_run
+from tests.reports.made_runs import store_run
+from tests.run_rows import Row
 
 
 def recorded(history: History, *entries: Entry) -> list[str]:
@@ -170,6 +172,43 @@ def test_the_doubt_about_an_image_of_an_evaluation_is_computed_if_the_version_is
         (folder / "model.json").write_text(json.dumps(record))
         found = history.get(f"{run_id}:2")
         assert found.doubt is doubts and found.doubt_msp == (0.75 if doubts else None)
+    history.close()
+
+
+@pytest.mark.parametrize("decides, doubtful", [("energy", [1, 3]), ("msp", [2, 3])])
+def test_doubtful_images_of_evaluations_are_found(
+    database: Database, runs: RunStore, settings: Settings, tmp_path: Path, decides: str, doubtful: list[int]
+) -> None:
+    history = History(database, lambda: runs, settings.model_copy(update={"models_dir": tmp_path / "models"}))
+    rows = [
+        Row(0, "0.png", "cat", "cat", 0.9, [0.9, 0.1], [6.0, 3.0], "ok", ""),
+        Row(1, "1.png", "cat", "cat", 0.9, [0.9, 0.1], [1.0, -2.0], "ok", ""),
+        Row(2, "2.png", "cat", "cat", 0.6, [0.6, 0.4], [6.0, 5.5], "ok", ""),
+        Row(3, "3.png", "cat", "cat", 0.6, [0.6, 0.4], [1.0, 0.5], "ok", ""),
+        Row(4, "4.png", "cat", "cat", 0.6, [0.6, 0.4], None, "ok", ""),
+    ]
+    m = store_run(runs, rows).manifest
+    sure = [i for i in range(4) if i not in doubtful]
+    for sha256, expected in (("m", (doubtful, sure)), ("another", ([], []))):
+        folder = tmp_path / "models" / "pets" / "1"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.keras").write_bytes(b"weights")
+        record = {
+            "class_names": ["cat", "dog"], "preprocessing": {"height": 8, "width": 8}, "output": "logits",
+            "temperature": 1.0, "sha256": sha256,
+            "familiarity": {"kept": 0.95, "max_energy": -5.0, "min_msp": 0.7, "decides": decides},
+        }  # fmt: skip
+        (folder / "model.json").write_text(json.dumps(record))
+        for doubt, indices in zip((True, False), expected, strict=True):
+            asked = HistoryFilter(doubt=doubt)
+            page = history.query(asked)
+            assert [entry.prediction_id for entry in page.entries] == [f"{m.run_id}:{i}" for i in reversed(indices)]
+            assert all(entry.doubt is doubt for entry in page.entries) and page.note == ""
+            assert history.count(asked) == len(indices)
+    asked = HistoryFilter(image_sha256="0" * 64)
+    assert history.query(asked).note == (
+        "Evaluations are not searched, because they do not store the hashes of their images."
+    )
     history.close()
 
 

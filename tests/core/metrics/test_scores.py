@@ -201,6 +201,17 @@ def test_no_mistake_among_few_images_is_no_proof() -> None:
     assert (difference.value, difference.low) == (-1, -1) and -0.6 < difference.high < -0.5
 
 
+def test_a_model_that_always_predicts_the_same_class_has_no_interval_where_resamples_say_nothing() -> None:
+    """The interval of the accuracy, which is 95%, says nothing about an MCC of 0."""
+    labels = np.array([0] * 950 + [1] * 50)
+    found = scores(Answers(labels, np.zeros(1000, int), 2, None))
+    for name, value in (("mcc", 0), ("cohen_kappa", 0), ("balanced_accuracy", 0.5)):
+        assert found[name].value == pytest.approx(value) and not found[name].has_interval, name
+    share = binomtest(950, 1000).proportion_ci(method="wilson")
+    assert (found["accuracy"].low, found["accuracy"].high) == pytest.approx((share.low, share.high))
+    assert found["macro_f1"].low < found["macro_f1"].value < found["macro_f1"].high
+
+
 def test_the_interval_of_equal_pairs_is_that_of_newcombe() -> None:
     """Method 10 by hand: 95 pairs of 100 are right in both, 5 in neither."""
     answers = answers_of(np.array([[0.9, 0.1]] * 90 + [[0.1, 0.9]] * 10), np.array([0] * 95 + [1] * 5))

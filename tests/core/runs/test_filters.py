@@ -220,6 +220,10 @@ def test_tags(run: RunFolder) -> None:
         ("camera>=left", "holds words"),
         ("confidence=high", "'high' is not a number"),
         ("confidence<", "'' is not a number"),
+        ("confidence<70", "confidence lies between 0 and 1, so it is no use to compare it with 70."),
+        ("margin>=1.5", "margin lies between 0 and 1"),
+        ("true_probability=0.5|-0.5", "no use to compare it with -0.5"),
+        ("confidence>inf", "confidence lies between 0 and 1"),
         ("age<nan", "'nan' is not a number"),
         ("age=1|x", "'x' is not a number"),
         ("age~3", "holds numbers"),
@@ -236,6 +240,19 @@ def test_what_cannot_be_asked_says_why(run: RunFolder, condition: str, message: 
     with pytest.raises(DatasetError) as caught:
         passed(run, condition)
     assert caught.value.code == "filter" and message in caught.value.message and caught.value.fix
+
+
+def test_a_probability_in_percent_is_told_how_to_write_it(run: RunFolder) -> None:
+    for condition, fix in (
+        ("confidence<70", "Write 70% if you mean percent."),
+        ("confidence<700", "Choose a number in this range."),
+        ("confidence<170%", "Choose a number in this range."),
+    ):
+        with pytest.raises(DatasetError) as caught:
+            passed(run, condition)
+        assert caught.value.fix == fix
+    assert passed(run, "confidence<70%") == wanted("confidence", operator.lt, 0.7)
+    assert passed(run, "squared_error<=2", "confidence<=1") == passed(run, "squared_error!=", "confidence!=")
 
 
 @pytest.mark.parametrize(

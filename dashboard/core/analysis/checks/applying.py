@@ -23,7 +23,7 @@ from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label, without_image
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, how_to_finish
 from dashboard.core.runs.store import RunStore
 
 _ACCURACY = BY_NAME["accuracy"]
@@ -137,11 +137,7 @@ def _other_run(store: RunStore, other_id: str, run_id: str) -> Run:
 def _check_finished(manifest: RunManifest, state: str) -> None:
     if state == "finished":
         return
-    fix = f"Finish it: `python -m dashboard evaluate --resume {manifest.run_id}`."
-    if state == "running":
-        fix = "Wait for its end."
-    elif manifest.imported:
-        fix = "Import the predictions again."
+    fix = how_to_finish(manifest, state)
     raise DatasetError(f"Run {manifest.run_id} is {state}, so its figures are not final.", fix, "run_unfinished")
 
 

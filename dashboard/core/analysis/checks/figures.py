@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from dashboard.core.metrics.intervals import proportion
@@ -14,7 +16,8 @@ _RESAMPLES = 2000
 def class_figure(run: Run, metric: str, of_class: str) -> Score | None:
     """Recall, precision or f1 of a class, with its 95% interval; None if it is not defined.
 
-    Recall and precision have Wilson's interval, f1 a bootstrap interval over the images.
+    Recall and precision have Wilson's interval, f1 a bootstrap interval over the images. Without a mistake, f1 has that of
+    the recall; if no image of the class is found, it has none, and `low` and `high` are NaN.
     """
     rows = run.labelled
     true, predicted = ((rows[c] == of_class).to_numpy() for c in ("true_label", "predicted_label"))
@@ -25,6 +28,11 @@ def class_figure(run: Run, metric: str, of_class: str) -> Score | None:
     if metric != "f1":
         share = proportion(hits, of)
         return Score(share.value, share.low, share.high, of)
+    if not hits:
+        return Score(0.0, math.nan, math.nan, labelled)
+    if 2 * hits == of:
+        share = proportion(hits, labelled)
+        return Score(1.0, share.low, share.high, labelled)
     n = len(rows)
     kinds = np.array([hits, labelled + called - 2 * hits, n - labelled - called + hits])  # right, half wrong, elsewhere
     drawn = np.random.default_rng(0).multinomial(n, kinds / n, _RESAMPLES)

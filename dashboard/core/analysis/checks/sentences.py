@@ -11,8 +11,10 @@ from typing import cast
 from dashboard.core.analysis.checks.check import Comparison, NoFinding, NotWorse, Operator, Part
 from dashboard.core.analysis.findings.rules import IDS
 from dashboard.core.metrics.definitions import BY_NAME
+from dashboard.core.metrics.percent import out_of_range
 
 OF_A_CLASS = ("recall", "precision", "f1")
+_ONLY_ON_THE_PAGE = ("auroc", "roc_auc", "auc", "average_precision", "ap")
 COUNTS = ("n", "failed", "findings")
 EXAMPLES = (
     "accuracy >= 0.93, accuracy.low >= 0.92, recall[cat] >= 85%, ece15 <= 0.03, n >= 1000, failed <= 1%, findings <= 3, "
@@ -36,6 +38,11 @@ def read_sentence(text: str) -> Comparison | NoFinding | NotWorse:
     if found is None:
         raise ValueError(f"{text!r} is not a check.", f"Write {EXAMPLES}.")
     metric, of_class, part, operator, limit = found.groups()
+    if metric.lower() in _ONLY_ON_THE_PAGE:
+        raise ValueError(
+            f"A check cannot be about {metric}.",
+            "AUROC and average precision of each class are on the page of the evaluation, under Confidence > Curves.",
+        )
     metric = _known(metric, (*BY_NAME, *OF_A_CLASS, *COUNTS), "metric")
     part = _known(part or "value", ("value", "low", "high"), "part of a figure")
     if metric in OF_A_CLASS and of_class is None:
@@ -65,14 +72,9 @@ def _check_range(metric: str, part: str, limit: float, percent: bool) -> None:
     least, most = 0.0, math.inf if metric in COUNTS and not percent else 1.0
     if metric in BY_NAME:
         least, most = BY_NAME[metric].least, BY_NAME[metric].most
-    if least <= limit <= most:
-        return
     name = metric if part == "value" else f"{metric}.{part}"
-    span = f"is never below {least:g}" if math.isinf(most) else f"lies between {least:g} and {most:g}"
-    fix = "Choose a limit in this range."
-    if most == 1 and not percent and 1 < limit <= 100:
-        fix = f"Write {limit:g}% if you mean percent."
-    raise ValueError(f"{name} {span}, so it is no use to compare it with {limit:g}.", fix)
+    if wrong := out_of_range(name, limit, percent, least, most):
+        raise ValueError(*wrong)
 
 
 def _known(name: str, names: tuple[str, ...], what: str) -> str:

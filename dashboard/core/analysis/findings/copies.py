@@ -24,7 +24,8 @@ def repeated_images(evidence: Evidence) -> Search:
     often = "twice" if twice else f"more than once, {len(rows):,} times in all"
     finding = Finding(
         "repeated_images",
-        f"{images} {appear} {often} ({len(rows):,} of {counted(share.n, 'row')}: {in_words(share)}).",
+        f"{images} {appear} {often} ({len(rows):,} of {counted(share.n, 'row')}: {in_words(share)}). "
+        "All figures count each copy as an image of its own, so their intervals are too narrow.",
         share.value, share.low, share.high, share.n,
         "Remove the copies from the dataset, so that each image counts once.",
         len(rows) - len(groups), np.sort(rows),

@@ -14,6 +14,7 @@ from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
@@ -143,13 +144,15 @@ def _of_rule(candidates: Sequence[Candidate], explained_by: Sequence[str], kept:
 
 
 def nothing_found(run: Run) -> str:
-    """What to say if there is no finding about a run."""
+    """What to say if there is no finding about a run. Raises DatasetError if its rows cannot be read."""
     labelled = len(run.labelled)
     if by_answers(run.conditions):
         return (
             "Nothing stands out in the files and labels. Mistakes were not looked for, because the filter chooses images by "
             "their answers."
         )
+    if run.evaluated.empty and (unfinished := not_finished(run)):
+        return unfinished
     if not labelled:
         return "Nothing stands out. No image has a label, so mistakes were not looked for."
     if labelled < _FEW:

@@ -51,6 +51,14 @@ def outcome_of(store: RunStore, text: str, run_id: str = NOW) -> Outcome:
     return outcome
 
 
+@pytest.mark.parametrize("metric", ["mcc", "cohen_kappa", "balanced_accuracy"])
+@pytest.mark.parametrize("part", ["low >= 0", "low <= 1", "high >= 0", "high <= 1"])
+def test_a_limit_of_an_interval_that_is_not_known_is_not_kept(tmp_path: Path, metric: str, part: str) -> None:
+    store = store_of(tmp_path, [ok(i, "dog" if i < 10 else "cat", "cat") for i in range(40)])
+    outcome = outcome_of(store, f"{metric}.{part}")
+    assert not outcome.passed and "has no interval" in outcome.message
+
+
 @pytest.mark.parametrize(
     "text, passed, value, n",
     [
@@ -191,6 +199,17 @@ def test_figures_of_classes_are_those_of_scikit_learn(where: tuple[str, ...], tm
         for name, value in zip(run.manifest.class_names, values, strict=True):
             figure = class_figure(run, metric, name)
             assert figure is not None and figure.value == pytest.approx(value) and figure.low < value < figure.high
+
+
+def test_the_f1_of_a_class_without_a_mistake_or_without_a_hit_is_no_certainty(tmp_path: Path) -> None:
+    right = store_of(tmp_path / "right", [ok(i, name, name) for i, name in enumerate(["cat", "dog"] * 4)])
+    outcome = outcome_of(right, "f1[cat].low >= 0.9")
+    assert not outcome.passed and outcome.value == pytest.approx(proportion(4, 4).low)
+    assert outcome_of(right, "f1[cat] >= 1").passed
+    never = store_of(tmp_path / "never", [ok(i, name, "cat") for i, name in enumerate(["cat", "dog"] * 4)])
+    outcome = outcome_of(never, "f1[dog].high <= 0.1")
+    assert not outcome.passed and "has no interval" in outcome.message
+    assert outcome_of(never, "f1[dog] <= 0").passed
 
 
 def test_intervals_of_f1_hold_the_truth(tmp_path: Path) -> None:

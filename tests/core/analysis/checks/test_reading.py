@@ -41,6 +41,8 @@ def test_sentences(text: str, demand: object) -> None:
     "text, message, fix",
     [
         ("acuracy >= 0.9", "There is no metric 'acuracy'.", "Did you mean accuracy?"),
+        ("auroc >= 0.9", "A check cannot be about auroc.", "Confidence > Curves"),
+        ("average_precision[cat] >= 0.9", "A check cannot be about average_precision.", "Confidence > Curves"),
         ("accuracy.lower >= 0.9", "There is no part of a figure 'lower'.", "Did you mean low?"),
         ("no finding: over", "There is no finding 'over'.", "overconfident"),
         ("accuracy > = 0.9", "'accuracy > = 0.9' is not a check.", "accuracy >= 0.93"),

@@ -285,6 +285,12 @@ def test_the_same_image_with_two_labels(tmp_path: Path) -> None:
     )
 
 
+def test_repeated_images_make_the_intervals_too_narrow(tmp_path: Path) -> None:
+    [finding] = [each for each in found_in(repeated_images(1), tmp_path) if each.id == "repeated_images"]
+    assert finding.statement.startswith("23 images appear twice (46 of ")
+    assert finding.statement.endswith("so their intervals are too narrow.")
+
+
 def test_images_that_no_condition_describes_are_filtered_by_their_number(tmp_path: Path) -> None:
     folder = repeated_images(1).store(tmp_path / "20260101-000000-abc")
     for conditions in ([], ["brightness<0.6"]):
