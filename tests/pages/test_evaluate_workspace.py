@@ -193,6 +193,9 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     mistakes = sheet(view(at, "Images"))
     assert issues == {item["index"] for item in mistakes if item["note"].endswith("?")}
     assert 0 < len(issues) < len(mistakes)
+    legend = "Orange with a question mark: the label may be wrong."
+    assert legend in text_of(at)
+    assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
 
 
 def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page: Open, run: RunManifest) -> None:
