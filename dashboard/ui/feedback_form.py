@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     from dashboard.core.explanations.answer import Answer
     from dashboard.core.feedback.opinion import Opinion
 
+_ABOUT = (
+    "Your answer belongs to this one prediction. The same picture in an evaluation, or with another model, is asked about "
+    "again."
+)
 UNKNOWN = "I do not know"
 _SAID, _ERROR, _OPEN, _AGAIN = "feedback-said", "feedback-error", "feedback-open", "feedback-again"  # in the session
 
 
-def ask_for_feedback(services: Services, answer: Answer, prediction_id: str) -> None:
+def ask_for_feedback(services: Services, answer: Answer, prediction_id: str, dataset_label: str | None = None) -> None:
     """Asks whether an answer is right. What the reader said already is shown and can be changed.
 
     Args:
         prediction_id: of this prediction in the history or in an evaluation; "" if it was not recorded.
+        dataset_label: the label that an evaluation's dataset gives the picture; suggested as the true one.
     """
     if not prediction_id:
         return
@@ -36,7 +41,10 @@ def ask_for_feedback(services: Services, answer: Answer, prediction_id: str) -> 
         said = None
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
-        st.markdown(plain(in_words(said)) if said else f"Is {plain(answer.predicted_label)} right?", width="content")
+        if said:
+            st.markdown(plain(in_words(said)), width="content")
+        else:
+            st.markdown(f"Is {plain(answer.predicted_label)} right?", width="content", help=_ABOUT)
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_ask_again, args=(said.feedback_id,))
         else:
@@ -60,7 +68,7 @@ def ask_for_feedback(services: Services, answer: Answer, prediction_id: str) -> 
                     on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
                 )  # fmt: skip
     if is_open:
-        _ask_what_is_true(services, prediction_id, answer)
+        _ask_what_is_true(services, prediction_id, answer, dataset_label)
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not stored.")
 
@@ -74,10 +82,12 @@ def in_words(opinion: Opinion) -> str:
     return f"You said that this is wrong{true}.{note}"
 
 
-def choose_true_label(class_names: Sequence[str], but: str, key: str) -> None:
-    """A select box for the true label of a wrong prediction. See `chosen_label`."""
-    names = [name for name in class_names if name != but]
-    st.selectbox("The true label", [UNKNOWN, *names, NONE_OF_THESE], key=key)
+def choose_true_label(
+    class_names: Sequence[str], but: str, key: str, suggested: str | None = None, help: str | None = None
+) -> None:
+    """A select box for the true label of a wrong prediction, with one of the names chosen already. See `chosen_label`."""
+    names = [UNKNOWN, *(name for name in class_names if name != but), NONE_OF_THESE]
+    st.selectbox("The true label", names, names.index(suggested) if suggested in names else 0, key=key, help=help)
 
 
 def chosen_label(key: str) -> str | None:
@@ -86,9 +96,12 @@ def chosen_label(key: str) -> str | None:
     return None if label == UNKNOWN else str(label)
 
 
-def _ask_what_is_true(services: Services, prediction_id: str, answer: Answer) -> None:
+def _ask_what_is_true(services: Services, prediction_id: str, answer: Answer, dataset_label: str | None) -> None:
     with st.form("feedback-form", border=True):
-        choose_true_label(answer.version.class_names, answer.predicted_label, "feedback-label")
+        told = (
+            "Chosen already: the label of the dataset." if dataset_label not in (None, answer.predicted_label) else None
+        )
+        choose_true_label(answer.version.class_names, answer.predicted_label, "feedback-label", dataset_label, told)
         st.text_input("Note (optional)", key="feedback-note", max_chars=2000)
         st.form_submit_button("Save", key="feedback-save", on_click=_give, args=(services, prediction_id, False))
 

@@ -116,6 +116,9 @@ def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> No
     page.wait_for_selector(IDLE)
     page.go_back()
     page.locator("[data-testid=stMetricValue]").get_by_text("frog").wait_for()
+    page.reload()
+    page.locator("[data-testid=stMetricValue]").get_by_text("frog").wait_for()
+    assert "/?picture=" in page.url
 
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)

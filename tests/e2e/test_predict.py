@@ -64,7 +64,12 @@ def test_the_answer_is_on_the_first_screen_of_a_phone(page, samples: Path) -> No
     assert box["y"] + box["height"] < picture["y"], "the answer comes before the pictures"
     bars = page.locator(".st-key-all-classes").bounding_box()
     heatmap = page.get_by_alt_text("Grad-CAM heatmap for ship over the picture").bounding_box()
-    assert picture["y"] < heatmap["y"] < bars["y"], "the bars come after the pictures"
+    further = page.get_by_role("button", name="Explain further").bounding_box()
+    assert picture["y"] < heatmap["y"] < bars["y"] < further["y"], (
+        "the bars come after the pictures, before the buttons"
+    )
+    for box in (picture, heatmap, bars):
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 420
     assert not page.locator(".sheet").count(), "the samples are folded"
 
 

@@ -124,11 +124,15 @@ def click_sample(at: AppTest, name: str) -> AppTest:
     return click_in_sheet(at, next(item["index"] for item in sheet(at) if item["text"] == name))
 
 
-def click_in_sheet(at: AppTest, index: int) -> AppTest:
-    """Clicks the picture with this index in the contact sheet, as a browser does."""
+def click_in_sheet(at: AppTest, index: int, key: str = "") -> AppTest:
+    """Clicks the picture with this index in the contact sheet, as a browser does; or presses R or W on it."""
     [component] = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
     items = json.loads(component.json)["items"]
-    told = {"selected": [], "among": [item["index"] for item in items], "sent": 1, "opened": index, "judged": []}
+    judged = [{"index": index, "right": key == "R", "sent": 1}] if key else []
+    told = {
+        "selected": [], "among": [item["index"] for item in items], "sent": 1, "opened": None if key else index,
+        "judged": judged,
+    }  # fmt: skip
     states = at._tree.get_widget_states()
     payload = json.dumps([{"event": "told", "value": told}])
     states.widgets.add(id=_make_trigger_id(component.id, "events"), json_trigger_value=payload)

@@ -174,6 +174,9 @@ def test_going_away_and_coming_back_does_not_check_again(services: Services) -> 
     again = services.diagnosis.report()
     assert report and again and again.created_utc == report.created_utc
     assert any(caption.value.startswith("Checked less than a minute ago") for caption in at.caption)
+    checks = [table.value for table in at.dataframe if "Status" in table.value]
+    assert checks and all(list(table) == ["Status", "Check", "Value"] for table in checks)
+    assert all(table["Value"].str.startswith("checked ").any() for table in checks)
 
 
 def test_a_changed_model_is_checked_again(services: Services) -> None:

@@ -94,6 +94,7 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     at.file_uploader(key="zip-0").upload("my pets.zip", path.read_bytes()).run()
     assert '"unicorn" (2 images) is not a class of' in text_of(at) and not dashboard.jobs.active()
     assert at.button(key="evaluate-mapped").disabled and "1 label has no class yet" in text_of(at)
+    assert "Choices are kept until the page is loaded again." in text_of(at)
     others(at).select("(leave out)").run()
     at.button(key="evaluate-mapped").click().run()
     until(at, lambda at: at.metric)

@@ -14,9 +14,10 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, _note
 from dashboard.ui.evaluate.classes_view import images_of_point
+from dashboard.ui.feedback_form import UNKNOWN
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, sheet, show_evaluation, text_of
+from tests.pages.conftest import ROOT, click_in_sheet, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
 from tests.simulated_runs import clean
 
@@ -193,6 +194,9 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     mistakes = sheet(view(at, "Images"))
     assert issues == {item["index"] for item in mistakes if item["note"].endswith("?")}
     assert 0 < len(issues) < len(mistakes)
+    legend = "Orange with a question mark: the label may be wrong."
+    assert legend in text_of(at)
+    assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
 
 
 def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page: Open, run: RunManifest) -> None:
@@ -206,6 +210,34 @@ def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page:
     for tone, note in tones.items():
         assert _note(SheetItem(0, "deer 93.0%", "labelled cat", tone, "")) == note  # type: ignore[arg-type]
     assert _note(SheetItem(0, "labelled cat", "deer? 93.0%", "doubt", "")) == "deer? 93.0%"
+
+
+def test_a_wrong_prediction_gets_the_label_of_the_dataset(
+    open_page: Open, dashboard: Services, run: RunManifest
+) -> None:
+    rows = dashboard.runs.folder(run.run_id).load().evaluated.astype({"true_label": str, "predicted_label": str})
+    wrong, right = (
+        rows[rows["true_label"] != rows["predicted_label"]],
+        rows[rows["true_label"] == rows["predicted_label"]],
+    )
+    at = open_run(open_page, run)
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    first = wrong.iloc[0]
+    click_in_sheet(at, int(first["index"]), "W")
+    assert not at.exception
+    said = {each.subject: each for each in dashboard.feedback.opinions(None)}
+    assert {key: each.true_label for key, each in said.items()} == {
+        f"{run.run_id}:{first['index']}": first["true_label"]
+    }
+    at.button(key="select-page").click().run()
+    at.button(key=f"sheet-wrong-{run.run_id}").click().run()
+    found = {each.subject: each.true_label for each in dashboard.feedback.opinions(None)}
+    wanted = dict.fromkeys(f"{run.run_id}:{i}" for i in right["index"])
+    wanted |= {f"{run.run_id}:{i}": label for i, label in zip(wrong["index"], wrong["true_label"], strict=True)}
+    assert found == wanted
+    at.selectbox(key=f"sheet-label-{run.run_id}").set_value(UNKNOWN).run()
+    at.button(key=f"sheet-wrong-{run.run_id}").click().run()
+    assert {each.true_label for each in dashboard.feedback.opinions(None)} == {None}
 
 
 def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:

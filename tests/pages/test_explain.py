@@ -314,6 +314,16 @@ def test_the_prediction_of_an_evaluation_can_be_called_right_or_wrong(
     assert (said := dashboard.feedback.last_words([f"{run.run_id}:3"])) and said[f"{run.run_id}:3"].is_right
 
 
+def test_the_label_of_the_dataset_is_suggested_as_the_true_one(
+    page: AppTest, run: RunManifest, dashboard: Services
+) -> None:
+    of_run(page, run.run_id, 3)  # labelled dog, predicted as another class
+    page.button(key="feedback-wrong").click().run()
+    assert page.selectbox(key="feedback-label").value == "dog"
+    page.button(key="feedback-save").click().run()
+    assert not page.exception and dashboard.feedback.opinions()[0].true_label == "dog"
+
+
 def test_feedback_given_in_the_grid_is_shown_and_can_be_changed(
     page: AppTest, dashboard: Services, run: RunManifest
 ) -> None:

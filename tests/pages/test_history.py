@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.access.password import Password
 from dashboard.core.access.visitor import OPERATOR, with_password
 from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.history.history import History
 from dashboard.services import Services
 from dashboard.ui.visitor import visitors_services
 from tests.pages.conftest import ROOT, click_sample, text_of
@@ -146,9 +147,23 @@ def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dash
     assert at.get("download_button")[0].proto.disabled and "DASHBOARD_HISTORY_IMAGES" in text_of(at)
     dashboard.feedback.give(second.prediction_id, False)
     at.run()
-    assert "Users disagree about the images of 2 predictions." in text_of(
-        at
-    ) and "1 image is left out of the exports" in text_of(at)
+    assert "Users disagree about the images of 2 predictions." in text_of(at)
+    assert "users disagree about the true label (1 image)." in text_of(at)
+    assert "DASHBOARD_HISTORY_IMAGES" not in text_of(at)
+
+
+def test_images_without_a_true_label_are_left_out_of_the_exports(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(History, "has_one_of", lambda history, asked: bool(list(asked)))
+    add(dashboard, 2)
+    first, second = dashboard.history.query().entries
+    dashboard.feedback.give(first.prediction_id, True)
+    dashboard.feedback.give(second.prediction_id, False)
+    at = open_page("predict")
+    at.query_params["list"] = "Feedback"
+    at = at.switch_page(HISTORY).run()
+    assert "1 image is left out of the exports, because nobody named the true label." in text_of(at)
 
 
 def test_withdrawn_feedback_is_gone_and_the_audit_log_can_say_so(dashboard: Services) -> None:

@@ -466,8 +466,34 @@ def test_an_address_can_name_a_picture_that_is_still_kept(page: AppTest, dashboa
         page = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
         page.query_params["picture"] = key
     click_sample(page.run(), "ship")
-    assert metric(page) == "ship" and not page.query_params
+    assert metric(page) == "ship" and page.query_params["picture"] != key
     page.switch_page("../pages/explain.py").run()
     page.query_params["picture"] = "0" * 32
     page.switch_page("../pages/predict.py").run()
     assert not page.exception and "no longer stored" in text_of(page) and not page.query_params
+
+
+def test_an_upload_is_shown_again_after_a_reload_and_after_another_page(page: AppTest) -> None:
+    data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
+    page.file_uploader[0].upload("my truck.png", data).run()
+    assert metric(page) == "truck" and set(page.query_params) == {"picture"}
+    reloaded = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
+    reloaded.query_params["picture"] = page.query_params["picture"]
+    assert metric(reloaded.run()) == "truck" and reloaded.query_params == page.query_params
+    address = dict(page.query_params)
+    for other in ("explain", "compare"):
+        page.query_params.clear()  # as a click in the sidebar does
+        page.switch_page(f"../pages/{other}.py").run()
+        page.query_params.clear()
+        page.switch_page("../pages/predict.py").run()
+        assert not page.exception and metric(page) == "truck" and page.query_params == address
+
+
+def test_an_upload_that_was_removed_does_not_come_back(page: AppTest) -> None:
+    data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
+    page.file_uploader[0].upload("my truck.png", data).run()
+    page.file_uploader[0].clear().run()
+    assert not page.metric and not page.query_params
+    page.switch_page("../pages/compare.py").run()
+    page.switch_page("../pages/predict.py").run()
+    assert not page.exception and not page.metric and "frog" in samples_of(page)

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import LABELS_MEMBER, LabelFolders
-from dashboard.core.history.history import History
+from dashboard.core.history.history import HOW_TO_KEEP_IMAGES, History
+from dashboard.core.history.prediction_ids import place_in_run
 
-NOT_AT_HAND = "None of the images with feedback is at hand."
 COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
 
 
@@ -35,6 +35,7 @@ class Agreed:
 
     labelled: tuple[Opinion, ...]  # for each image with a true label that nobody disputes, the newest that says one
     disputed: int  # images about which users disagree
+    unlabelled: int = 0  # images whose true label nobody named
 
 
 def agreed(opinions: Sequence[Opinion]) -> Agreed:
@@ -49,15 +50,14 @@ def agreed(opinions: Sequence[Opinion]) -> Agreed:
     for word in words:
         if word.true_label is not None and image_of(word) not in disputed:
             found.setdefault(image_of(word), word)
-    return Agreed(tuple(found.values()), len(disputed))
+    unlabelled = {image_of(word) for word in words} - disputed - found.keys()
+    return Agreed(tuple(found.values()), len(disputed), len(unlabelled))
 
 
-def why_no_images(said: Agreed, history: History) -> str:
-    """Why `write_zip` could write no image, in a sentence; "" if it probably can. No image is read."""
-    if not said.labelled:
-        return _nothing_said(said)
+def why_no_images(said: Agreed, history: History) -> DashboardError | None:
+    """Why `write_zip` could write no image, and what helps; None if it probably can. No image is read."""
     at_hand = history.has_one_of((each.subject, each.image_sha256) for each in said.labelled)
-    return "" if at_hand else NOT_AT_HAND
+    return None if at_hand else _no_images(said, history)
 
 
 def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
@@ -70,10 +70,6 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
         DashboardError: no image has a true label that all agree on, or no such image is at hand.
     """
     said = agreed(opinions)
-    if not said.labelled:
-        raise DashboardError(
-            _nothing_said(said), "Say which predictions are right, then export again.", "no_images_kept"
-        )
     missing: dict[str, str] = {}
     folders = LabelFolders()
     written = 0
@@ -90,11 +86,7 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
         if missing:
             archive.writestr("not_exported.json", json.dumps(missing, ensure_ascii=False, indent=2))
     if not written:
-        raise DashboardError(
-            NOT_AT_HAND,
-            "Export the labels as a .csv file; to keep the images of later predictions, set DASHBOARD_HISTORY_IMAGES=true.",
-            "no_images_kept",
-        )
+        raise _no_images(said, history)
     return Exported(written, len(missing), said.disputed)
 
 
@@ -123,7 +115,28 @@ def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
     return Exported(len(rows), 0, said.disputed)
 
 
-def _nothing_said(said: Agreed) -> str:
-    if said.disputed:
-        return "Users disagree about all images whose true label was said."
-    return "No feedback names a true label yet."
+def _no_images(said: Agreed, history: History) -> DashboardError:
+    """Counts the images by what is missing, each with the way out."""
+    in_runs = sum(place_in_run(each.subject) is not None for each in said.labelled)
+    single = len(said.labelled) - in_runs
+    reasons = (
+        (
+            said.unlabelled,
+            "true label not known",
+            "Open such an image again, on Predict or in its evaluation, and name its true label.",
+        ),
+        (
+            said.disputed,
+            "users disagree about the true label",
+            "Delete the feedback that is wrong on History > Feedback.",
+        ),
+        (single, "image not kept", "" if history.keeps_images else HOW_TO_KEEP_IMAGES),
+        (in_runs, "dataset gone or changed", "Put the dataset back as it was."),
+    )
+    found = [f"{why} ({counted(count, 'image')})" for count, why, _ in reasons if count]
+    why = f": {', '.join(found)}." if found else ", because there is no feedback yet."
+    fixes = [fix for count, _, fix in reasons if count and fix]
+    if said.labelled:
+        fixes.insert(0, "The true labels alone can be exported as a table (.csv).")
+    fix = " ".join(fixes) or "Say which predictions are right, then export again."
+    return DashboardError(f"No image can be exported as a class folder{why}", fix, "no_images_kept")

@@ -31,6 +31,10 @@ _CURSOR = re.compile(r"[0-9a-f]{32}|([0-9a-f]{12}):([^/]{1,100}):(\d{1,12})")
 _ALL = HistoryFilter()
 _JUST_MADE_S = 5.0  # how long a question about a prediction waits for its record
 _TIDY_EACH_S = 3600.0
+HOW_TO_KEEP_IMAGES = (
+    "To keep the images of later predictions, set the environment variable DASHBOARD_HISTORY_IMAGES to true and start the "
+    "dashboard again."
+)
 
 
 class History:
@@ -45,6 +49,11 @@ class History:
         self._registry = Registry.of(settings)
         self._writer = WriteBehind(database)
         self._tidied: float | None = None  # when old records were last deleted
+
+    @property
+    def keeps_images(self) -> bool:
+        """Whether the images of single predictions are kept."""
+        return self._settings.history_images
 
     @property
     def written(self) -> int:

@@ -147,7 +147,7 @@ METRICS = (
         "ece10", "ECE, 10 bins", "Mean distance between confidence and accuracy, in 10 bins of equal width.",
         bins=10,
     ),
-    _error("aurc", "AURC", "Mean error rate when only the most confident images count, over all coverages."),
+    _error("aurc", "Risk-coverage area (AURC)", "Mean error rate when only the most confident images count, over all coverages."),
 )  # fmt: skip
 
 

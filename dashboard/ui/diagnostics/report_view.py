@@ -72,12 +72,11 @@ def show_group(title: str, checks: tuple[Check, ...]) -> None:
         rows = [
             row
             for check in fine
-            for row in ((check.status, check.summary, "", _age(check)), *(("", *d, "") for d in check.details))
+            for row in ((check.status, check.summary, f"checked {_age(check)}"), *(("", *d) for d in check.details))
         ]
-        table = pd.DataFrame(rows, columns=["Status", "Check", "Value", "Checked"])
-        if (table["Value"] == "").all():
-            table = table.drop(columns="Value")
-        widths = {"Status": 70, "Check": 430, "Value": 430, "Checked": 150}  # pixels
+        table = pd.DataFrame(rows, columns=["Status", "Check", "Value"])
+        value = 480 if table["Value"].str.len().max() > 40 else 230  # pixels: a SHA-256 fits
+        widths = {"Status": 70, "Check": 860 - value, "Value": value}  # together they fit on a window of 1440
         columns = {name: st.column_config.TextColumn(width=width) for name, width in widths.items()}
         st.dataframe(
             table, hide_index=True, width="stretch", height="content", column_config=columns,

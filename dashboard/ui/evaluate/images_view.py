@@ -117,6 +117,11 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
         else:
             st.text(error.message)
     doubtful = doubtful_labels(services, run)
+    if pictures and rows["index"].isin(doubtful).any():
+        st.caption(
+            "Orange with a question mark: the label may be wrong. The model is more confident of another class than it "
+            "usually is for images of that class."
+        )
 
     def item(row: dict[Hashable, Any]) -> SheetItem:
         return _item(row, int(str(row["index"])) in doubtful)

@@ -55,7 +55,8 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
     decision = decide(choices, meanings, others)
     if decision.missing:
         count = len(decision.missing)
-        st.caption(f"{count:,} labels have no class yet." if count > 1 else "1 label has no class yet.")
+        missing = f"{count:,} labels have no class yet." if count > 1 else "1 label has no class yet."
+        st.caption(f"{missing} Choices are kept until the page is loaded again.")
     return decision
 
 

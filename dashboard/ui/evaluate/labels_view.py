@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.analysis.label_issues import issues_csv
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
@@ -78,7 +78,7 @@ def _offer_csv(run: Run, issues: pd.DataFrame) -> None:
     ticked = issues[issues["index"].isin(selected_images(run.manifest.run_id))]
     chosen = issues if ticked.empty else ticked
     st.download_button(
-        f"All {len(issues):,} as CSV" if ticked.empty else f"The {len(ticked):,} selected as CSV",
+        f"{counted(len(issues), 'label')} as CSV" if ticked.empty else f"{len(ticked):,} selected as CSV",
         lambda: issues_csv(chosen),
         f"{run.manifest.dataset_name}-label-issues.csv",
         "text/csv",

@@ -15,6 +15,7 @@ from dashboard.ui.feedback_form import choose_true_label, chosen_label
 from dashboard.ui.words import plain
 
 MOST_AT_ONCE = 200  # images; each is looked up in its run
+OF_DATASET = "The label of the dataset"
 _ERROR = "sheet-feedback-error"  # in the session
 
 
@@ -35,10 +36,14 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     return found
 
 
-def judge(services: Services, run_id: str, index: int, is_right: bool) -> None:
-    """Stores feedback on one image. If that fails, `verdicts` shows why."""
+def judge(services: Services, run: Run, index: int, is_right: bool) -> None:
+    """Stores feedback on one image. If that fails, `verdicts` shows why.
+
+    If the prediction is wrong, the label of the dataset counts as the true one.
+    """
+    label = None if is_right else _other_labels(run, [index]).get(index)
     try:
-        services.feedback.give(id_in_run(run_id, index), is_right, user=services.visitor.called)
+        services.feedback.give(id_in_run(run.manifest.run_id, index), is_right, label, services.visitor.called)
     except DashboardError as error:
         st.session_state[_ERROR] = error
 
@@ -57,23 +62,35 @@ def offer_feedback(services: Services, run: Run, usable: Sequence[int]) -> None:
             st.caption(f"Select at most {MOST_AT_ONCE} images.")
         st.button(
             "The predictions are right", key=f"sheet-right-{run_id}", icon=":material/check:", disabled=too_many,
-            on_click=_judge_all, args=(services, run_id, usable, True, key),
+            on_click=_judge_all, args=(services, run, usable, True, key),
         )  # fmt: skip
-        choose_true_label(run.manifest.class_names, "", key)
+        names = [*([OF_DATASET] if len(run.labelled) else []), *run.manifest.class_names]
+        told = "The dataset's label of each image, where it differs from the prediction; else none is stored."
+        choose_true_label(names, "", key, OF_DATASET, told if OF_DATASET in names else None)
         st.button(
             "The predictions are wrong", key=f"sheet-wrong-{run_id}", icon=":material/close:", disabled=too_many,
-            on_click=_judge_all, args=(services, run_id, usable, False, key),
+            on_click=_judge_all, args=(services, run, usable, False, key),
         )  # fmt: skip
 
 
-def _judge_all(services: Services, run_id: str, usable: Sequence[int], is_right: bool, key: str) -> None:
+def _judge_all(services: Services, run: Run, usable: Sequence[int], is_right: bool, key: str) -> None:
     label, stored = None if is_right else chosen_label(key), 0
+    labels = _other_labels(run, usable) if label == OF_DATASET else {}
     for index in usable:
+        true_label = labels.get(index) if label == OF_DATASET else label
+        subject = id_in_run(run.manifest.run_id, index)
         try:
-            services.feedback.give(id_in_run(run_id, index), is_right, label, services.visitor.called)
+            services.feedback.give(subject, is_right, true_label, services.visitor.called)
             stored += 1
         except DashboardError as error:
             st.session_state[_ERROR] = error
             if error.code != "feedback":  # the next image would fail too
                 break
     st.toast(f"Feedback on {counted(stored, 'image')} was stored.")
+
+
+def _other_labels(run: Run, indices: Sequence[int]) -> dict[int, str]:
+    """The label that the dataset gives these images, by index, where it differs from the prediction."""
+    rows = run.evaluated[run.evaluated["index"].isin(indices)]
+    columns = (rows[name].tolist() for name in ("index", "true_label", "predicted_label"))
+    return {i: true for i, true, predicted in zip(*columns, strict=True) if isinstance(true, str) and true != predicted}

@@ -86,7 +86,8 @@ def _show_tiles(
     click = "Click to open; tick" if can_be_explained else "Click, tick"
     st.caption(
         f"{click} or press Space to select; Shift selects a range. "
-        "With the pointer on an image, R says that its prediction is right, W that it is wrong."
+        "With the pointer on an image, R says that its prediction is right, W that it is wrong"
+        f"{', and the label of the dataset right' if len(run.labelled) else ''}."
     )
     if not can_be_explained:
         st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
@@ -99,7 +100,7 @@ def _show_tiles(
         opens=can_be_explained,
         on_select=partial(select, run_id),
         verdicts=verdicts(services, run_id, shown["index"].tolist()),
-        on_judge=partial(judge, services, run_id),
+        on_judge=partial(judge, services, run),
     )
     if opened is not None:
         where, view = as_texts(run.conditions), str(st.session_state.get(VIEW) or "")

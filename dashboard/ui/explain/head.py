@@ -101,7 +101,7 @@ def _ask_for_feedback(services: Services, image: RunImage | None, answer: Answer
         if (image.model, image.predicted_label) != (answer.version.ref, answer.predicted_label):
             return
         subject = id_in_run(image.run_id, image.index)
-    ask_for_feedback(services, answer, subject)
+    ask_for_feedback(services, answer, subject, image.true_label if image else None)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:

@@ -17,7 +17,6 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
-from dashboard.ui.history.predictions_view import HOW_TO_KEEP_IMAGES
 from dashboard.ui.history.table import choose_row
 from dashboard.ui.words import plain
 
@@ -77,13 +76,7 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
 
 
 def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
-    from dashboard.core.feedback.exporting import (
-        NOT_AT_HAND,
-        agreed,
-        why_no_images,
-        write_labels,
-        write_zip,
-    )
+    from dashboard.core.feedback.exporting import agreed, why_no_images, write_labels, write_zip
 
     def as_zip() -> bytes:
         out = io.BytesIO()
@@ -96,21 +89,23 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
         return out.getvalue()
 
     said = agreed(words)
-    why_not, left_out = why_no_images(said, services.history), said.disputed
+    why_not = why_no_images(said, services.history)
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
-        icon=":material/folder_zip:", disabled=bool(why_not),
+        icon=":material/folder_zip:", disabled=why_not is not None,
         help="The images that are at hand, one folder for each true label.",
     )  # fmt: skip
     offer_file("Labels (CSV)", as_csv, "feedback.csv", "text/csv", "feedback-csv", reasons)
     if why_not:
-        may_help = why_not == NOT_AT_HAND and not services.settings.history_images
-        how = f" {HOW_TO_KEEP_IMAGES}" if may_help else ""
-        reasons.caption(f"Class folders cannot be exported. {why_not}{how}")
-    if left_out:
-        reasons.caption(
-            f"{counted(left_out, 'image')} {'is' if left_out == 1 else 'are'} left out of the exports, because users disagree about the true label."
-        )
+        reasons.caption(f"{why_not.message} {why_not.fix}")
+        return
+    for left_out, why in (
+        (said.disputed, "users disagree about the true label"),
+        (said.unlabelled, "nobody named the true label"),
+    ):
+        if left_out:
+            are = "is" if left_out == 1 else "are"
+            reasons.caption(f"{counted(left_out, 'image')} {are} left out of the exports, because {why}.")
 
 
 def _last_words(services: Services) -> list[Opinion]:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
+from dashboard.core.history.history import HOW_TO_KEEP_IMAGES
 from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.services import Services
 from dashboard.ui.chosen_picture import choose
@@ -19,10 +20,6 @@ from dashboard.ui.history.table import show_table
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import open_run_image
 
-HOW_TO_KEEP_IMAGES = (
-    "To keep the images of later predictions, set the environment variable DASHBOARD_HISTORY_IMAGES to true and start the "
-    "dashboard again."
-)
 A_PAGE = 25
 _CURSORS = "history-cursors"  # in the session: the filter, and the cursors of the pages up to the one that is shown
 

@@ -64,7 +64,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
         small, controls = st.columns([1, 3], gap="small")
         show_wide(small, on_page(seen), "model-input", seen_caption, "The model's input, enlarged")
     stem = Path(plain_name(answer.name)).stem
-    downloads = st.container(horizontal=True)
+    downloads = st.container(horizontal=True, key="map-buttons")
     if answer.explanation is None:
         right.info(plain(answer.explanation_fault), icon=":material/info:")
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose, forget, take_over_picture
+from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose, forget, name_in_address, take_over_picture
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, stored_picture, upload_picture
 
 
@@ -19,6 +19,7 @@ def choose_picture(samples_dir: Path, class_names: Sequence[str]) -> tuple[str, 
     upload = upload_picture(f"upload-{choices}" if choices else "upload", forget)
     picture: tuple[str, bytes] | None = upload or st.session_state.get(CHOSEN)
     files = sample_files(samples_dir, class_names)
+    name_in_address(picture)
     # two places: the large samples leave their own at once, and not when the answer is complete
     before, after = st.empty(), st.empty()
     if picture is None:

@@ -10,12 +10,13 @@ from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.predict.answer_view import show_answer, show_probabilities
 from dashboard.ui.predict.map_view import answer_with_chosen_map, show_pictures, show_test
 
-# On a phone, where columns stand below each other, the pictures come before the bars
+# On a phone, where columns stand below each other, the pictures come before the bars, and the buttons after them
 _ROW = ".st-key-answer > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock]"
-_RESULT = f"{_ROW} > [data-testid=stColumn]:first-child"
+_COLUMN = f"{_ROW} > [data-testid=stColumn]"
 _PICTURES_FIRST = (
-    f"<style>@media (max-width: 640px) {{ {_ROW} {{ row-gap: 1rem }} {_RESULT}, {_RESULT} > * {{ display: contents }} "
-    "[data-testid=stLayoutWrapper]:has(> .st-key-all-classes) { order: 1 } }</style>"
+    f"<style>@media (max-width: 640px) {{ {_ROW} {{ row-gap: 1rem }} {_COLUMN}, {_COLUMN} > * {{ display: contents }} "
+    "[data-testid=stLayoutWrapper]:has(> .st-key-all-classes) { order: 1 } "
+    "[data-testid=stLayoutWrapper]:has(> .st-key-map-buttons) { order: 2 } }</style>"
 )
 
 

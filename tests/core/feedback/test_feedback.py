@@ -105,7 +105,7 @@ def test_two_true_labels_of_one_image_are_disputed(feedback: Feedback, history: 
     image = history.record(entry(b"1"))
     feedback.give(image, False, "dog", user="ann")
     feedback.give(image, False, "frog", user="bob")
-    with pytest.raises(DashboardError, match="Users disagree about all images"):
+    with pytest.raises(DashboardError, match=r"users disagree about the true label \(1 image\)\. Delete"):
         write_zip(feedback.opinions(None), history, io.BytesIO())
 
 
@@ -132,17 +132,48 @@ def test_it_is_known_without_reading_an_image_that_none_can_be_exported(
 ) -> None:
     own = history.record(entry(b"1"))
     feedback.give(own, False)
-    assert "No feedback names" in why_no_images(agreed(feedback.opinions(None)), history)
+    assert "true label not known (1 image)." in why(feedback, history)
     feedback.give(own, True)
-    assert history.flush(10) and why_no_images(agreed(feedback.opinions(None)), history) == ""
+    assert history.flush(10) and why(feedback, history) == ""
     with history._database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM images")
-    assert "at hand" in why_no_images(agreed(feedback.opinions(None)), history)
+    assert "image not kept (1 image)." in why(feedback, history)
     dataset = pets_zip(tmp_path / "pets.zip")
     feedback.give(f"{stored_run(runs, dataset, at(5)).run_id}:0", True)
-    assert why_no_images(agreed(feedback.opinions(None)), history) == ""
+    assert why(feedback, history) == ""
     dataset.unlink()
-    assert "at hand" in why_no_images(agreed(feedback.opinions(None)), history)
+    assert "image not kept (1 image), dataset gone or changed (1 image)." in why(feedback, history)
+
+
+def test_each_image_that_is_not_exported_has_its_true_reason(
+    feedback: Feedback, history: History, database: Database, runs: RunStore, settings: Settings
+) -> None:
+    first, second, third, fourth = (history.record(entry(bytes([i]))) for i in range(4))
+    for unnamed in (first, second):
+        feedback.give(unnamed, False)
+    assert (refused := why_no_images(agreed(feedback.opinions(None)), history))
+    assert refused.message.endswith(": true label not known (2 images).") and "name its true label" in refused.fix
+    assert "DASHBOARD_HISTORY_IMAGES" not in refused.fix and ".csv" not in refused.fix
+    feedback.give(third, True, user="ann")
+    feedback.give(third, False, user="bob")
+    feedback.give(fourth, False, "dog")
+    with history._database.writing() as connection:
+        connection.exec_driver_sql("DELETE FROM images")
+    with pytest.raises(DashboardError) as caught:
+        write_zip(feedback.opinions(None), history, io.BytesIO())
+    assert caught.value.message.endswith(
+        "true label not known (2 images), users disagree about the true label (1 image), image not kept (1 image)."
+    )
+    assert "DASHBOARD_HISTORY_IMAGES" not in caught.value.fix  # it is set already
+    keeps_none = History(database, lambda: runs, settings.model_copy(update={"history_images": False}))
+    assert (refused := why_no_images(agreed(feedback.opinions(None)), keeps_none))
+    assert "DASHBOARD_HISTORY_IMAGES" in refused.fix and ".csv" in refused.fix
+    keeps_none.close(2)
+
+
+def why(feedback: Feedback, history: History) -> str:
+    refused = why_no_images(agreed(feedback.opinions(None)), history)
+    return refused.message if refused else ""
 
 
 def test_what_contradicts_itself_or_is_about_nothing_is_refused(feedback: Feedback, history: History) -> None:
