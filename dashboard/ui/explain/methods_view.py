@@ -39,7 +39,7 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         "Score: insertion minus deletion. It is high when the probability of "
         f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than the "
         f"picture's centre and than a limit for random maps, which is estimated from {RANDOM_MAPS} of them. Close to the limit, "
-        "the verdict is partly luck."
+        "the verdict is partly luck. The test is about the map, not about whether the answer is right."
     )
     row = st.container(horizontal=True, key="maps-actions")
     button, reasons, waiting = row.empty(), st.container(), st.empty()
