@@ -422,12 +422,27 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
     assert "dog/0.png" not in table["file"].tolist() and table["similarity"].is_monotonic_decreasing
 
 
-def test_an_uploaded_copy_is_most_similar_to_its_original(page: AppTest, dashboard: Services, run: RunManifest) -> None:
+def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(page: AppTest, dashboard: Services, run: RunManifest) -> None:
     embed(dashboard, run)
     page.file_uploader(key="explain-upload").upload("copy.png", encoded(picture(4))).run()
     view(page, "Most similar images")
     [table] = [d.value for d in page.dataframe]
+    assert len(table) == 4 and "dog/1.png" not in table["file"].tolist()
+    assert "The 4 most similar" in text_of(page) and "It is left out here." in text_of(page)
+    [told] = [t for t in page.text if "most similar" in t.value]
+    usual = re.search(r"median of this evaluation is (\S+):", told.help)
+    assert usual and table["similarity"].min() <= float(usual[1]) + 0.01
+
+
+def test_another_picture_that_looks_alike_stays_among_the_most_similar(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    embed(dashboard, run)
+    page.file_uploader(key="explain-upload").upload("copy.bmp", encoded(picture(4), "BMP")).run()
+    view(page, "Most similar images")
+    [table] = [d.value for d in page.dataframe]
     assert table["file"].iloc[0] == "dog/1.png" and table["similarity"].iloc[0] == pytest.approx(1, abs=1e-4)
+    assert "It is left out here." not in text_of(page)
 
 
 def test_names_of_similar_images_are_no_formulas_for_spreadsheets(
