@@ -422,7 +422,9 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
     assert "dog/0.png" not in table["file"].tolist() and table["similarity"].is_monotonic_decreasing
 
 
-def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(page: AppTest, dashboard: Services, run: RunManifest) -> None:
+def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
     embed(dashboard, run)
     page.file_uploader(key="explain-upload").upload("copy.png", encoded(picture(4))).run()
     view(page, "Most similar images")
