@@ -123,6 +123,7 @@ def _show_tile(question: Question, explanation: Explanation, look: Look) -> None
                     f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_limit:.2f}, "
                     f"picture's centre {f.gaussian.score:.2f}"
                 )
+                st.space("small")  # without it, the caption's margin would give the columns a scrollbar
 
 
 def _score(explanation: Explanation) -> float:
