@@ -39,7 +39,9 @@ class RandomScoresRecord(ScoresRecord):
     """The mean over several random maps."""
 
     scores: list[float] = Field(description="the score of each random map")
-    limit: float = Field(description="95% of random maps score below this; a map must score above it")
+    limit: float = Field(
+        description="95% of random maps score below this, estimated from `scores`; a map must score above it"
+    )
 
 
 class FaithfulnessRecord(Schema):

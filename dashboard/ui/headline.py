@@ -12,6 +12,7 @@ from dashboard.ui.words import number_in_words, plain
 WIDEST_METRIC = 16  # characters
 THRESHOLD_KEY = "threshold"
 THRESHOLD = 60  # percent, until the user chooses another
+CONTENDER = 0.1  # share of the highest probability from which on the second class is named too
 
 
 def chosen_threshold() -> float:
@@ -20,22 +21,29 @@ def chosen_threshold() -> float:
 
 
 def show_headline(answer: Answer) -> None:
-    """Shows the answer in words, with the confidence. Scores and thresholds are in the help."""
+    """Shows the answer in words, with the confidence. Scores and thresholds are in the help.
+
+    If the confidence is below the threshold, the second class is named too, but only if its probability is at least a tenth
+    of the highest.
+    """
     probs, names = answer.prediction.pred_probs, answer.version.class_names
     confidence, threshold = answer.prediction.confidence, chosen_threshold()
     label, doubt = plain(answer.predicted_label), answer.doubt
     known = answer.version.familiarity
     figures = _figures(doubt, known) if doubt and known else None
     if doubt and known and doubt.unknown:
-        of = "neither of these two" if len(names) == 2 else f"none of these {number_in_words(len(names))}"
+        number = number_in_words(len(names))
+        of = "neither of these two" if len(names) == 2 else f"none of these {number}"
         st.header(f"Probably {of}", anchor=False, icon=":material/question_mark:", help=figures)
         st.markdown(f"Closest: **{label}**, {percent(confidence)}")
         st.caption(
-            f"This picture is less familiar to the model than {percent(known.kept, 0)} of the pictures of these classes."
+            f"This picture is less familiar to the model than {percent(known.kept, 0)} of the pictures of these classes. "
+            f"The probabilities of the {number} classes always add up to 100%, also when the picture shows none of them."
         )
     elif confidence < threshold:
-        second = names[int(probs.argsort()[-2])]
-        st.header(f"Not sure: {label} or {plain(second)}?", anchor=False, icon=":material/help:", help=figures)
+        second = int(probs.argsort()[-2])
+        or_second = f" or {plain(names[second])}" if probs[second] >= CONTENDER * confidence else ""
+        st.header(f"Not sure: {label}{or_second}?", anchor=False, icon=":material/help:", help=figures)
         st.progress(
             confidence, text=f"Confidence in {label} {percent(confidence)}, below your threshold of {threshold:.0%}"
         )
@@ -54,10 +62,11 @@ def _show_class(label: str, figures: str | None) -> None:
 
 
 def _figures(doubt: Doubt, known: Familiarity) -> str:
+    like = "unlike" if doubt.unknown else "like"
     return (
-        "Two scores tell whether the picture shows any of the classes. "
+        f"To the model, this picture looks {like} pictures of its classes.\n\n"
+        f"Two scores were compared with those of held-out pictures of the classes, of which each accepts {percent(known.kept, 0)}. "
         f"Energy: {doubt.energy:.2f}, doubtful above {known.max_energy:.2f}. "
         f"Highest probability: {percent(doubt.msp)}, doubtful below {percent(known.min_msp)}. "
-        f"Each accepts {percent(known.kept, 0)} of held-out pictures of the classes. "
         f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better."
     )

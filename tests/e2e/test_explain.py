@@ -17,6 +17,8 @@ pytestmark = pytest.mark.browser
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
 
+SCROLLBARS = """rows => rows.filter(row => getComputedStyle(row).overflowY == "auto" && row.scrollHeight > row.clientHeight).length"""
+
 
 @pytest.fixture
 def upside_down(samples: Path, tmp_path: Path) -> Path:
@@ -100,6 +102,7 @@ def test_predict_leads_to_it_and_nothing_overflows_on_a_phone(page) -> None:
         page.wait_for_timeout(500)
         widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
         assert widths[0] <= widths[1], view
+        assert page.locator("[data-testid=stHorizontalBlock]").evaluate_all(SCROLLBARS) == 0, view
 
 
 def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> None:

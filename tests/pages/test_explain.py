@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.explanations.agreement import summarise
 from dashboard.core.explanations.methods import METHODS
+from dashboard.core.explanations.records import Verdict
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.images import RunImage
@@ -38,6 +39,13 @@ def maps(at: AppTest) -> list[str]:
 
 def badges(at: AppTest) -> list[str]:
     return [m.value for m in at.markdown if "-badge[" in m.value]
+
+
+def change_tests(at: AppTest, **changes: object) -> None:
+    """Changes the results of the tests of all maps that the session has."""
+    made = at.session_state["maps"]
+    for key, explanation in made.items():
+        made[key] = replace(explanation, faithfulness=replace(explanation.faithfulness, **changes))
 
 
 def view(at: AppTest, name: str) -> AppTest:
@@ -188,6 +196,32 @@ def test_the_weight_check_says_in_words_what_it_found(frog: AppTest) -> None:
     assert ("Yes" in text_of(frog)) == result.passed
     frog.run()
     assert "Spearman" in text_of(frog)  # it stays, without another click
+
+
+@pytest.mark.parametrize("verdict, green", [("better", True), ("mixed", False), ("chance", False)])
+def test_the_weight_check_is_green_only_for_a_map_that_passed_the_first_test(
+    frog: AppTest, verdict: Verdict, green: bool
+) -> None:
+    view(frog, "One map")
+    change_tests(frog, verdict=verdict)
+    frog.button(key="randomize").click().run()
+    checks = frog.session_state["randomizations"]
+    for key, result in checks.items():
+        checks[key] = replace(result, spearman=0.0, passed=True)
+    frog.run()
+    assert not frog.exception and "A map that can be relied on passes both." in text_of(frog)
+    assert any("Yes" in badge and ":green" in badge for badge in badges(frog)) is green
+    assert ("Yes, but it did not pass the first test" in text_of(frog)) is not green
+
+
+@pytest.mark.parametrize("emptied, told", [(0.31, True), (0.29, False)])
+def test_a_class_that_an_empty_picture_keeps_is_told(frog: AppTest, emptied: float, told: bool) -> None:
+    view(frog, "One map")
+    before = next(iter(frog.session_state["maps"].values())).faithfulness.map
+    change_tests(frog, map=replace(before, deletion=np.linspace(0.6, emptied, 11)))
+    frog.run()
+    assert not frog.exception
+    assert ("with all pixels removed, it is still 31.0% (whole picture: 60.0%)" in text_of(frog)) is told
 
 
 def test_one_method_through_the_layers(frog: AppTest) -> None:
@@ -398,12 +432,29 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
     assert "dog/0.png" not in table["file"].tolist() and table["similarity"].is_monotonic_decreasing
 
 
-def test_an_uploaded_copy_is_most_similar_to_its_original(page: AppTest, dashboard: Services, run: RunManifest) -> None:
+def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
     embed(dashboard, run)
     page.file_uploader(key="explain-upload").upload("copy.png", encoded(picture(4))).run()
     view(page, "Most similar images")
     [table] = [d.value for d in page.dataframe]
+    assert len(table) == 4 and "dog/1.png" not in table["file"].tolist()
+    assert "The 4 most similar" in text_of(page) and "It is left out here." in text_of(page)
+    [told] = [t for t in page.text if "most similar" in t.value]
+    usual = re.search(r"median of this evaluation is (\S+):", told.help)
+    assert usual and table["similarity"].min() <= float(usual[1]) + 0.01
+
+
+def test_another_picture_that_looks_alike_stays_among_the_most_similar(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    embed(dashboard, run)
+    page.file_uploader(key="explain-upload").upload("copy.bmp", encoded(picture(4), "BMP")).run()
+    view(page, "Most similar images")
+    [table] = [d.value for d in page.dataframe]
     assert table["file"].iloc[0] == "dog/1.png" and table["similarity"].iloc[0] == pytest.approx(1, abs=1e-4)
+    assert "It is left out here." not in text_of(page)
 
 
 def test_names_of_similar_images_are_no_formulas_for_spreadsheets(

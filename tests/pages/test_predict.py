@@ -151,8 +151,25 @@ def test_it_says_when_it_is_not_sure(page: AppTest) -> None:
     assert metric(page) == "cat" and not page.header
     page.slider(key="threshold").set_value(100).run()
     [headline] = page.header
-    assert headline.value.startswith("Not sure: cat or ") and not page.metric
+    assert headline.value.startswith("Not sure: cat") and not page.metric
     assert "below your threshold of 100" in page.get("progress")[0].proto.text
+
+
+@pytest.mark.parametrize(
+    "first, second, headline", [(0.8, 0.1, "Not sure: cat or dog?"), (0.994, 0.004, "Not sure: cat?")]
+)
+def test_it_names_a_second_class_only_if_it_is_a_contender(
+    page: AppTest, first: float, second: float, headline: str
+) -> None:
+    click_sample(page, "cat")
+    answers = page.session_state["answers"]
+    for key, answer in answers.items():
+        names = answer.version.class_names
+        probs = np.full(len(names), (1 - first - second) / (len(names) - 2))
+        probs[names.index("cat")], probs[names.index("dog")] = first, second
+        answers[key] = replace(answer, prediction=replace(answer.prediction, pred_probs=probs))
+    page.slider(key="threshold").set_value(100).run()
+    assert not page.exception and [h.value for h in page.header] == [headline]
 
 
 @pytest.mark.parametrize("max_energy, doubts", [(-1e6, True), (1e6, False)])
@@ -171,6 +188,10 @@ def test_it_says_when_the_picture_is_probably_none_of_the_classes(
     assert ("Closest: **" in text_of(page)) is doubts and len(page.metric) == 1 - doubts
     help_text = page.header[0].help if doubts else page.metric[0].help
     assert "Energy: " in help_text and "Energy" not in text_of(page)
+    assert help_text.startswith(
+        f"To the model, this picture looks {'unlike' if doubts else 'like'} pictures of its classes."
+    )
+    assert ("The probabilities of the ten classes always add up to 100%" in text_of(page)) is doubts
     assert any(button.key == "feedback-none" for button in page.button) is doubts
     if doubts:
         page.button(key="feedback-none").click().run()

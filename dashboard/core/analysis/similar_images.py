@@ -30,6 +30,14 @@ def similar_images(
     return evaluated.iloc[order].assign(similarity=similarity[order])
 
 
+def usual_similarity(embeddings: np.ndarray, query: np.ndarray) -> float:
+    """The median similarity of embeddings (N, d) with a query (d,), in [-1, 1]; of a regular sample if there are many.
+
+    At least one of them must have a similarity, see `cosine_similarity`.
+    """
+    return float(np.nanmedian(cosine_similarity(embeddings[:: -(-len(embeddings) // PIECE_ROWS)], query)))
+
+
 def cosine_similarity(embeddings: np.ndarray, query: np.ndarray) -> np.ndarray:
     """The cosine of each row of embeddings (N, d) with a query (d,): (N,) in [-1, 1]; NaN if a vector is 0 or NaN."""
     query = np.asarray(query, np.float64)

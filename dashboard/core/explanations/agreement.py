@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from dashboard.core.errors import listed_and
+from dashboard.core.errors import counted, listed_and
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.explanations.overlay import resize_maps
 from dashboard.core.explanations.records import Explanation
@@ -57,16 +57,17 @@ def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
     count = len(explanations)
     reason = f"{len(passed)} of {count} maps passed the test against random maps and the picture's centre."
     if count < of:
-        reason += f" {of - count} more can be made below."
+        reason += f" {of - count} more can be made on the tab Methods."
     if not passed:
         return MapSummary(_none_passed(explanations, of), reason)
     group = largest_agreement(passed)
     names = group.methods
     others = [title for title in map(_title, passed) if title not in names]
     if len(names) == 1:
-        return MapSummary(_one_alone(names[0], group.place, others), reason)
+        return MapSummary(_one_alone(names[0], group.place, others, of - count), reason)
     who = f"All {len(names)} maps that passed the test" if len(names) > 3 and not others else listed_and(names)
-    sentence = f"{who} agree: they point to {group.place}."
+    expected = ", as maps of one layer mostly do" if group.same_source else ""
+    sentence = f"{who} agree{expected}: they point to {group.place}."
     if others:
         sentence += f" {listed_and(others)} {'differs' if len(others) == 1 else 'differ'}."
     reason += (
@@ -74,8 +75,6 @@ def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
         f"{group.spearman:.2f}) and they share at least {LEAST_OVERLAP:.0%} of their most marked fifth (least: "
         f"{group.overlap:.0%})."
     )
-    if group.same_source:
-        reason += " All of them are made from one layer, so that they agree says less."
     return MapSummary(sentence, reason)
 
 
@@ -156,19 +155,34 @@ def place_in_words(heatmap: np.ndarray) -> str:
 def _none_passed(explanations: Sequence[Explanation], of: int) -> str:
     verdicts = {_verdict(e) for e in explanations}
     count = len(explanations)
+    if count == of:
+        subject, empty = "No map can", "There is no evidence for this class: all maps are empty."
+    elif count == 1:
+        title = _title(explanations[0])
+        subject, empty = f"{title} cannot", f"{title} shows no evidence for this class."
+    else:
+        subject, empty = f"None of these {count} maps can", f"These {count} maps show no evidence for this class."
     if verdicts == {"empty"}:
-        return "There is no evidence for this class: all maps are empty."
-    if verdicts <= {"unmoved", "empty"}:
-        return "No map can be judged for this picture: the probability of this class hardly changes."
-    if count < of:
-        return f"None of these {count} maps can be relied on for this picture."
-    return "No map can be relied on for this picture."
+        sentence = empty
+    elif verdicts <= {"unmoved", "empty"}:
+        sentence = f"{subject} be judged for this picture: the probability of this class hardly changes."
+    else:
+        sentence = f"{subject} be relied on for this picture."
+    return sentence + _not_tested(of - count)
 
 
-def _one_alone(name: str, place: str, others: Sequence[str]) -> str:
-    if not others:
-        return f"Only {name} can be relied on: it points to {place}."
-    return f"The maps that passed the test disagree. The best, {name}, points to {place}."
+def _one_alone(name: str, place: str, others: Sequence[str], untested: int) -> str:
+    if others:
+        return f"The maps that passed the test disagree. The best, {name}, points to {place}."
+    if untested:
+        return f"{name} passed the test: it points to {place}.{_not_tested(untested)}"
+    return f"Only {name} can be relied on: it points to {place}."
+
+
+def _not_tested(untested: int) -> str:
+    if not untested:
+        return ""
+    return f" {counted(untested, 'method')} {'is' if untested == 1 else 'are'} not tested yet."
 
 
 def _part(position: float, names: tuple[str, str, str]) -> str:

@@ -63,18 +63,25 @@ class Faithfulness:
     gaussian: MapScores  # a centred Gaussian, because most objects are in the middle of the picture
     verdict: Verdict
     random_scores: np.ndarray  # (R,) the score of each random map
-    random_limit: float  # 95% of random maps score below this, see `faithfulness.prediction_limit`
+    random_limit: float  # an estimate: 95% of random maps score below this, see `faithfulness.prediction_limit`
 
     @property
     def sentence(self) -> str:
         """The verdict in words."""
-        return _SENTENCES[self.verdict]
+        return _SENTENCES[self.verdict].format(n=len(self.random_scores))
+
+    @property
+    def also_when_empty(self) -> bool:
+        """True if the class keeps more than half of its probability when all pixels are removed."""
+        return bool(self.map.deletion[-1] > self.map.deletion[0] / 2)
 
 
 _SENTENCES: dict[Verdict, str] = {
-    "better": "Better than 95% of random maps, and better than the picture's centre: the marked pixels matter to the model.",
-    "mixed": "Better than 95% of random maps, but no better than the picture's centre.",
-    "unsure": "Better than the average random map, but not better than 95% of them: do not rely on this map alone.",
+    "better": "Better than about 95% of random maps (estimated from {n}), and better than the picture's centre: the marked pixels "
+    "matter to the model for this class, be the answer right or wrong.",
+    "mixed": "Better than about 95% of random maps (estimated from {n}), but no better than the picture's centre.",
+    "unsure": "Better than the average random map, but not better than about 95% of them (estimated from {n}): do not rely on "
+    "this map alone.",
     "chance": "No better than the average random map: do not rely on this map.",
     "unmoved": "This map cannot be judged: whatever is removed, the probability of this class hardly changes.",
     "empty": "The map is empty: it shows no evidence for this class, so there is nothing to test.",

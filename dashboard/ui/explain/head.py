@@ -69,6 +69,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
             if temperature != 1
             else "Probabilities are not calibrated.",
         )
+        st.space("small")  # without it, the caption's margin would give the columns a scrollbar
     for note in answer.notes:
         st.caption(note)
     if picture.from_run:

@@ -51,3 +51,4 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
                 show_verdict(explanation.faithfulness)
             nothing = "; no evidence for the class here" if explanation.empty else ""
             st.caption(f"{plain(layer.name)}: {layer.channels:,} channels{nothing}")
+            st.space("small")  # without it, the caption's margin would give the columns a scrollbar

@@ -39,7 +39,7 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         "Score: insertion minus deletion. It is high when the probability of "
         f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than the "
         f"picture's centre and than a limit for random maps, which is estimated from {RANDOM_MAPS} of them. Close to the limit, "
-        "the verdict is partly luck."
+        "the verdict is partly luck. The test is about the map, not about whether the answer is right."
     )
     row = st.container(horizontal=True, key="maps-actions")
     button, reasons, waiting = row.empty(), st.container(), st.empty()
@@ -123,6 +123,7 @@ def _show_tile(question: Question, explanation: Explanation, look: Look) -> None
                     f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_limit:.2f}, "
                     f"picture's centre {f.gaussian.score:.2f}"
                 )
+                st.space("small")  # without it, the caption's margin would give the columns a scrollbar
 
 
 def _score(explanation: Explanation) -> float:

@@ -14,6 +14,7 @@ from dashboard.core.explanations.map_files import map_png
 from dashboard.core.explanations.methods import Method
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import ALIKE_FROM, PASSES_BELOW, Explanation, Faithfulness
+from dashboard.core.metrics.percent import percent
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
@@ -55,7 +56,7 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
         st.caption(f"{method.title} ({method.paper}). {method.summary}")
         _offer_files(question, explanation, look)
         if not explanation.empty:
-            _show_randomization(services, question, method, look)
+            _show_randomization(services, question, method, look, explanation.faithfulness)
     with right:
         faithfulness = explanation.faithfulness
         if explanation.empty:
@@ -63,8 +64,18 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
         elif faithfulness:
             show_verdict(faithfulness)
             st.markdown(f"**{plain(faithfulness.sentence)}**")
+            if faithfulness.also_when_empty and question.target == question.answer.predicted_label:
+                st.text(_also_when_empty(faithfulness, question.target))
             _show_scores(faithfulness)
             _show_curves(faithfulness, question.target)
+
+
+def _also_when_empty(faithfulness: Faithfulness, target: str) -> str:
+    whole, *_, emptied = (percent(float(p)) for p in faithfulness.map.deletion)
+    return (
+        f"The model gives {target} much of this probability even without a picture: with all pixels removed, it is still "
+        f"{emptied} (whole picture: {whole})."
+    )
 
 
 def _offer_files(question: Question, explanation: Explanation, look: Look) -> None:
@@ -110,8 +121,8 @@ def _show_scores(faithfulness: Faithfulness) -> None:
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
     st.caption(
-        f"{len(faithfulness.random_scores)} random maps were drawn. By their scores, 95% of random maps stay below "
-        f"{faithfulness.random_limit:.2f}. The table and the curves show their mean.",
+        f"{len(faithfulness.random_scores)} random maps were drawn. An estimate from their scores: 95% of random maps stay "
+        f"below {faithfulness.random_limit:.2f}. The table and the curves show their mean.",
     )
     table = pd.DataFrame(
         [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
@@ -140,7 +151,10 @@ def _show_scores(faithfulness: Faithfulness) -> None:
     )
 
 
-def _show_randomization(services: Services, question: Question, method: Method, look: Look) -> None:
+def _show_randomization(
+    services: Services, question: Question, method: Method, look: Look, faithfulness: Faithfulness | None
+) -> None:
+    """Shows whether the map changes with shuffled weights. It is green only for a map that also passed the first test."""
     st.markdown(
         "**Does the map depend on what the model learnt?**",
         help="Compares with maps of copies of the network with shuffled weights (Adebayo et al., arXiv 1810.03292).",
@@ -159,7 +173,10 @@ def _show_randomization(services: Services, question: Question, method: Method, 
         st.image(blended, width="stretch", alt="The map of a network with shuffled weights")
     with words:
         if result.passed:
-            st.badge("Yes", icon=":material/check_circle:", color="green")
+            if faithfulness and faithfulness.verdict == "better":
+                st.badge("Yes", icon=":material/check_circle:", color="green")
+            else:
+                st.badge("Yes, but it did not pass the first test", icon=":material/info:", color="gray")
             st.text("With shuffled weights the map changes: it shows something that the model has learnt.")
         elif result.spearman < ALIKE_FROM:
             st.badge("Partly", icon=":material/warning:", color="orange")
@@ -172,6 +189,10 @@ def _show_randomization(services: Services, question: Question, method: Method, 
                 "With shuffled weights the map looks almost the same: it shows the picture or the network's structure, not what the "
                 "model has learnt."
             )
+        st.text(
+            "This second test asks only whether the map depends on what the model has learnt. The first asks whether the marked "
+            "pixels matter for the class. A map that can be relied on passes both."
+        )
         st.caption(
             f"Mean rank correlation with the maps of several shuffled networks (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} "
             f"the maps differ, from {ALIKE_FROM} on they look almost the same. The picture shows the map of one of these networks."

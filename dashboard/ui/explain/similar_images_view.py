@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.similar_images import similar_images, summary
+from dashboard.core.analysis.similar_images import similar_images, summary, usual_similarity
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.answer import answer_key
 from dashboard.core.runs.export import safe_for_spreadsheets
-from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.images import RunPictures, run_image
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import doubtful_labels
@@ -28,6 +28,7 @@ from dashboard.ui.thumbnails import TILE, tile
 from dashboard.ui.words import labels_in_words, local_time, plain, told_apart
 
 SHOWN = 12
+ALMOST_EQUAL = 0.9999  # a copy of the picture has at least this similarity; it is not always 1 because of rounding
 
 
 def show_similar_images(services: Services, question: Question, look: Look) -> None:
@@ -104,7 +105,7 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
     from_run = question.from_run
     index = from_run.index if from_run and from_run.run_id == run.manifest.run_id else None  # its index in this run
 
-    def find() -> pd.DataFrame:
+    def find() -> tuple[pd.DataFrame, int, float]:
         own = next(map(int, np.flatnonzero(rows["index"] == index)), None)
         if own is not None:
             query = embeddings[own]
@@ -115,13 +116,26 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
                 "Analysing the picture ...",
                 lambda: services.inference.embed_file(version, question.data),
             )
-        return similar_images(rows, embeddings, query, SHOWN, leave_out=own)
+        most_similar = similar_images(rows, embeddings, query, SHOWN + 1, leave_out=own)
+        if own is None:
+            copies = _copies(run, most_similar, question.data)
+            most_similar = most_similar[~most_similar["index"].isin(copies)]
+        else:
+            copies = []
+        usual = float("nan") if most_similar.empty else usual_similarity(embeddings, query)
+        return most_similar[:SHOWN], len(copies), usual
 
-    found = remembered("similar", (run.manifest.run_id, index, seen), "", find)
+    found, n_copies, usual = remembered("similar", (run.manifest.run_id, index, seen), "", find)
     if found.empty:
         st.info("This evaluation has no other image.", icon=":material/info:")
         return
-    st.text(summary(found))
+    st.text(
+        summary(found),
+        help="Similarity compares what the model sees in both pictures (the cosine of their embeddings): 1 is the same, 0 has "
+        f"nothing in common. The median of this evaluation is {usual:.2f}: a similarity that is not clearly higher means little.",
+    )
+    if n_copies:
+        st.caption("This picture itself is also in the evaluation. It is left out here.")
     found = found.assign(file=run.detail(found, ["file"])["file"])
     pictures, doubtful = RunPictures(services.runs, run.manifest), doubtful_labels(services, run)
     with st.container(horizontal=True, gap="small", key="similar"):
@@ -145,6 +159,15 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
             alt="File, labels and similarity of these images",
             column_config={"similarity": st.column_config.NumberColumn(format="%.3f")},
         )
+
+
+def _copies(run: Run, similar: pd.DataFrame, data: bytes) -> list[int]:
+    """The `index` of each of these images whose file is this one; none if the dataset is gone."""
+    candidates = similar.loc[similar["similarity"] >= ALMOST_EQUAL, "index"]
+    try:
+        return [index for index in map(int, candidates) if run_image(run, index).data == data]
+    except DashboardError:
+        return []
 
 
 def _words(row: dict[Hashable, Any], doubtful: bool) -> str:

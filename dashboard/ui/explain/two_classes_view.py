@@ -64,7 +64,7 @@ def show_two_classes(services: Services, question: Question, look: Look) -> None
         st.badge(f"Orange, plus: more evidence for {plain(question.target)}", color="orange")
         st.badge(f"Purple, minus: more evidence for {plain(second)}", color="violet")
         st.caption(
-            "Gray: equal evidence for both. Each map is scaled to its own highest value, so the colours show where the "
+            "No colour, only the picture in shades of gray: equal evidence for both, or none. Each map is scaled to its own highest value, so the colours show where the "
             "evidence is, not how strong it is."
         )
         for column, name, explanation in zip(st.columns(2), (question.target, second), pair, strict=True):

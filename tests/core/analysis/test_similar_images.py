@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.core.analysis.similar_images import similar_images, summary
+from dashboard.core.analysis.similar_images import similar_images, summary, usual_similarity
 
 EVALUATED = pd.DataFrame(
     {
@@ -23,6 +23,12 @@ def test_the_most_similar_come_first_whatever_their_length() -> None:
     found = similar_images(EVALUATED, EMBEDDINGS, np.array([5.0, 0]), most=10)
     assert found["index"].tolist() == [3, 4, 7]  # the image without an embedding is left out
     assert found["similarity"].tolist() == pytest.approx([1, 0.5**0.5, -1])
+
+
+def test_the_usual_similarity_is_the_median_of_all_that_have_one() -> None:
+    assert usual_similarity(EMBEDDINGS, np.array([5.0, 0])) == pytest.approx(0.5**0.5)
+    many = np.repeat([[1.0, 0], [0, 1.0]], [20_001, 10_000], axis=0)  # a sample of them is enough
+    assert usual_similarity(many, np.array([1.0, 0])) == 1 and usual_similarity(many, np.array([0, 1.0])) == 0
 
 
 def test_no_more_are_given_than_asked_for() -> None:

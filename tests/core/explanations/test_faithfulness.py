@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,21 @@ def test_a_spot_in_the_middle_is_no_better_than_a_spot_in_the_middle(image: np.n
     guess = gaussian(SIDE, SIDE)
     [result] = measure(image, [guess], looks_at(image, middle))
     assert result.verdict == "mixed" and result.map.score == pytest.approx(result.gaussian.score)
+
+
+def test_the_verdict_says_from_how_many_random_maps_it_is_estimated_and_what_it_does_not_tell() -> None:
+    randoms = [scored(s) for s in (0.02, 0.05, 0.0, 0.04)]
+    sentences = {own: judge(scored(own), randoms, scored(0.1), empty=False).sentence for own in (0.9, 0.095, 0.05)}
+    assert all("about 95% of" in s and "estimated from 4" in s for s in sentences.values())
+    assert "be the answer right or wrong" in sentences[0.9]
+
+
+def test_it_tells_whether_an_empty_picture_keeps_the_class() -> None:
+    def tested(*deletion: float) -> bool:
+        own = replace(scored(0.5), deletion=np.array(deletion))
+        return judge(own, [scored(0.0), scored(0.1)], scored(0.1), empty=False).also_when_empty
+
+    assert tested(0.9, 0.2, 0.46) and not tested(0.9, 0.8, 0.44)
 
 
 def test_one_random_map_in_twenty_beats_the_limit() -> None:
