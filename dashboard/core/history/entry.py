@@ -92,7 +92,7 @@ class HistoryFilter:
     label: str | None = None  # the predicted class
     least_confidence: float | None = None  # inclusive
     most_confidence: float | None = None  # inclusive
-    doubt: bool | None = None  # not searched in evaluations, which do not store it
+    doubt: bool | None = None  # not searched in evaluations, of which older ones do not store it
     image_sha256: str | None = None  # not searched in evaluations
 
     @property

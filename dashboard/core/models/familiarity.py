@@ -40,6 +40,10 @@ class Familiarity:
         by_score: dict[Score, bool] = {"energy": found_energy > self.max_energy, "msp": msp < self.min_msp}
         return Doubt(found_energy, msp, by_score["energy"], by_score["msp"], by_score[self.decides])
 
+    def unknown(self, logits: np.ndarray, pred_probs: np.ndarray) -> np.ndarray:
+        """(N,) bool: `Doubt.unknown` of N images; logits (N, K), calibrated probabilities (N, K)."""
+        return energy(logits) > self.max_energy if self.decides == "energy" else pred_probs.max(axis=1) < self.min_msp
+
 
 @dataclass(frozen=True)
 class Doubt:

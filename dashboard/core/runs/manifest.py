@@ -73,6 +73,7 @@ class RunManifest:
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
     labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
     n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
+    familiarity_kept: float | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
 
     @property
     def n_real_images(self) -> int:

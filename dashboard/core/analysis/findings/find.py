@@ -14,7 +14,7 @@ from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
-from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
+from dashboard.core.runs.rows import DOUBT, SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
 MOST = 10  # findings that are shown
@@ -26,7 +26,7 @@ FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
 _FEW = 100  # labelled images; fewer show large differences only
 _LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
-_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMNS)
+_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
 
 
 def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:

@@ -18,7 +18,7 @@ from dashboard.core.metrics import other_order
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import in_kinds
-from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
+from dashboard.core.runs.rows import SCHEMA, STORED, VIEW_COLUMNS, complete
 from tests.core.analysis.findings.faults import (
     CAT,
     DOG,
@@ -65,6 +65,28 @@ def test_clean_runs_have_no_findings(tmp_path: Path) -> None:
     large = clean(0, 20_000)
     parts = [large.take(np.random.default_rng(i).choice(20_000, 2000, replace=False)) for i in range(20)]
     assert sum(len(found_in(part, tmp_path / str(i))) for i, part in enumerate(parts)) <= 1
+
+
+def test_a_few_more_doubts_than_of_the_models_own_images_are_no_finding(tmp_path: Path) -> None:
+    run = clean(1)
+    for share in (0.05, 0.08):
+        doubt = np.random.default_rng(1).random(len(run)) < share
+        assert not found_in(replace(run, doubt=doubt), tmp_path / str(share))
+
+
+def test_images_without_labels_that_show_none_of_the_classes(tmp_path: Path) -> None:
+    run = clean(1).take(np.arange(7))
+    strange = replace(run, doubt=np.arange(7) != 3)
+    folder = strange.store(tmp_path / "20260101-000000-abc")
+    unlabelled = pa.nulls(7, pa.string())
+    table = folder.load().files.arrow(STORED.names).set_column(2, "true_label", unlabelled)
+    folder.add_part(0, table)
+    (found,) = find_in(folder)
+    assert found.id == "unfamiliar" and found.statement.startswith(
+        "6 of 7 images (85.7%, 48.7 to 97.4) probably show none of the classes"
+    )
+    assert same_rows_as_its_filter(found, folder) and found.where == ("status=ok", "doubt=yes")
+    assert not find_in(folder, parse_filter(["doubt=yes"])), "chosen by the answers"
 
 
 def test_clean_runs_drawn_with_replacement_have_hardly_any_findings(tmp_path: Path) -> None:
