@@ -187,6 +187,11 @@ def test_prediction_sets_of_few_images_say_how_many_they_need(show: Show) -> Non
     assert not at.exception and metrics(at)["Classes in a set"]
 
 
+def test_a_temperature_of_few_images_is_no_error(show: Show) -> None:
+    at = show(*predictions(199), "Temperature")
+    assert "needs at least 200" in text_of(at) and at.info and not at.error
+
+
 def test_imported_predictions_have_no_model_to_give_a_temperature(show: Show) -> None:
     at = show(*predictions(2000, temperature=2.5), "Temperature")
     assert float(metrics(at)["Temperature"]) == pytest.approx(2.5, rel=0.2)

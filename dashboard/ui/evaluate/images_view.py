@@ -99,7 +99,7 @@ def _choose(run: Run, conditions: Filter, count: int) -> None:
         on_change=lambda: choose_images(run_id, st.session_state[key]),
         help="Or click a cell, a row of a table, a bar or a finding. A label with a question mark may be wrong: the "
         "view Labels says why.",
-        width="stretch",
+        width=400,  # beside the confusion matrix, so much is needed for a cell's two labels; then the order stands below
     )
 
 

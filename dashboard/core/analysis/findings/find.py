@@ -151,7 +151,7 @@ def nothing_found(run: Run) -> str:
             "their answers."
         )
     if not labelled:
-        return "Nothing stands out. No image has a label, so mistakes were not looked for."
+        return "Nothing stands out in the files. Mistakes are found only where images have labels."
     if labelled < _FEW:
         return f"Nothing stands out, but {counted(labelled, 'labelled image')} can only show large differences."
     return "Nothing stands out: no group of images differs by more than chance would explain. Smaller differences may still be real."

@@ -112,7 +112,7 @@ def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
     folder.save(manifest(n_images=43))
     folder.add_part(0, table_of(rows))
     (finding,) = find_in(folder)
-    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%): It is damaged."
     assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_only_a_table_names_is_no_image(tmp_path: Path) -> None:
     (finding,) = find_in(folder)
     assert finding.statement.startswith("1 of 41 images could not be evaluated") and finding.rows.tolist() == [40]
     assert finding.statement.endswith("Besides, 1 file named in a table is missing.")
-    assert in_kinds(folder.load()) == "1 could not be read or have no certain label, 1 missing, but named in a table"
+    assert in_kinds(folder.load()) == "1 could not be read, 1 missing, but named in a table"
 
 
 Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}
@@ -188,7 +188,7 @@ def test_images_that_were_left_out_by_their_label_are_not_unreadable(
     assert find_in(folder) == []
     folder.add_part(0, table_of([*rows, *(replace(failed(i), true_label=damaged_label) for i in range(55, 58))]))
     (finding,) = find_in(folder)
-    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%): It is damaged."
     assert finding.rows.tolist() == [55, 56, 57] and (finding.where[0] == "status=failed") is bool(damaged_label)
     assert same_rows_as_its_filter(finding, folder)
 
