@@ -45,7 +45,7 @@ def write_run(
     """
     n, names = len(probs), tuple(names)
     folder = RunFolder(root / run_id)
-    folder.save(manifest(run_id, class_names=names, n_images=n, state="finished", seconds=2.0, **fields))
+    folder.save(manifest(run_id, class_names=names, n_images=n, state="finished", seconds=60.0, **fields))
     without = np.isin(np.arange(n), failed)
     columns = {
         "index": pa.array(np.arange(n)),

@@ -26,6 +26,7 @@ class Simulated:
     thumbnails: np.ndarray  # (N, 2, 2, 3) uint8
     names: Sequence[str] = NAMES
     properties: Mapping[str, np.ndarray] = field(default_factory=dict)
+    doubt: np.ndarray | None = None  # (N,) bool; None: the model has no thresholds of familiarity
 
     def __len__(self) -> int:
         return len(self.true)
@@ -40,6 +41,7 @@ class Simulated:
         return replace(
             self, true=self.true[places], pred_probs=self.pred_probs[places], failed=self.failed[places],
             thumbnails=self.thumbnails[places], properties=properties,
+            doubt=None if self.doubt is None else self.doubt[places],
         )  # fmt: skip
 
     def store(self, path: Path, files: Sequence[str] = (), **of_manifest: object) -> RunFolder:
@@ -62,6 +64,7 @@ class Simulated:
                 "logits": pa.nulls(n, pa.list_(pa.float32())),
                 "status": np.where(ok, "ok", "failed"),
                 "reason": np.where(ok, "", "The file is damaged."),
+                "doubt": pa.nulls(n, pa.bool_()) if self.doubt is None else pa.array(self.doubt, mask=self.failed),
                 **{
                     f.name: pa.array(self.properties[f.name], f.type)
                     for f in PROPERTY_FIELDS
@@ -71,7 +74,14 @@ class Simulated:
         )
         folder = RunFolder(path)
         path.mkdir(parents=True, exist_ok=True)
-        given = {"class_names": tuple(self.names), "n_images": n, "unknown_labels": (), "state": "finished"}
+        kept = None if self.doubt is None else 0.95
+        given = {
+            "familiarity_kept": kept,
+            "class_names": tuple(self.names),
+            "n_images": n,
+            "unknown_labels": (),
+            "state": "finished",
+        }
         folder.save(manifest(path.name, **{**given, **of_manifest}))
         folder.add_part(0, complete(table, self.names))
         np.save(path / "thumbnails.npy", self.thumbnails)

@@ -9,10 +9,10 @@ from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where, read_share
 from dashboard.cli.output import plain_text, print_json, show, stop
-from dashboard.core.errors import DashboardError, DatasetError, counted
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.guarantee import guarantee_on_halves
 from dashboard.core.metrics.percent import percent, range_in_percent
-from dashboard.core.metrics.prediction_sets import prediction_sets_on_halves
+from dashboard.core.metrics.prediction_sets import check_enough_images, prediction_sets_on_halves
 from dashboard.core.runs.filters import as_texts, parse_filter
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -69,12 +69,8 @@ def show_prediction_sets(
     _check(confidence, "--confidence", "0.95 or 95% means that 95% of the sets should contain the true class")
     try:
         run = _load(run_id, where)
+        check_enough_images(len(run.labelled), confidence)
         rows = labelled_rows(run)
-        if len(rows.labels) < 2:
-            raise DatasetError(
-                f"Prediction sets need at least two labelled images with a prediction, but there are {rows.of}.",
-                "Evaluate more labelled images, or use a wider filter.", "too_few_images",
-            )  # fmt: skip
     except DashboardError as error:
         stop(error, as_json)
     marginal, by_class = (
@@ -112,6 +108,9 @@ def _print_sets(record: PredictionSetsRecord) -> None:
     if len(both) > CLASSES_SHOWN:
         show(f"The first {CLASSES_SHOWN} of {len(both):,} classes; --json gives all.")
     for title, sets in (("One limit for all classes", record.marginal), ("A limit for each class", record.by_class)):
+        if sets.rules_out_nothing:
+            show(f"{title}: none, because every class has too few images for one.", "bold")
+            continue
         low, high = sets.coverage_ci95
         show(
             f"{title}: {percent(sets.coverage)} ({range_in_percent(low, high)}) of the sets contain the true class. "

@@ -28,7 +28,9 @@ class SideRecord(Schema):
     where: list[str] = Field(description="the conditions of its filter")
     n: int = Field(description="number of compared images")
     seconds: float = Field(description="time spent on the whole run")
-    images_per_second: float | None = Field(description="of the whole run; null if unknown")
+    images_per_second: float | None = Field(
+        description="of the whole run; null if unknown or if it took less than 30 seconds"
+    )
 
     @classmethod
     def of(cls, side: Side) -> SideRecord:

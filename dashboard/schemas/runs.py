@@ -100,7 +100,7 @@ class RunRecord(Figures):
         "a label with / at its end is the path of a folder"
     )
     seconds: float = Field(description="time spent on the run")
-    images_per_second: float | None
+    images_per_second: float | None = Field(description="null if the run took less than 30 seconds, or has a filter")
 
     @classmethod
     def of(cls, run: Run) -> RunRecord:
@@ -127,9 +127,7 @@ class RunRecord(Figures):
             notes=list(manifest.notes),
             label_map=dict(manifest.label_map),
             seconds=manifest.seconds,
-            images_per_second=round(len(run.table) / manifest.seconds, 1)
-            if manifest.seconds and not run.conditions
-            else None,
+            images_per_second=None if run.conditions else manifest.images_per_second,
         )
 
 

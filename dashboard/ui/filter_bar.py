@@ -12,6 +12,7 @@ from dashboard.core.runs.annotations import MOST_NAME, Annotations
 from dashboard.core.runs.filtering import FilterSource, kind_of, range_of
 from dashboard.core.runs.filters import Filter, any_of, parse_condition, parse_filter
 from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.errors import show_error
@@ -24,13 +25,16 @@ _NAMES = {
     "margin": "Margin to the second class", "file": "File name", "tag": "Tag", "loss": "Loss", "width": "Width (pixels)",
     "height": "Height (pixels)", "aspect": "Width / height", "file_size": "File size (bytes)", "brightness": "Brightness",
     "contrast": "Contrast", "sharpness": "Sharpness", "colourfulness": "Colourfulness", "status": "Evaluated or not",
+    DOUBT: "None of the classes",
 }  # fmt: skip
 _NO_OR_YES = {"no": "No", "yes": "Yes"}
 _ANSWERS = {
     "correct": {"no": "Wrong", "yes": "Right"},
+    DOUBT: {"yes": "Probably none of the classes", "no": "Not doubtful"},
     "status": {"ok": "Evaluated", "failed": "Not evaluated"},
 }  # by column: what each value means
 _HIDDEN = {"index", "true_probability", "true_rank", "squared_error"}  # can be typed, but few would look for them
+_OF_LABELS = {"true_label", "correct", "loss"}  # of no use without labels
 
 
 def filter_in_address(run_id: str) -> Filter:
@@ -48,6 +52,7 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
     active, annotations = texts_in_address(WHERE, run_id), folder.annotations()
     key = f"filter-{run_id}"
     st.session_state[key] = active
+    example = "correct=no" if len(run.labelled) else f"predicted_label={run.manifest.class_names[0]}"
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter-bar"):
         st.multiselect(
             "Filter",
@@ -55,13 +60,13 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
             key=key,
             accept_new_options=True,
             select_all=False,  # an image passes if all conditions hold
-            placeholder="All images. Choose or type a condition, such as correct=no or confidence<0.7",
+            placeholder=f"All images. Choose or type a condition, such as {example} or confidence<0.7",
             on_change=partial(_take_over, run_id, key),
             label_visibility="collapsed",
             width="stretch",
         )
         with st.popover("Add condition", icon=":material/add:", key=f"add-condition-{run_id}"):
-            _offer_condition(folder.filter_source(run.files), run_id, active, annotations)
+            _offer_condition(folder.filter_source(run.files), run, active, annotations)
         with st.popover("Subsets", icon=":material/bookmark:", key=f"subsets-{run_id}"):
             _offer_subsets(folder, run_id, active, annotations)
     if message := st.session_state.pop(_message(run_id), None):
@@ -79,9 +84,11 @@ def _message(run_id: str) -> str:
 
 def _suggestions(run: Run, annotations: Annotations) -> list[str]:
     names = run.manifest.class_names[:_MOST_SUGGESTED]
+    of_labels = ("correct=no", "correct=yes") if len(run.labelled) else ()
+    doubt = () if run.manifest.familiarity_kept is None else (f"{DOUBT}=yes",)
     return [
-        "correct=no", "correct=yes", "confidence<0.7", "status=failed", *(f"tag={name}" for name in annotations.tags),
-        *(f"true_label={name}" for name in names), *(f"predicted_label={name}" for name in names),
+        *of_labels, "confidence<0.7", *doubt, "status=failed", *(f"tag={name}" for name in annotations.tags),
+        *(f"true_label={name}" for name in names if of_labels), *(f"predicted_label={name}" for name in names),
     ]  # fmt: skip
 
 
@@ -96,8 +103,12 @@ def _take_over(run_id: str, key: str) -> None:
     set_filter(run_id, good)
 
 
-def _offer_condition(source: FilterSource, run_id: str, active: Sequence[str], annotations: Annotations) -> None:
-    columns = [name for name in source.columns if name not in _HIDDEN]
+def _offer_condition(source: FilterSource, run: Run, active: Sequence[str], annotations: Annotations) -> None:
+    run_id = run.manifest.run_id
+    without = {*_HIDDEN, *(() if len(run.labelled) else _OF_LABELS)}
+    if run.manifest.familiarity_kept is None:
+        without.add(DOUBT)
+    columns = [name for name in source.columns if name not in without]
     columns.sort(key=lambda name: [*_NAMES].index(name) if name in _NAMES else len(_NAMES))
     column = str(
         st.selectbox("Condition on", columns, format_func=lambda name: _NAMES.get(name, name), key=f"column-{run_id}")

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.core.explanations.answer import Answer
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.familiarity import Doubt, Familiarity
-from dashboard.ui.words import number_in_words, plain
+from dashboard.ui.words import none_of, number_in_words, plain
 
 WIDEST_METRIC = 16  # characters
 THRESHOLD_KEY = "threshold"
@@ -32,13 +32,12 @@ def show_headline(answer: Answer) -> None:
     known = answer.version.familiarity
     figures = _figures(doubt, known) if doubt and known else None
     if doubt and known and doubt.unknown:
-        number = number_in_words(len(names))
-        of = "neither of these two" if len(names) == 2 else f"none of these {number}"
-        st.header(f"Probably {of}", anchor=False, icon=":material/question_mark:", help=figures)
+        st.header(f"Probably {none_of(len(names))}", anchor=False, icon=":material/question_mark:", help=figures)
         st.markdown(f"Closest: **{label}**, {percent(confidence)}")
         st.caption(
             f"This picture is less familiar to the model than {percent(known.kept, 0)} of the pictures of these classes. "
-            f"The probabilities of the {number} classes always add up to 100%, also when the picture shows none of them."
+            f"The probabilities of the {number_in_words(len(names))} classes always add up to 100%, also when the picture "
+            "shows none of them."
         )
     elif confidence < threshold:
         second = int(probs.argsort()[-2])

@@ -32,6 +32,8 @@ def labels_in_words(row: dict[Hashable, Any]) -> str:
     words = f"{f'Labelled {label}' if isinstance(label, str) else 'No label'}, predicted as {row['predicted_label']}"
     if "confidence" in row:
         words += f" {percent(float(row['confidence']))}"
+    if row.get("doubt"):
+        words += ", probably none of the classes"
     return f"{words}, {row['file']}" if "file" in row else words
 
 
@@ -65,6 +67,11 @@ def in_percents(table: pd.DataFrame, shares: Iterable[str]) -> Styler:
 def number_in_words(number: int) -> str:
     """A number as a sentence has it: "ten", but "1,000"."""
     return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
+
+
+def none_of(classes: int) -> str:
+    """What to call a picture that probably shows none of so many classes."""
+    return "neither of these two" if classes == 2 else f"none of these {number_in_words(classes)}"
 
 
 def layer_names(layers: Sequence[ConvLayer]) -> dict[str, str]:

@@ -328,7 +328,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     counts = np.array(record["confusion"]["counts"])
     frog, ship = CLASS_NAMES.index("frog"), CLASS_NAMES.index("ship")
     assert counts.shape == (10, 10) and counts.sum() == 2 and counts[frog, frog] == counts[ship, ship] == 1
-    assert record["seconds"] > 0 and record["images_per_second"] > 0
+    assert 0 < record["seconds"] < 30 and record["images_per_second"] is None
     assert (folder / "data" / "runs" / record["run_id"] / "manifest.json").is_file()
 
 

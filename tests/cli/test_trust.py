@@ -144,10 +144,14 @@ def test_prediction_sets_with_one_limit_and_with_one_for_each_class(runs: Runs, 
     assert record["marginal"]["holds"] is record["by_class"]["holds"] is True
 
 
-def test_prediction_sets_of_one_image_are_refused(runs: Runs, tmp_path: Path) -> None:
+def test_prediction_sets_of_too_few_images_are_refused(runs: Runs, tmp_path: Path) -> None:
     stored(tmp_path)
-    done = runs("prediction-sets", RUN, "--where", "file=7.png", "--json")
-    assert done.exit_code == 1 and json.loads(done.stdout)["error"]["code"] == "too_few_images"
+    few = ["--where", "index<150"]
+    done = runs("prediction-sets", RUN, *few, "--json")
+    error = json.loads(done.stdout)["error"]
+    assert done.exit_code == 1 and error["code"] == "too_few_images"
+    assert "need at least 200 labelled images" in error["message"]
+    assert runs("prediction-sets", RUN, *few, "--confidence", "0.9").exit_code == 0, "the way out"
 
 
 def test_reference_figures(runs: Runs, tmp_path: Path, shared_dir: Path) -> None:

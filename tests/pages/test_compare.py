@@ -85,7 +85,7 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
     ece = table[table["Metric"] == "Calibration error (ECE)"].iloc[0]  # type: ignore[index]
     assert ece["95% interval"] == "+5.0 to +25.0"
     assert "Fewer than 10 images per bin: mostly chance (Calibration error (ECE);" in text_of(at)
-    assert "A 30 images per second (2.0 s)" in text_of(at)
+    assert "A 1 images per second (60.0 s)" in text_of(at)
 
 
 def test_evaluations_of_one_model_are_told_apart_by_their_fit(open_page: Open, dashboard: Services, runs: Path) -> None:

@@ -179,6 +179,19 @@ def test_prediction_sets_with_one_limit_and_a_limit_for_each_class(show: Show) -
     assert coverages[1] > coverages[0] and sizes[1] > sizes[0] > 1
 
 
+def test_prediction_sets_of_few_images_say_how_many_they_need(show: Show) -> None:
+    at = show(*predictions(199), "Prediction sets")
+    assert "need at least 200 labelled images, but there are 199." in text_of(at)
+    assert "Classes in a set" not in metrics(at)
+    at.segmented_control(key="set-confidence").set_value("90%").run()
+    assert not at.exception and metrics(at)["Classes in a set"]
+
+
+def test_a_temperature_of_few_images_is_no_error(show: Show) -> None:
+    at = show(*predictions(199), "Temperature")
+    assert "needs at least 200" in text_of(at) and at.info and not at.error
+
+
 def test_imported_predictions_have_no_model_to_give_a_temperature(show: Show) -> None:
     at = show(*predictions(2000, temperature=2.5), "Temperature")
     assert float(metrics(at)["Temperature"]) == pytest.approx(2.5, rel=0.2)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import errno
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.runs import annotations
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, _note
 from dashboard.ui.evaluate.classes_view import images_of_point
 from dashboard.ui.feedback_form import UNKNOWN
-from tests.conftest import MakeZip
+from dashboard.ui.words import none_of
+from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, click_in_sheet, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
@@ -59,6 +62,37 @@ def test_the_address_opens_the_same_images(open_page: Open, run: RunManifest) ->
     assert not at.exception and not at.metric
     assert at.multiselect(key=f"filter-{run.run_id}").value == ["true_label=dog"]
     assert [item["note"].rstrip("?") for item in sheet(at)] == ["labelled dog"] * 8
+
+
+def test_images_that_probably_show_none_of_the_classes_are_marked_and_found(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    version = dashboard.registry.get("tiny")
+    doubting = replace(version, familiarity=Familiarity(0.95, -1e6, 0.0, "energy"))
+    manifest = evaluate(
+        make_zip({}, extra={f"{i}.png": encoded(picture(i)) for i in range(7)}),
+        doubting,
+        dashboard.engine,
+        dashboard.runs,
+    )
+    at = view(open_run(open_page, manifest), "Images")
+    none = none_of(len(version.class_names))
+    assert [item["note"] for item in sheet(at)] == [f"{none}?"] * 7
+    assert "probably none of the classes" in sheet(at)[0]["alt"]
+    assert "doubt=yes" in at.multiselect(key=f"filter-{manifest.run_id}").options
+    overview = text_of(view(at, "Overview"))
+    assert "give the images labels" in overview and "No image has a label" not in overview
+    counts = next(d.value for d in at.dataframe if "images" in d.value.columns)
+    assert counts["images"].sum() == 7 and "correct=no" not in at.multiselect(key=f"filter-{manifest.run_id}").options
+    assert "7 of 7 images" in overview and "probably show none of the classes" in text_of(at)
+    at.button(key="show-finding-1").click().run()
+    assert not at.exception and at.query_params["show"] == ["status=ok", "doubt=yes"] and len(sheet(at)) == 7
+
+
+def test_a_model_without_thresholds_offers_no_condition_on_doubt(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    assert "doubt=yes" not in at.multiselect(key=f"filter-{run.run_id}").options
+    assert "doubt" not in [*map(str, at.selectbox(key=f"column-{run.run_id}").options)]
 
 
 @pytest.mark.parametrize(

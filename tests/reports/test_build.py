@@ -158,7 +158,7 @@ def test_a_run_without_pictures_lists_its_mistakes_and_says_why(store: RunStore)
 def test_the_first_failed_files_are_listed(store: RunStore) -> None:
     made = [ok(0, "cat", "cat"), *map(failed, range(1, 61))]
     found = section(report_of(store_run(store, made), store, ()), "files")
-    assert found.text == ("60 could not be read or have no certain label.",)
+    assert found.text == ("60 could not be read.",)
     assert found.title == "Not evaluated (60)" and len(found.tables[0].rows) == 50
     assert found.tables[0].note == "The first 50 of 60."
 

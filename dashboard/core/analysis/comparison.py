@@ -33,7 +33,7 @@ class Side:
     scores: dict[str, Score]  # by name
     confusion: np.ndarray  # (K, K) counts over `Comparison.class_names`; rows are labels, columns predicted
     bins: pd.DataFrame | None  # of confidence, see `bin_table`; None if there are no probabilities
-    images_per_second: float | None  # of the whole run; None if unknown or imported
+    images_per_second: float | None  # of the whole run, see `RunManifest`
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,6 @@ def _under_two_filters(a: Run, b: Run) -> Comparison:
 
 def _side(run: Run, answers: Answers, scores: dict[str, Score]) -> Side:
     manifest, given = run.manifest, answers.probabilities
-    timed = manifest.seconds and manifest.state == "finished" and not manifest.imported
     return Side(
         manifest,
         run.conditions,
@@ -177,7 +176,7 @@ def _side(run: Run, answers: Answers, scores: dict[str, Score]) -> Side:
         scores,
         _together(answers.true_ids, answers.predicted_ids, answers.n_classes),
         bin_table(reliability(given.confidence, answers.correct), given.confidence) if given else None,
-        round(manifest.n_images / manifest.seconds, 1) if timed else None,
+        manifest.images_per_second,
     )
 
 

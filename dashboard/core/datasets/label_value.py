@@ -14,6 +14,8 @@ _WHOLE = re.compile(r"^(-?\d+)(?:\.0+|,0)$")  # pandas writes class ids like thi
 _ITEM = r"""'[^'\\]*'|"[^"\\]*"|-?\d+"""
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:\s*,\s*(?:{_ITEM}))*)?\s*,?\s*\]")  # as Python writes it
 
+OF_THIS_IMAGE = "gives this image "  # behind the name of a table, in the reason why an image has no certain label
+
 
 class SeveralLabels(ValueError):
     """A list holds more than one label."""
@@ -53,7 +55,7 @@ def as_label(value: object) -> str | None:
 def several_labels(table: str, labels: list[str], called: str = "labels") -> ImageError:
     """The reason why an image with several labels is not evaluated."""
     return ImageError(
-        f"{table} gives this image several {called}: {listed(labels)}.", "Keep one of them for it.", "several_labels"
+        f"{table} {OF_THIS_IMAGE}several {called}: {listed(labels)}.", "Keep one of them for it.", "several_labels"
     )
 
 

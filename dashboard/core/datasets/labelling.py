@@ -15,6 +15,7 @@ from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.file_names import folder_of, is_image_name, suffix_of
 from dashboard.core.datasets.finder import Finder
+from dashboard.core.datasets.label_value import OF_THIS_IMAGE
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import DatasetError, ImageError, counted, listed
@@ -152,7 +153,7 @@ def by_labels_file(
             faults[i] = uncertain[0]
         elif len(given) > 1:
             faults[i] = ImageError(
-                f"{table.name} gives this image different labels: {listed(given)}.",
+                f"{table.name} {OF_THIS_IMAGE}different labels: {listed(given)}.",
                 "Keep one row for it.",
                 "several_labels",
             )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.core.datasets.columns import FILE_COLUMNS, plain_column
-from dashboard.core.datasets.label_value import several_labels
+from dashboard.core.datasets.label_value import OF_THIS_IMAGE, several_labels
 from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
 from dashboard.core.errors import ImageError, listed
 from dashboard.core.questions import Advice, Choice
@@ -68,7 +68,7 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
         labels[row] = None
         several = [names[i] for i in np.flatnonzero(marked[row])]
         faults[row] = several_labels(name, several) if several else ImageError(
-            f"{name} gives this image no label: no column has a 1.", "Write 1 in the column of its class.", "label_missing"
+            f"{name} {OF_THIS_IMAGE}no label: no column has a 1.", "Write 1 in the column of its class.", "label_missing"
         )  # fmt: skip
     other = [header[i].strip() for i in range(len(header)) if i != file and i not in classes]
     notes = [f"{name} has a column for each class: {listed(names)}."]

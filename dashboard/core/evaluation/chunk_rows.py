@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from dashboard.core.datasets import Sample
 from dashboard.core.datasets.sample_list import folder_label
+from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.runs.left_out import why_left_out
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA
+from dashboard.core.runs.rows import DOUBT, PROPERTY_FIELDS, SCHEMA
 
 
 def known(samples: Sequence[Sample], manifest: RunManifest) -> list[Sample]:
@@ -27,11 +28,14 @@ def _label_of(sample: Sample, manifest: RunManifest) -> str | None:
     return folder if is_mapped else sample.label
 
 
-def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest) -> pa.Table:
-    """A table with one row per sample: the columns of `SCHEMA`, and the properties of the images.
+def chunk_rows(
+    samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunManifest, familiarity: Familiarity | None = None
+) -> pa.Table:
+    """A table with one row per sample: the columns of `SCHEMA`, the doubt, and the properties of the images.
 
     Args:
         answers: the worker's answers for `known(samples, manifest)`.
+        familiarity: the thresholds of the model version; None if it has none.
     """
     n, n_classes = len(samples), len(manifest.class_names)
     given = [_label_of(s, manifest) for s in samples]
@@ -43,6 +47,9 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
     for place, failure in answers.failures.items():
         reasons[places[place]] = f"{failure.message} {failure.fix}".strip()
     labels, confidence = np.full(n, None, object), np.full(n, np.nan)
+    logits, doubt = answers.logits.astype(np.float32), np.full(n, None, object)
+    if familiarity and ok.any():
+        doubt[ok] = familiarity.unknown(logits, answers.pred_probs.max(axis=1))
     labels[ok] = np.array(manifest.class_names, object)[answers.pred_probs.argmax(axis=1)]
     confidence[ok] = answers.pred_probs.max(axis=1)
     return pa.Table.from_arrays(
@@ -53,12 +60,13 @@ def chunk_rows(samples: Sequence[Sample], answers: ChunkAnswers, manifest: RunMa
             pa.array(labels, pa.string()),
             pa.array(confidence, pa.float64(), from_pandas=True),
             _vectors(ok, answers.pred_probs.astype(np.float64), n_classes),
-            _vectors(ok, answers.logits.astype(np.float32), n_classes),
+            _vectors(ok, logits, n_classes),
             pa.array(np.where(ok, "ok", "failed"), pa.string()),
             pa.array(reasons, pa.string()),
+            pa.array(doubt, pa.bool_()),
             *_properties(ok, answers.properties),
         ],
-        schema=pa.schema([*SCHEMA, *PROPERTY_FIELDS]),
+        schema=pa.schema([*SCHEMA, pa.field(DOUBT, pa.bool_()), *PROPERTY_FIELDS]),
     )
 
 

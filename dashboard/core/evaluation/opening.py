@@ -123,6 +123,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         notes=(*plan.dataset.notes, *plan.mapping.notes, *(attributes.notes if attributes else ())),
         chunk_size=chunk_size,
         key=plan.key,
+        familiarity_kept=plan.version.familiarity.kept if plan.version.familiarity else None,
         user=store.visitor.name,
     )
     owner = store.begin(manifest, attributes.columns if attributes and attributes.columns.num_columns else None)

@@ -198,7 +198,7 @@ class EvaluationWork:
             raise
         else:
             self._largest = max(self._largest, len(chunk.samples))
-        rows = chunk_rows(chunk.samples, answers, self.manifest)
+        rows = chunk_rows(chunk.samples, answers, self.manifest, self._version.familiarity)
         pieces = self._pieces.setdefault(chunk.part, [])
         pieces.append(_Piece(rows, answers.thumbnails))
         if sum(len(piece.rows) for piece in pieces) == len(self._samples_of(chunk.part)):

@@ -102,9 +102,8 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         reason = " ".join(str(error).split()).rstrip(".")
         if _HEIF_LIMIT in reason:
             raise _too_many_pixels(most=MAX_PHOTO_PIXELS) from error
-        raise ImageError(
-            f"The image is damaged or cut off ({reason}).", "Export or copy it again.", "truncated"
-        ) from error
+        what = "cut off: its end is missing" if "truncated" in reason.lower() else f"damaged or cut off ({reason})"
+        raise ImageError(f"The image is {what}.", "Export or copy it again.", "truncated") from error
 
 
 @lru_cache(maxsize=1)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.wilson import wilson
 
+_BEYOND = 5  # images that set the limit and lie beyond it; fewer make it a matter of chance
 _CLEARLY = 4.0  # standard deviations below what was asked; chance does this about once in 2,000 evaluations
 
 
@@ -60,6 +62,11 @@ class PredictionSets:
     def coverage(self) -> Proportion:
         """The share of sets that hold the true class."""
         return proportion(int(self.covered.sum()), len(self.labels))
+
+    @property
+    def rules_out_nothing(self) -> bool:
+        """True if every set holds every class, because each class has too few images for a limit."""
+        return bool((self.quantiles >= 1).all())
 
     @property
     def holds(self) -> bool:
@@ -144,6 +151,17 @@ def prediction_sets_on_halves(
     """`prediction_sets` of probabilities (N, K) and labels (N,): one of the `halves` calibrates, the other is measured."""
     fit, check = halves(len(labels))
     return prediction_sets(pred_probs[fit], labels[fit], pred_probs[check], labels[check], confidence, by_class)
+
+
+def check_enough_images(n_labelled: int, confidence: float) -> None:
+    """Raises DatasetError if there are too few labelled images for prediction sets: one image would move the limit."""
+    needed = 2 * math.ceil(_BEYOND / (1 - confidence) - 1e-9)  # without the last digits of a rounded share
+    if n_labelled < needed:
+        raise DatasetError(
+            f"Prediction sets that contain the true class of {100 * confidence:g}% need at least {needed:,} labelled images, "
+            f"but there are {n_labelled:,}. Half of them set the limit, and at least {_BEYOND} of these should lie beyond it.",
+            "Evaluate more labelled images, use a wider filter, or ask for a smaller share.", "too_few_images",
+        )  # fmt: skip
 
 
 def _largest_accepted(scores: np.ndarray, confidence: float) -> float:

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_again, open_atomically, write_atomically
-from dashboard.core.runs.rows import PROPERTY_FIELDS, SCORE_COLUMNS, STORED
+from dashboard.core.runs.rows import DOUBT, PROPERTY_FIELDS, SCORE_COLUMNS, STORED
 from dashboard.core.runs.run import Run
 
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
-_MORE = ("index", *SCORE_COLUMNS, *(field.name for field in PROPERTY_FIELDS))
+_MORE = ("index", *SCORE_COLUMNS, DOUBT, *(field.name for field in PROPERTY_FIELDS))
 _WHOLE = [field.name for field in STORED if field.name in _MORE and pa.types.is_integer(field.type)]
 _NULLABLE = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}  # whole numbers stay so beside missing ones
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -41,8 +41,8 @@ def _defused(value: object) -> object:
 def write_csv(run: Run, out: IO[bytes]) -> None:
     """Writes one row per image; UTF-8 with byte order mark.
 
-    After EXPORT_COLUMNS come a column `p_CLASS` for the probability of each class, the scores and the measured
-    properties, and the further columns of the dataset.
+    After EXPORT_COLUMNS come a column `p_CLASS` for the probability of each class, the scores, the doubt and the
+    measured properties, and the further columns of the dataset.
 
     Raises:
         OSError, ArrowException: the rows cannot be read or written.

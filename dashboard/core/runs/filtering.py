@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 from dashboard.core.errors import listed
 from dashboard.core.metrics.percent import out_of_range
 from dashboard.core.runs.filters import Condition, Filter, filter_error
-from dashboard.core.runs.rows import PROPERTY_FIELDS, SCORE_COLUMNS
+from dashboard.core.runs.rows import DOUBT, PROPERTY_FIELDS, SCORE_COLUMNS
 
 _LABELS = ("true_label", "predicted_label")
 _FLAGS = {"yes": True, "no": False, "true": True, "false": False}
 _COMPARE = {"<": pc.less, "<=": pc.less_equal, ">": pc.greater, ">=": pc.greater_equal}
 _STORED = (
-    "index", "file", *_LABELS, "confidence", "status", *SCORE_COLUMNS, *(field.name for field in PROPERTY_FIELDS),
+    "index", "file", *_LABELS, "confidence", "status", DOUBT, *SCORE_COLUMNS,
+    *(field.name for field in PROPERTY_FIELDS),
 )  # fmt: skip
 _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
     "correct": (_LABELS, lambda true, predicted: pc.equal(_cast(true), _cast(predicted))),
@@ -100,6 +101,11 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
             f"No image of this evaluation has a known {condition.column}.",
             "It is measured when image files are evaluated here, so imported and older evaluations lack it. "
             "Filter by another column.",
+        )
+    if condition.column == DOUBT and len(values) and values.null_count == len(values):
+        raise filter_error(
+            "It is not known which images of this evaluation probably show none of the classes.",
+            "Older evaluations and models without thresholds of familiarity lack it. Filter by another column.",
         )
     if pa.types.is_boolean(values.type):
         if condition.operator not in ("=", "!="):

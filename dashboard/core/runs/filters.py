@@ -25,7 +25,14 @@ _NAMED = {
     "file": "file name",
     "file_size": "file size",
 }
-_RIGHT = {"yes": "right", "no": "wrong"}
+_ANSWERS = {
+    "correct=yes": "right",
+    "correct=no": "wrong",
+    "status=ok": "all images",
+    "status=failed": "not evaluated",
+    "doubt=yes": "probably none of the classes",
+    "doubt=no": "not doubtful",
+}
 EXAMPLES = "true_label=cat, predicted_label!=dog, correct=no, confidence<0.7, file~holiday or tag=unclear"
 
 
@@ -92,12 +99,8 @@ def _words(condition: Condition) -> str:
     value = " or ".join(condition.alternatives) if operator in ("=", "!=") else condition.value
     if column in _SAID and operator in ("=", "!=") and value:
         return f"{'not ' * (operator == '!=')}{_SAID[column]} {value}"
-    if str(condition) == "status=ok":
-        return "all images"
-    if str(condition) == "status=failed":
-        return "not evaluated"
-    if column == "correct" and operator == "=" and value in _RIGHT:
-        return _RIGHT[value]
+    if str(condition) in _ANSWERS:
+        return _ANSWERS[str(condition)]
     if operator == "=" and not value:
         return f"without {_NAMED.get(column, column)}"
     if operator == "!=" and not value:

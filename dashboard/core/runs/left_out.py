@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from dashboard.core.datasets.label_value import OF_THIS_IMAGE
 from dashboard.core.datasets.labelling import NO_IMAGE_OF_ITS_OWN, NO_SUCH_IMAGE
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run, how_to_finish
@@ -65,11 +66,13 @@ def _stating(run: Run, reason: str) -> np.ndarray:
 
 
 def in_kinds(run: Run) -> str:
-    """`1 could not be read or have no certain label, 10 left out by choice`: why rows have no prediction. Raises DatasetError."""
+    """`1 could not be read, 10 left out by choice`: why rows have no prediction. Raises DatasetError."""
     chosen, by_label, missing = left_out_by_choice(run), left_out_by_label(run), without_image(run)
-    otherwise = "without a prediction" if run.manifest.imported else "could not be read or have no certain label"
+    uncertain = (_stating(run, OF_THIS_IMAGE) | _stating(run, NO_IMAGE_OF_ITS_OWN)) & ~missing
+    otherwise = "without a prediction" if run.manifest.imported else "could not be read"
     counts = {
-        otherwise: int((~by_label & ~missing).sum()),
+        otherwise: int((~by_label & ~missing & ~uncertain).sum()),
+        "without a certain label": int(uncertain.sum()),
         "of a label that is not a class": int((by_label & ~chosen).sum()),
         "left out by choice": int(chosen.sum()),
         "missing, but named in a table": int(missing.sum()),

@@ -42,6 +42,8 @@ def _are_classes(names: tuple[str, ...]) -> tuple[str, ...]:
 
 State = Literal["running", "finished", "cancelled", "failed"]
 MOST_SECONDS = 10**9
+# The start of the workers, TensorFlow and the model takes several seconds. In shorter runs it would be most of the time.
+LEAST_SECONDS_OF_SPEED = 30
 _Count = Annotated[int, Field(ge=0, le=10**10)]
 
 
@@ -73,6 +75,14 @@ class RunManifest:
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
     labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
     n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
+    familiarity_kept: float | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
+
+    @property
+    def images_per_second(self) -> float | None:
+        """The speed of the evaluation with its start; None if it is unfinished, imported, or too short to tell."""
+        if self.imported or self.state != "finished" or self.seconds < LEAST_SECONDS_OF_SPEED:
+            return None
+        return round(self.n_real_images / self.seconds, 1)
 
     @property
     def n_real_images(self) -> int:

@@ -32,6 +32,7 @@ _NUMBERS = {
     "logits": pa.list_(pa.float32()),
 }
 SCHEMA = pa.schema([(name, _NUMBERS.get(name, pa.string())) for name in COLUMNS])  # what an evaluation knows of a row
+DOUBT = "doubt"  # True: the image probably shows none of the classes; null: the model version has no thresholds
 PROPERTY_FIELDS = (  # measured on the image; null if unknown
     pa.field("width", pa.int32()),  # pixels
     pa.field("height", pa.int32()),
@@ -41,7 +42,7 @@ PROPERTY_FIELDS = (  # measured on the image; null if unknown
     pa.field("sharpness", pa.float32()),
     pa.field("colourfulness", pa.float32()),
 )
-STORED = pa.schema([*SCHEMA, *SCORE_FIELDS, *PROPERTY_FIELDS])  # the same for every file
+STORED = pa.schema([*SCHEMA, *SCORE_FIELDS, pa.field(DOUBT, pa.bool_()), *PROPERTY_FIELDS])  # the same for every file
 CLASS_NAMES = "class_names"  # metadata key of a packed file: class names in the order of `pred_probs`, as JSON
 _GROUP_ROWS = 16384  # rows per group of a packed file; one group is read to show one row
 

@@ -173,9 +173,9 @@ def _figures() -> dict[str, Any]:
     """The columns that both tables have."""
     number = st.column_config.NumberColumn
     return {
-        "gap": number("Gap", format="%+.1f", help="Mean confidence minus accuracy, in points."),
-        "confidence": number("Confidence", help="Mean confidence."),
-        "accuracy": number("Accuracy"),
-        "interval": st.column_config.TextColumn("95% interval", help="Of the accuracy, in percent."),
-        "ece": number("ECE", help="Mean distance between confidence and accuracy. With few images it is large by chance."),
+        "gap": number("Gap", width=60, format="%+.1f", help="Mean confidence minus accuracy, in points."),
+        "confidence": number("Confidence", width=90, help="Mean confidence."),
+        "accuracy": number("Accuracy", width=80),
+        "interval": st.column_config.TextColumn("95% interval", width=90, help="Of the accuracy, in percent."),
+        "ece": number("ECE", width=60, help="Mean distance between confidence and accuracy. With few images it is large by chance."),
     }  # fmt: skip

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.percent import percent, range_in_percent
-from dashboard.core.metrics.prediction_sets import PredictionSets, prediction_sets_on_halves
+from dashboard.core.metrics.prediction_sets import PredictionSets, check_enough_images, prediction_sets_on_halves
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
@@ -28,14 +29,16 @@ def show_prediction_sets(services: Services, run: Run) -> None:
         "a random half of the labelled images so that the set contains the true class as often as you ask (split conformal "
         "prediction). The figures are measured on the other half. They hold for new images that are like these.",
     )
-    if len(run.labelled) < 2:
-        st.info("Prediction sets need at least two labelled images.", icon=":material/info:")
-        return
     level = st.segmented_control(
         "Coverage: share of sets that contain the true class", list(_CONFIDENCES), default="95%", required=True, key="set-confidence",
         persist_state="session",
     )  # fmt: skip
     confidence = _CONFIDENCES[str(level)]
+    try:
+        check_enough_images(len(run.labelled), confidence)
+    except DatasetError as error:
+        st.info(f"{error.message} {error.fix}", icon=":material/info:")
+        return
     key = rows_key(run), confidence
     marginal, by_class, of = remembered(
         "prediction-sets", key, "Computing prediction sets ...", lambda: _both(run, confidence), 2
@@ -64,6 +67,12 @@ def _both(run: Run, confidence: float) -> tuple[PredictionSets, PredictionSets, 
 
 def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
     st.markdown(f"**{title}**")
+    if sets.rules_out_nothing:
+        st.info(
+            "No class has enough images for a limit of its own, so every class would be in every set.",
+            icon=":material/info:",
+        )
+        return
     with st.container(horizontal=True):
         st.metric(
             "Sets with the true class", percent(sets.coverage.value),

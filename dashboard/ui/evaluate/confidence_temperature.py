@@ -28,7 +28,10 @@ def show_temperature(services: Services, run: Run) -> None:
             lambda: preview_refit(services.registry, run), 4,
         )  # fmt: skip
     except DashboardError as error:
-        show_error(error, "No temperature was fitted.")
+        if error.code == "too_few_images":
+            st.info(f"{error.message} {error.fix}", icon=":material/info:")
+        else:
+            show_error(error, "No temperature was fitted.")
         return
     found = preview.refit
     with st.container(horizontal=True, key="refit"):

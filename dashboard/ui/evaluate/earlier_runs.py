@@ -84,6 +84,7 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
         key=key,
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="-",
         alt="Evaluations with dataset, model, accuracy, images, date, state, verdict and note",
     )
     return [runs[row] for row in state["selection"]["rows"] if row < len(runs)]

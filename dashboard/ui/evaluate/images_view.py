@@ -14,6 +14,7 @@ from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import Filter, as_texts, in_words, parse_filter
 from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem
@@ -24,7 +25,7 @@ from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.evaluation_address import SHOW, SORT
 from dashboard.ui.session import filtered_run
-from dashboard.ui.words import labels_in_words
+from dashboard.ui.words import labels_in_words, none_of
 
 ROWS_OF_IMPORTED = 200
 _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
@@ -98,7 +99,7 @@ def _choose(run: Run, conditions: Filter, count: int) -> None:
         on_change=lambda: choose_images(run_id, st.session_state[key]),
         help="Or click a cell, a row of a table, a bar or a finding. A label with a question mark may be wrong: the "
         "view Labels says why.",
-        width="stretch",
+        width=400,  # beside the confusion matrix, so much is needed for a cell's two labels; then the order stands below
     )
 
 
@@ -124,7 +125,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
         )
 
     def item(row: dict[Hashable, Any]) -> SheetItem:
-        return _item(row, int(str(row["index"])) in doubtful)
+        return _item(row, int(str(row["index"])) in doubtful, len(run.manifest.class_names))
 
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
@@ -135,11 +136,15 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
         )
 
 
-def _item(row: dict[Hashable, Any], doubtful: bool) -> SheetItem:
+def _item(row: dict[Hashable, Any], doubtful: bool, classes: int) -> SheetItem:
     label, predicted, confidence = row["true_label"], str(row["predicted_label"]), float(str(row["confidence"]))
     text = f"{predicted} {percent(confidence)}"
+    strange = none_of(classes) if row[DOUBT] else ""
     if not isinstance(label, str):
-        return SheetItem(int(str(row["index"])), text, "", "", labels_in_words(row))
+        tone = "doubt" if strange else ""
+        return SheetItem(int(str(row["index"])), text, strange, tone, labels_in_words(row))  # type: ignore[arg-type]
+    if strange:
+        text += f", {strange}?"
     tone = "" if label == predicted else "doubt" if doubtful else "wrong"
     return SheetItem(int(str(row["index"])), text, f"labelled {label}", tone, labels_in_words(row))  # type: ignore[arg-type]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.core.errors import counted
 from dashboard.core.metrics.percent import percent, range_in_percent
+from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.left_out import in_kinds
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -83,7 +85,32 @@ def show_overview(services: Services, run: Run) -> None:
         if len(rows):
             show_bulk(services, run, rows)
     elif len(run.evaluated):
-        st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
+        _show_predicted(run)
         show_images(services, run)
     with findings:
         show_findings(services, run)
+
+
+def _show_predicted(run: Run) -> None:
+    """Says why nothing is compared, and shows how many images each class was predicted for."""
+    if run.manifest.label_map or run.manifest.unknown_labels:
+        st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
+    else:
+        st.info(
+            "To see how often the model is right, give the images labels: put them into one folder per class, or add a "
+            "table with their file names and labels. Then evaluate again.",
+            icon=":material/info:",
+        )
+    counts = run.evaluated["predicted_label"].value_counts()
+    counts = counts[counts > 0]
+    st.dataframe(
+        safe_for_spreadsheets(pd.DataFrame({"class": counts.index.astype(str), "images": counts.to_numpy()})),
+        hide_index=True,
+        width=400,
+        height=min(36 * (len(counts) + 1) + 2, 400),
+        column_config={
+            "class": "Predicted class",
+            "images": st.column_config.NumberColumn("Images", format="localized"),
+        },
+        alt="Number of images that each class was predicted for",
+    )

@@ -14,6 +14,7 @@ from dashboard.core.datasets import is_there
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.images import RunPictures
+from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
@@ -49,17 +50,18 @@ def show_sheet_page(
     about: str,
     parameters: Mapping[str, str | Sequence[str]] | None = None,
 ) -> pd.DataFrame:
-    """Shows one page of these rows, and returns the rows of the page with their column `file`.
+    """Shows one page of these rows, and returns the rows of the page with their columns `file` and `doubt`.
 
     Args:
         pictures: None shows no pictures, only the control to turn pages.
         rows: with the column `index`, and indexed by position as `Run.table` is.
-        item: what stands below the picture of a row, which then has a column `file`, too.
+        item: what stands below the picture of a row, which then has these columns, too.
         about: see `_page_of`.
         parameters: how an address names this list, besides the filter; None if it cannot.
     """
     shown, pages, key = _page_of(run, rows, about)
-    shown = shown.assign(file=run.detail(shown, ["file"])["file"])
+    more = run.detail(shown, ["file", DOUBT])
+    shown = shown.assign(file=more["file"], doubt=more[DOUBT])
     if pictures:
         offer_selection(services, run, rows, shown)
         _show_tiles(

@@ -18,6 +18,7 @@ from dashboard.core.errors import DatasetError, commands_in
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.manifest import LEAST_SECONDS_OF_SPEED
 from tests.compared_runs import load, probabilities, write_run
 
 NAMES = ("cat", "dog", "fish")
@@ -51,7 +52,7 @@ def test_counts_by_hand(a: RunFolder, b: RunFolder) -> None:
     assert found.a.scores["accuracy"].value == 0.6 and found.b.scores["accuracy"].value == 0.7
     assert told.same_class.value == 0.7 and told.kappa == pytest.approx(sk.cohen_kappa_score(BY_A, BY_B))
     assert found.confusion_difference.tolist() == [[-1, 1, 0], [0, 1, -1], [-1, 0, 1]]
-    assert found.a.images_per_second == 5.0
+    assert found.a.images_per_second == 0.2
     assert found.b.bins is not None and found.b.bins["images"].sum() == 10
     assert told.rows_only_b_right[
         ["position_a", "position_b", "true_label", "predicted_a", "predicted_b"]
@@ -238,6 +239,13 @@ def test_repeated_file_names_are_left_out(tmp_path: Path) -> None:
 
 
 ROWS = [f"row {i}" for i in range(10)]
+
+
+def test_a_short_run_has_no_speed_since_its_start_would_be_most_of_it(a: RunFolder, b: RunFolder) -> None:
+    a.finish(a.manifest(), "finished", LEAST_SECONDS_OF_SPEED - 0.1)
+    b.finish(b.manifest(), "finished", LEAST_SECONDS_OF_SPEED)
+    found = compare(load(a), load(b))
+    assert found.a.images_per_second is None and found.b.images_per_second == 0.3
 
 
 def test_imported_rows_without_names_are_matched_by_number_if_labels_agree(tmp_path: Path, a: RunFolder) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,13 @@ from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.chunk_rows import chunk_rows
 from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.images.properties import NAMES, properties_of
+from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.prediction import ChunkAnswers, Failure
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
@@ -125,6 +128,30 @@ def test_columns_that_are_left_out_are_noted_with_the_run(
     assert begun.manifest.notes[-1] == (
         "Columns of metadata.jsonl that images cannot be filtered by: boxes (lists or objects)."
     )
+
+
+def test_images_that_show_none_of_the_classes_are_found_by_a_condition(
+    fast: WorkerPool, tiny_version: ModelVersion, store: RunStore, make_zip: MakeZip
+) -> None:
+    path = make_zip({"cat": 3, "dog": 3}, extra={"cat/cut.png": encoded(picture(1))[:200]})
+    plain = store.folder(evaluate(path, tiny_version, fast, store).run_id)
+    with pytest.raises(DatasetError, match="not known which images of this evaluation probably show none"):
+        plain.load(["file"], parse_filter(["doubt=yes"]))
+    assert plain.manifest().familiarity_kept is None
+    for least_confidence, doubted in ((0.0, 0), (1.1, 6)):
+        version = replace(tiny_version, familiarity=Familiarity(0.95, 0.0, least_confidence, "msp"))
+        folder = store.folder(evaluate(path, version, fast, store).run_id)
+        counts = [len(folder.load(["index"], parse_filter([each])).table) for each in ("doubt=yes", "doubt=no")]
+        assert counts == [doubted, 6 - doubted] and folder.manifest().familiarity_kept == 0.95
+
+
+def test_only_rows_with_a_prediction_are_doubted_or_not(make_zip: MakeZip) -> None:
+    samples, meaning = list(open_dataset(make_zip({"cat": 3})).samples), manifest(label_map=(("cat", "cat"),))
+    probs = np.array([[0.75, 0.25], [0.5, 0.5]])
+    answers = ChunkAnswers(np.array([0, 2]), np.log(probs), probs, {1: Failure("empty", "a")})
+    known = Familiarity(0.95, 0.0, 0.6, "msp")
+    assert chunk_rows(samples, answers, meaning, known)["doubt"].to_pylist() == [False, None, True]
+    assert chunk_rows(samples, answers, meaning)["doubt"].to_pylist() == [None, None, None]
 
 
 def test_rows_without_measured_properties_have_nulls(make_zip: MakeZip) -> None:

@@ -30,7 +30,7 @@ def test_rows_of_a_table_without_an_image_are_no_images(
     folder = store.folder(manifest.run_id)
     run, some = folder.load(VIEW_COLUMNS), folder.load(VIEW_COLUMNS, parse_filter(["file~0"]))
     assert (image_count(run), image_count(some)) == (3, 2)
-    assert in_kinds(run) == "1 could not be read or have no certain label, 1 missing, but named in a table"
+    assert in_kinds(run) == "1 without a certain label, 1 missing, but named in a table"
     made = datetime(2026, 1, 1, tzinfo=timezone.utc)
     said = [{f.name: f.value for f in facts_of(each, Annotations(), made)}["Images"] for each in (run, some)]
     assert said == ["3, and 2 rows of a table that match no image", "2 of 3"]

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.halves import halves
-from dashboard.core.metrics.prediction_sets import prediction_sets, prediction_sets_on_halves
+from dashboard.core.metrics.prediction_sets import check_enough_images, prediction_sets, prediction_sets_on_halves
 
 
 def of_first_class(*probabilities: float) -> tuple[np.ndarray, np.ndarray]:
@@ -27,6 +28,13 @@ def test_by_hand() -> None:
     assert found.empty.value == pytest.approx(2 / 3) and found.single.value == pytest.approx(1 / 3)
     images, share, low, high = found.class_coverage()
     assert images.tolist() == [1, 2] and share.tolist() == [1, 0] and low[1] == 0 and high[0] == 1
+
+
+@pytest.mark.parametrize("confidence, needed", [(0.9, 100), (0.95, 200), (0.99, 1000)])
+def test_a_limit_needs_images_beyond_it(confidence: float, needed: int) -> None:
+    check_enough_images(needed, confidence)
+    with pytest.raises(DatasetError, match=f"at least {needed:,} labelled images"):
+        check_enough_images(needed - 1, confidence)
 
 
 def test_too_few_images_rule_nothing_out() -> None:

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 
 from dashboard.core.metrics.temperature import softmax
-from dashboard.core.models.familiarity import Familiarity, auroc, energy, fit_familiarity
+from dashboard.core.models.familiarity import Familiarity, Score, auroc, energy, fit_familiarity
 
 
 def test_energy_is_minus_logsumexp_also_of_large_logits() -> None:
@@ -32,6 +32,15 @@ def test_the_score_that_decides() -> None:
     assert high_and_flat.by_msp and not high_and_flat.by_energy and not high_and_flat.unknown
     assert replace(known, decides="msp").doubts(np.full(10, 8.0), flat).unknown
     assert not known.doubts(sure, softmax(sure[None])[0]).unknown
+
+
+@pytest.mark.parametrize("decides", ["energy", "msp"])
+def test_many_images_are_doubted_as_each_is(decides: Score) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (500, 10))
+    probs = softmax(logits)
+    known = fit_familiarity(logits, probs, decides, kept=0.6)
+    each = [known.doubts(row, p).unknown for row, p in zip(logits, probs, strict=True)]
+    assert known.unknown(logits, probs.max(axis=1)).tolist() == each and 0 < sum(each) < 500
 
 
 def test_auroc_by_hand() -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from dashboard.core.analysis.findings.evidence import Evidence
-from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
+from dashboard.core.analysis.findings.finding import Candidate, Finding, Search
 from dashboard.core.errors import counted
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.left_out import left_out_by_label, without_image
 
 _LONGEST_REASON = 160  # characters
@@ -26,7 +27,7 @@ def unreadable(evidence: Evidence) -> Search:
     told = run.detail(failed, ["reason"])["reason"].fillna("").str.strip().str.rstrip(".")
     reasons = told.value_counts(sort=False).sort_values(ascending=False, kind="stable")  # else ties change places
     share = proportion(len(failed), n)
-    statement = f"{len(failed):,} of {counted(n, 'image')} could not be evaluated ({in_words(share)})"
+    statement = f"{len(failed):,} of {counted(n, 'image')} could not be evaluated ({percent(share.value)})"
     if len(failed) == 1:
         statement = f"{statement}, {run.detail(failed, ['file'])['file'].iloc[0]}"
     if reasons.index[0] or len(reasons) > 1:

@@ -15,7 +15,7 @@ from dashboard.core.errors import counted
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import not_finished
-from dashboard.core.runs.rows import SCORE_COLUMNS, VIEW_COLUMNS
+from dashboard.core.runs.rows import DOUBT, SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
 MOST = 10  # findings that are shown
@@ -27,7 +27,7 @@ FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
 _FEW = 100  # labelled images; fewer show large differences only
 _LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
-_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", *SCORE_COLUMNS)
+_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
 
 
 def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
@@ -154,7 +154,7 @@ def nothing_found(run: Run) -> str:
     if run.evaluated.empty and (unfinished := not_finished(run)):
         return unfinished
     if not labelled:
-        return "Nothing stands out. No image has a label, so mistakes were not looked for."
+        return "Nothing stands out in the files. Mistakes are found only where images have labels."
     if labelled < _FEW:
         return f"Nothing stands out, but {counted(labelled, 'labelled image')} can only show large differences."
     return "Nothing stands out: no group of images differs by more than chance would explain. Smaller differences may still be real."

@@ -15,6 +15,7 @@ from dashboard.core.analysis.findings.labels import label_errors, mislabelled_cl
 from dashboard.core.analysis.findings.pairs import confused_pair
 from dashboard.core.analysis.findings.properties import depends_on_property
 from dashboard.core.analysis.findings.trust import miscalibrated
+from dashboard.core.analysis.findings.unfamiliar import unfamiliar
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ FIRST = (*_WHOLE, "never_predicted", "at_chance", "conflicting_labels")
 RULES = (  # a rule stands after those that explain it
     Rule(("unreadable",), unreadable, needs_labels=False, about_answers=False),
     Rule(("wrong_pixels",), wrong_pixels),
+    Rule(("unfamiliar",), unfamiliar, ("wrong_pixels",), needs_labels=False),
     Rule(("wrong_order",), wrong_order, ("wrong_pixels",)),
     Rule(("never_predicted",), never_predicted, _WHOLE),
     Rule(("at_chance",), at_chance, (*_WHOLE, "never_predicted")),

@@ -73,6 +73,12 @@ def confused_pair(seed: int) -> Simulated:
     return replace(run, pred_probs=probs)
 
 
+def unfamiliar(seed: int) -> Simulated:
+    """A third of the images shows other things."""
+    run, rng = clean(seed), np.random.default_rng(seed)
+    return replace(run, doubt=rng.random(len(run)) < np.where(np.arange(len(run)) % 3, 0.05, 0.8))
+
+
 def wrong_pixels(seed: int) -> Simulated:
     """Whatever the image is, the model sees a frog, or now and then a bird."""
     run, rng = clean(seed), np.random.default_rng(seed)
@@ -109,5 +115,6 @@ FAULTS = {
     confused_pair: "confused_pair",
     wrong_pixels: "wrong_pixels",
     unreadable: "unreadable",
+    unfamiliar: "unfamiliar",
     depends_on_brightness: "depends_on_property",
 }

@@ -20,7 +20,7 @@ from dashboard.core.metrics import other_order
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import in_kinds
-from dashboard.core.runs.rows import SCHEMA, VIEW_COLUMNS, complete
+from dashboard.core.runs.rows import SCHEMA, STORED, VIEW_COLUMNS, complete
 from tests.core.analysis.findings.faults import (
     CAT,
     DOG,
@@ -69,6 +69,28 @@ def test_clean_runs_have_no_findings(tmp_path: Path) -> None:
     assert sum(len(found_in(part, tmp_path / str(i))) for i, part in enumerate(parts)) <= 1
 
 
+def test_a_few_more_doubts_than_of_the_models_own_images_are_no_finding(tmp_path: Path) -> None:
+    run = clean(1)
+    for share in (0.05, 0.08):
+        doubt = np.random.default_rng(1).random(len(run)) < share
+        assert not found_in(replace(run, doubt=doubt), tmp_path / str(share))
+
+
+def test_images_without_labels_that_show_none_of_the_classes(tmp_path: Path) -> None:
+    run = clean(1).take(np.arange(7))
+    strange = replace(run, doubt=np.arange(7) != 3)
+    folder = strange.store(tmp_path / "20260101-000000-abc")
+    unlabelled = pa.nulls(7, pa.string())
+    table = folder.load().files.arrow(STORED.names).set_column(2, "true_label", unlabelled)
+    folder.add_part(0, table)
+    (found,) = find_in(folder)
+    assert found.id == "unfamiliar" and found.statement.startswith(
+        "6 of 7 images (85.7%, 48.7 to 97.4) probably show none of the classes"
+    )
+    assert same_rows_as_its_filter(found, folder) and found.where == ("status=ok", "doubt=yes")
+    assert not find_in(folder, parse_filter(["doubt=yes"])), "chosen by the answers"
+
+
 def test_clean_runs_drawn_with_replacement_have_hardly_any_findings(tmp_path: Path) -> None:
     """Drawn twice, a wrong answer counts twice. The pictures differ here, since equal ones are a finding of their own."""
     count = 0
@@ -92,7 +114,7 @@ def test_the_sentences_are_plain_and_give_the_figures(tmp_path: Path) -> None:
     folder.save(manifest(n_images=43))
     folder.add_part(0, table_of(rows))
     (finding,) = find_in(folder)
-    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%): It is damaged."
     assert (finding.n, finding.rows.tolist(), finding.where) == (43, [40, 41, 42], ("status=failed",))
 
 
@@ -147,7 +169,7 @@ def test_a_file_that_only_a_table_names_is_no_image(tmp_path: Path) -> None:
     (finding,) = find_in(folder)
     assert finding.statement.startswith("1 of 41 images could not be evaluated") and finding.rows.tolist() == [40]
     assert finding.statement.endswith("Besides, 1 file named in a table is missing.")
-    assert in_kinds(folder.load()) == "1 could not be read or have no certain label, 1 missing, but named in a table"
+    assert in_kinds(folder.load()) == "1 could not be read, 1 missing, but named in a table"
 
 
 Z_AND_UNKNOWN: dict[str, object] = {"label_map": (("z", "(leave out)"), ("cat", "cat")), "unknown_labels": ("ant",)}
@@ -168,7 +190,7 @@ def test_images_that_were_left_out_by_their_label_are_not_unreadable(
     assert find_in(folder) == []
     folder.add_part(0, table_of([*rows, *(replace(failed(i), true_label=damaged_label) for i in range(55, 58))]))
     (finding,) = find_in(folder)
-    assert finding.statement == "3 of 43 images could not be evaluated (7.0%, 2.4 to 18.6): It is damaged."
+    assert finding.statement == "3 of 43 images could not be evaluated (7.0%): It is damaged."
     assert finding.rows.tolist() == [55, 56, 57] and (finding.where[0] == "status=failed") is bool(damaged_label)
     assert same_rows_as_its_filter(finding, folder)
 

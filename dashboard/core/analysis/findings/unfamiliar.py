@@ -1,0 +1,38 @@
+"""Rule: many images probably show none of the classes."""
+
+from __future__ import annotations
+
+from dashboard.core.analysis.findings.evidence import Evidence
+from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
+from dashboard.core.errors import counted
+from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.percent import percent
+from dashboard.core.runs.rows import DOUBT
+
+_CLEARLY = (
+    2.0  # times as many as of images of the classes: new images of the same classes are doubted a little more often
+)
+
+
+def unfamiliar(evidence: Evidence) -> Search:
+    """The model doubts far more images than of those that its threshold was fitted on."""
+    from scipy.stats import binom
+
+    run, kept = evidence.run, evidence.run.manifest.familiarity_kept
+    if kept is None or run.evaluated.empty:
+        return Search()
+    given = run.detail(run.evaluated, [DOUBT])[DOUBT].dropna().astype(bool)
+    doubted, usual = given[given], 1 - kept
+    share = proportion(len(doubted), len(given)) if len(given) else None
+    if share is None or share.low < _CLEARLY * usual:
+        return Search(1)
+    finding = Finding(
+        "unfamiliar",
+        f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) probably show none of the classes, "
+        f"but of images of the classes the model doubts about {percent(usual, 0)}.",
+        share.value, share.low, share.high, share.n,
+        "Look at them. Leave out those that show other things; if they do show the classes, they differ from what the "
+        "model was trained on, so do not rely on its confidence.",
+        len(doubted) - usual * len(given), doubted.index.to_numpy(), ("status=ok", f"{DOUBT}=yes"),
+    )  # fmt: skip
+    return Search(1, [Candidate(finding, float(binom.sf(len(doubted) - 1, len(given), usual)))])
