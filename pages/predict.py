@@ -30,7 +30,7 @@ with st.sidebar:
         format="%d%%",
         key=THRESHOLD_KEY,
         persist_state="session",
-        help='Below this confidence, the answer is "Not sure", with the two most probable classes.',
+        help='Below this confidence, the answer is "Not sure". A second class is named if its probability is not far lower.',
     )
 if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
     from dashboard.ui.answering import first_answer  # only here, because the first view does not need it

@@ -58,6 +58,7 @@ class Row(Schema):
     pred_probs: list[float] | None = Field(description="calibrated, in the order of the model's classes")
     status: str = Field(description="ok or failed")
     reason: str = Field(description="why it failed")
+    doubt: bool | None = Field(description="true if the image probably shows none of the classes; null if not known")
     columns: dict[str, int | float | bool | str | None] = Field(
         description="further columns of the dataset's table, by name"
     )
@@ -250,7 +251,13 @@ def report(
     services: Opened,
     id: RunId,
     where: Where = (),
-    compare: Annotated[str, Query(max_length=100, description="another evaluation of the same images")] = "",
+    compare: Annotated[
+        str,
+        Query(
+            max_length=100,
+            description="another evaluation of the same images, which is called B; differences are B minus A",
+        ),
+    ] = "",
     format: Literal["html", "md"] = "html",
 ) -> Response:
     """A report: one HTML file that needs no network, or Markdown with a model card."""

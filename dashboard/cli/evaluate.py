@@ -110,7 +110,7 @@ def evaluate(
             "--zip-encoding, --labels-from, --map and --no-cache."
         )
     if junit and not checks:
-        raise typer.BadParameter("It needs --checks.")
+        raise typer.BadParameter("--junit needs --checks.")
     opened = services(workers, local or workers is not None)
     store = opened.runs
     try:

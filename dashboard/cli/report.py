@@ -29,7 +29,12 @@ def report(
         ),
     ],
     compare: Annotated[
-        str, typer.Option("--compare", metavar="RUN_ID", help="An earlier evaluation of the same images.")
+        str,
+        typer.Option(
+            "--compare",
+            metavar="RUN_ID",
+            help="Another evaluation of the same images, which is called B; differences are B minus A.",
+        ),
     ] = "",
     where: Where = None,
     as_json: AsJson = False,

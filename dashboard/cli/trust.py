@@ -109,7 +109,10 @@ def _print_sets(record: PredictionSetsRecord) -> None:
         show(f"The first {CLASSES_SHOWN} of {len(both):,} classes; --json gives all.")
     for title, sets in (("One limit for all classes", record.marginal), ("A limit for each class", record.by_class)):
         if sets.rules_out_nothing:
-            show(f"{title}: none, because every class has too few images for one.", "bold")
+            show(
+                f"{title}: it rules out no class, because there are too few images, or because true classes have the probability 0.",
+                "bold",
+            )
             continue
         low, high = sets.coverage_ci95
         show(

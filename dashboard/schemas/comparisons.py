@@ -29,7 +29,7 @@ class SideRecord(Schema):
     n: int = Field(description="number of compared images")
     seconds: float = Field(description="time spent on the whole run")
     images_per_second: float | None = Field(
-        description="of the whole run; null if unknown or if it took less than 30 seconds"
+        description="of the whole run; null if it is not finished, is imported, or took less than 30 seconds"
     )
 
     @classmethod

@@ -100,7 +100,9 @@ class RunRecord(Figures):
         "a label with / at its end is the path of a folder"
     )
     seconds: float = Field(description="time spent on the run")
-    images_per_second: float | None = Field(description="null if the run took less than 30 seconds, or has a filter")
+    images_per_second: float | None = Field(
+        description="null if the run is not finished, is imported, took less than 30 seconds, or has a filter"
+    )
 
     @classmethod
     def of(cls, run: Run) -> RunRecord:

@@ -73,7 +73,7 @@ class SetsRecord(Schema):
     mean_size: float = Field(description="mean number of classes in a set")
     single: float = Field(description="share of the sets with exactly one class")
     empty: float = Field(description="share of the sets without a class")
-    rules_out_nothing: bool = Field(description="true if every set holds every class, for lack of images")
+    rules_out_nothing: bool = Field(description="true if every set holds every class")
     holds: bool = Field(description="false if the sets hold the true class significantly less often than asked")
     classes: list[ClassSetsRecord]
 

@@ -115,7 +115,7 @@ def compare(a: Run, b: Run) -> Comparison:
         if {*a.conditions} == {*b.conditions}:
             raise not_comparable(
                 "A and B are the same evaluation and the same images, so nothing can differ.",
-                "Choose another evaluation, or other conditions for B (`--where-b` on the command line).",
+                "Choose another evaluation. `runs compare` can also give B other conditions (`--where-b`).",
             )
         return _under_two_filters(a, b)
     pairs = labelled_pairs(a, b)

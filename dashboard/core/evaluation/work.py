@@ -198,7 +198,9 @@ class EvaluationWork:
             raise
         else:
             self._largest = max(self._largest, len(chunk.samples))
-        rows = chunk_rows(chunk.samples, answers, self.manifest, self._version.familiarity)
+        # a run that was begun before doubt was stored goes on without it: a filter would silently drop its other rows
+        familiarity = self._version.familiarity if self.manifest.familiarity_kept is not None else None
+        rows = chunk_rows(chunk.samples, answers, self.manifest, familiarity)
         pieces = self._pieces.setdefault(chunk.part, [])
         pieces.append(_Piece(rows, answers.thumbnails))
         if sum(len(piece.rows) for piece in pieces) == len(self._samples_of(chunk.part)):

@@ -1,8 +1,8 @@
 """The predictions of evaluations, read from the rows of their runs. They are not stored a second time.
 
 A million rows would take some 400 MB in the database and tell nothing that the run does not. Only who started a run is
-stored. The hash of an image is computed when it is shown, as long as the dataset still has the image. So is the doubt, as
-long as the version that made the run is still there.
+stored. The hash of an image is computed when it is shown, as long as the dataset still has the image. So are the scores of
+the doubt, as long as the version that made the run is still there, and for older runs the doubt itself.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from dashboard.core.models.prediction import most_probable
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.rows import DOUBT, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
@@ -68,7 +68,7 @@ class RunRows:
         dataset, familiarity = self._dataset(), self._familiarity()
         if run is None:
             return
-        columns = ["file", "pred_probs", *(["logits"] if familiarity else [])]
+        columns = ["file", "pred_probs", DOUBT, *(["logits"] if familiarity else [])]
         for end in range(len(rows), 0, -_AT_ONCE):
             some = rows.iloc[max(0, end - _AT_ONCE) : end]
             try:
@@ -101,16 +101,19 @@ class RunRows:
 
     def _with_doubt(self, run: Run, rows: pd.DataFrame, doubt: bool) -> np.ndarray:
         """(N,) bool: the doubt about each row is known, and is this. Raises DatasetError if they cannot be read."""
-        found, familiarity = np.zeros(len(rows), bool), self._familiarity()
+        stored, familiarity = run.detail(rows, [DOUBT])[DOUBT], self._familiarity()
+        found = stored.eq(doubt).to_numpy(bool, copy=True)
         if familiarity is None:
             return found
-        for start in range(0, len(rows), _ROWS_AT_ONCE):  # not all logits at once, which may not fit into memory
-            some = rows.iloc[start : start + _ROWS_AT_ONCE]
-            logits = run.detail(some, ["logits"])["logits"]
+        places = np.flatnonzero(stored.isna())  # of older runs
+        for start in range(0, len(places), _ROWS_AT_ONCE):  # not all logits at once, which may not fit into memory
+            some = places[start : start + _ROWS_AT_ONCE]
+            logits = run.detail(rows.iloc[some], ["logits"])["logits"]
             known = logits.notna().to_numpy()
             if known.any():
-                unknown = familiarity.unknown(np.stack(logits[known].to_list()), some["confidence"].to_numpy()[known])
-                found[start : start + len(some)][known] = unknown == doubt
+                confidence = rows["confidence"].to_numpy()[some[known]]
+                unknown = familiarity.unknown(np.stack(logits[known].to_list()), confidence)
+                found[some[known]] = unknown == doubt
         return found
 
     def _dataset(self) -> Dataset | None:
@@ -146,7 +149,7 @@ class RunRows:
             label=str(row["predicted_label"]),
             confidence=float(row["confidence"]),
             top3=() if probs is None else most_probable(m.class_names, np.asarray(probs), TOP),
-            doubt=doubt.unknown if doubt else None,
+            doubt=doubt.unknown if doubt else None if pd.isna(detail[DOUBT]) else bool(detail[DOUBT]),
             doubt_energy=doubt.energy if doubt else None,
             doubt_msp=doubt.msp if doubt else None,
             fit=m.fit,

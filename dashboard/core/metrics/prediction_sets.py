@@ -65,7 +65,7 @@ class PredictionSets:
 
     @property
     def rules_out_nothing(self) -> bool:
-        """True if every set holds every class, because each class has too few images for a limit."""
+        """True if no limit rules out a class: there are too few images, or true classes have the probability 0."""
         return bool((self.quantiles >= 1).all())
 
     @property

@@ -105,7 +105,8 @@ def _holds(condition: Condition, source: FilterSource) -> pa.ChunkedArray:
     if condition.column == DOUBT and len(values) and values.null_count == len(values):
         raise filter_error(
             "It is not known which images of this evaluation probably show none of the classes.",
-            "Older evaluations and models without thresholds of familiarity lack it. Filter by another column.",
+            "Models without thresholds for it and older evaluations lack it. Evaluate the dataset again without the stored "
+            "result (`--no-cache`), or filter by another column.",
         )
     if pa.types.is_boolean(values.type):
         if condition.operator not in ("=", "!="):

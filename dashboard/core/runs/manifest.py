@@ -45,6 +45,7 @@ MOST_SECONDS = 10**9
 # The start of the workers, TensorFlow and the model takes several seconds. In shorter runs it would be most of the time.
 LEAST_SECONDS_OF_SPEED = 30
 _Count = Annotated[int, Field(ge=0, le=10**10)]
+_Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class RunManifest:
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
     labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
     n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
-    familiarity_kept: float | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
+    familiarity_kept: _Share | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
 
     @property
     def images_per_second(self) -> float | None:

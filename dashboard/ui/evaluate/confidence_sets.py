@@ -69,7 +69,8 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
     st.markdown(f"**{title}**")
     if sets.rules_out_nothing:
         st.info(
-            "No class has enough images for a limit of its own, so every class would be in every set.",
+            "No class can be ruled out, so every class would be in every set. There are too few images for a limit, or true "
+            "classes often have the probability 0.",
             icon=":material/info:",
         )
         return

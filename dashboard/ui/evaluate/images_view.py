@@ -120,7 +120,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
     doubtful = doubtful_labels(services, run)
     if pictures and rows["index"].isin(doubtful).any():
         st.caption(
-            "Orange with a question mark: the label may be wrong. The model is more confident of another class than it "
+            "A label in orange with a question mark may be wrong: the model is more confident of another class than it "
             "usually is for images of that class."
         )
 
@@ -130,6 +130,9 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
     shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters)
+    if shown[DOUBT].eq(True).any():
+        words = none_of(len(run.manifest.class_names))
+        st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')
     with st.expander("File names", expanded=pictures is None):
         st.dataframe(
             safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"

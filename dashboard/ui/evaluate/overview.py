@@ -95,6 +95,13 @@ def _show_predicted(run: Run) -> None:
     """Says why nothing is compared, and shows how many images each class was predicted for."""
     if run.manifest.label_map or run.manifest.unknown_labels:
         st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
+    elif run.conditions:
+        st.info("None of these images has a label, so there is nothing to compare.", icon=":material/info:")
+    elif run.manifest.imported:
+        st.info(
+            "To see how often the model is right, import the predictions again with a file of true labels.",
+            icon=":material/info:",
+        )
     else:
         st.info(
             "To see how often the model is right, give the images labels: put them into one folder per class, or add a "

@@ -86,7 +86,7 @@ def _choose_other(services: Services, run: Run) -> str:
         return ""
     chosen = st.selectbox(
         "Compare with", list(titles), index=None, format_func=titles.__getitem__, key=f"report-other-{m.run_id}",
-        placeholder="Another evaluation of this dataset", help="Adds the differences of all metrics to the report.",
+        placeholder="Another evaluation of this dataset", help="Adds the differences of all metrics to the report: the other evaluation, B, minus this one, A.",
         width=420,
     )  # fmt: skip
     return chosen or ""

@@ -8,9 +8,11 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.core.database.database import Database
@@ -26,6 +28,7 @@ from tests.postgres import settings_of
 from tests.recorded import at, entry, pets_zip, stored_run
 from tests.reports.made_runs import store_run
 from tests.run_rows import Row
+from tests.simulated_runs import clean
 
 
 def recorded(history: History, *entries: Entry) -> list[str]:
@@ -173,6 +176,16 @@ def test_the_doubt_about_an_image_of_an_evaluation_is_computed_if_the_version_is
         found = history.get(f"{run_id}:2")
         assert found.doubt is doubts and found.doubt_msp == (0.75 if doubts else None)
     history.close()
+
+
+def test_the_stored_doubt_counts_also_when_the_version_is_gone(history: History, runs: RunStore) -> None:
+    doubt = np.arange(20) % 4 == 0
+    run_id = replace(clean(0, 20), doubt=doubt).store(runs.root / "20260101-000000-abc").path.name
+    for wanted in (True, False):
+        indices = np.flatnonzero(doubt == wanted)[::-1]
+        assert found(history, doubt=wanted) == [f"{run_id}:{i}" for i in indices]
+    kept = history.get(f"{run_id}:4")
+    assert kept.doubt is True and kept.doubt_energy is None
 
 
 @pytest.mark.parametrize("decides, doubtful", [("energy", [1, 3]), ("msp", [2, 3])])

@@ -154,7 +154,7 @@ def nothing_found(run: Run) -> str:
     if run.evaluated.empty and (unfinished := not_finished(run)):
         return unfinished
     if not labelled:
-        return "Nothing stands out in the files. Mistakes are found only where images have labels."
+        return "Nothing stands out. Mistakes are found only where images have labels."
     if labelled < _FEW:
         return f"Nothing stands out, but {counted(labelled, 'labelled image')} can only show large differences."
     return "Nothing stands out: no group of images differs by more than chance would explain. Smaller differences may still be real."

@@ -9,9 +9,8 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.rows import DOUBT
 
-_CLEARLY = (
-    2.0  # times as many as of images of the classes: new images of the same classes are doubted a little more often
-)
+# times as many as of images of the classes: new images of the same classes are doubted a little more often
+_CLEARLY = 2.0
 
 
 def unfamiliar(evidence: Evidence) -> Search:
@@ -29,7 +28,7 @@ def unfamiliar(evidence: Evidence) -> Search:
     finding = Finding(
         "unfamiliar",
         f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) probably show none of the classes, "
-        f"but of images of the classes the model doubts about {percent(usual, 0)}.",
+        f"but of images that do show the classes, the model doubts only some {percent(usual, 0)}.",
         share.value, share.low, share.high, share.n,
         "Look at them. Leave out those that show other things; if they do show the classes, they differ from what the "
         "model was trained on, so do not rely on its confidence.",
