@@ -228,7 +228,7 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     mistakes = sheet(view(at, "Images"))
     assert issues == {item["index"] for item in mistakes if item["note"].endswith("?")}
     assert 0 < len(issues) < len(mistakes)
-    legend = "Orange with a question mark: the label may be wrong."
+    legend = "A label in orange with a question mark may be wrong:"
     assert legend in text_of(at)
     assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
 
