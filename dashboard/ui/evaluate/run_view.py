@@ -48,7 +48,8 @@ def show_run(services: Services, run: Run) -> None:
 def say_what_it_is(services: Services, run: Run) -> None:
     """Shows the dataset, the model and the date of a run, and what people noted about it."""
     manifest = run.manifest
-    took = f", took {duration(manifest.seconds)}" if manifest.state != "running" else ""
+    measured = manifest.state != "running" and not manifest.imported and manifest.seconds >= 1
+    took = f", took {duration(manifest.seconds)}" if measured else ""
     model = ModelNames(services.registry).of(manifest)
     st.text(f"{manifest.dataset_name}, {model}, {local_time(manifest.created_utc)}{took}")
     show_note(services, manifest.run_id)
