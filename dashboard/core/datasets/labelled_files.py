@@ -202,16 +202,17 @@ class FilesReader:
         markers: Collection[str] = self._splits.markers if self._splits else ()
         images = np.zeros(len(self._names), bool)
         images[positions] = self._is_image[positions]
+        image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
         folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
         use_tables = self._use_tables and self._choices.labels != FILE_NAMES
-        tables = self._tables(others.tolist(), images, folders) if use_tables else {}
+        tables = self._tables(others.tolist(), image_names, folders) if use_tables else {}
         choice = TableChoice(None, None)
         if tables or (use_tables and self._choices.labels):
             shared = set(outside.tolist())
             required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
-            count = int(images.sum())
+            count = len(image_names)
             rivals = len(folders) > 1 and not any(replaces_folders(table, count) for table in tables.values())
             named = listed(sorted(filter(None, folders)), 3) if rivals else ""
             outside_names = [table.name for i, table in tables.items() if i in shared]
@@ -221,12 +222,13 @@ class FilesReader:
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         without_table = self._use_tables and not choice.table and not choice.question
         by_folders = len(folders) > 1 and use_tables
-        image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
         classes: list[int] = []
         class_table: LabelsTable | None = None
         why_not: tuple[str, ...] = ()
         if without_table and use_tables:
-            classes, class_table, why_not = self._class_files(positions.tolist(), images, not by_folders)
+            classes, class_table, why_not = self._class_files(
+                positions.tolist(), images, [] if by_folders else image_names
+            )
         kept = np.setdiff1d(kept, classes) if classes else kept
         ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
         kept = np.setdiff1d(kept, ignored)
@@ -260,18 +262,17 @@ class FilesReader:
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
 
     def _class_files(
-        self, positions: Sequence[int], images: np.ndarray, any_kind: bool
+        self, positions: Sequence[int], images: np.ndarray, others: Sequence[str]
     ) -> tuple[list[int], LabelsTable | None, tuple[str, ...]]:
         """The small files that hold the classes of the images, and these; or why those beside images are not used.
 
         Args:
             images: (n,) bool, whether each file of the dataset is one of these images.
-            any_kind: False: only .cls files hold classes, not .json and .txt files.
+            others: the names of the images that may also have their class in a .json or .txt file.
         """
         if found := class_file_positions(self._names, positions, images):
             return found, read_class_files(self._source, found), ()
-        names = [self._names[i] for i in np.flatnonzero(images).tolist()] if any_kind else []
-        found = other_class_files(self._names, positions, names)
+        found = other_class_files(self._names, positions, others)
         if not found:
             return [], None, ()
         try:
@@ -307,11 +308,10 @@ class FilesReader:
         what = "1 file that is not an image is" if len(names) == 1 else f"{len(names):,} files that are not images are"
         return (f"{what} ignored: {listed(names)}.",)
 
-    def _tables(self, positions: list[int], images: np.ndarray, folders: set[str | None]) -> dict[int, Table]:
+    def _tables(self, positions: list[int], image_names: Sequence[str], folders: set[str | None]) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""
         if not positions:
             return {}
-        image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
         found = table_positions(self._names, positions, image_names)
         if not self._choices.labels:
             found = likely_first(self._names, found)

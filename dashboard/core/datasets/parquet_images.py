@@ -83,11 +83,11 @@ class ParquetImages:
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
         self._rows, self._split = np.arange(count), ""  # the rows of the split in use, if there are several
         with parsing(self._unreadable):
-            self._take_split(names, labels, split)
+            self._take_split(labels, split)
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
 
-    def _take_split(self, names: Sequence[str], labels: Sequence[str | None], wanted: str) -> None:
+    def _take_split(self, labels: Sequence[str | None], wanted: str) -> None:
         schema = self._schema
         columns = [n for n in schema.names if n not in self._used and not pa.types.is_nested(schema.field(n).type)]
         column = column_among(columns, SPLIT_COLUMNS)
@@ -97,8 +97,7 @@ class ParquetImages:
         cells = (_named(value, class_names) for value in self._column(column))
         if found := choose_records(self.path.name, f"the column {column}", cells, labels, wanted):
             self._rows, choice = found
-            rows = self._rows.tolist()
-            self.samples = SampleList(PackedNames(names[row] for row in rows), (labels[row] for row in rows))
+            self.samples = self.samples.at(self._rows)
             self.questions, self.notes = (choice.question,), (choice.note, *self.notes)
             self._split = choice.question.chosen or ""
 

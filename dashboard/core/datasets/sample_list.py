@@ -146,6 +146,12 @@ class SampleList(Sequence[Sample]):
         copy.labels = tuple(unicodedata.normalize("NFC", new.get(label, label)) for label in self.labels)
         return copy
 
+    def at(self, positions: np.ndarray) -> SampleList:
+        """The samples at these positions (n,), counted from 0 again. All samples must have an image."""
+        names = (*self.labels, None)  # None is the label with the code -1
+        labels = (names[code] for code in self._codes[positions].tolist())
+        return SampleList(PackedNames(self._names[i] for i in positions.tolist()), labels, self.from_folders)
+
     def __len__(self) -> int:
         return len(self._codes)
 

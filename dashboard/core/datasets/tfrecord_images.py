@@ -49,14 +49,20 @@ class TFRecordImages:
         if not self._starts:
             raise DatasetError(f"{path.name} holds no records.", "Write the file again.", "tfrecord")
         self._image, label, name = _feature_names(first, path.name)
+        column = column_among([key for key in first if key not in (self._image, label, name)], SPLIT_COLUMNS)
         faults: list[DatasetError] = []
-        facts = [(_name(each, name), _label(each, label, path.name, faults)) for _, _, each in self._examples()]
-        if faults and not any(label for _, label in facts):
+        names: list[str | None] = []
+        labels: list[str | None] = []
+        cells: list[str | None] = []  # the split of each record
+        for _, _, features in self._examples():
+            names.append(_name(features, name))
+            labels.append(_label(features, label, path.name, faults))
+            cells.append(_name(features, column))
+        if faults and not any(labels):
             raise faults[0]
-        names = [str(n) for n, _ in facts if n]
+        given = [each for each in names if each]
         self.samples = SampleList(
-            PackedNames(names) if len(names) == len(facts) else NumberedNames(len(facts), "record"),
-            (label for _, label in facts),
+            PackedNames(given) if len(given) == len(names) else NumberedNames(len(names), "record"), labels
         )
         rest = f", labels from {label}" if label else "; without labels, they are predicted, but not compared"
         sources = f"Images are read from the feature {self._image}{rest}."
@@ -65,14 +71,12 @@ class TFRecordImages:
         )
 
         self._split = ""  # the one in use, if there are several
-        column = column_among([key for key in first if key not in (self._image, label, name)], SPLIT_COLUMNS)
         if column is None or split == NO_SPLITS:
             return
-        cells = (_name(each, column) for _, _, each in self._examples())
-        if found := choose_records(path.name, f"the feature {column}", cells, [label for _, label in facts], split):
-            rows, choice = found[0].tolist(), found[1]
-            chosen = [self.samples[row] for row in rows]
-            self.samples = SampleList(PackedNames(each.name for each in chosen), (each.label for each in chosen))
+        if found := choose_records(path.name, f"the feature {column}", cells, labels, split):
+            positions, choice = found
+            rows = positions.tolist()
+            self.samples = self.samples.at(positions)
             self._file_of = array("i", (self._file_of[row] for row in rows))
             self._starts = array("q", (self._starts[row] for row in rows))
             self.questions, self.notes = (choice.question,), (choice.note, *self.notes)

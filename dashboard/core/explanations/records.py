@@ -78,7 +78,7 @@ class Faithfulness:
 
 _SENTENCES: dict[Verdict, str] = {
     "better": "Better than about 95% of random maps (estimated from {n}), and better than the picture's centre: the marked pixels "
-    "matter to the model for this class, be the answer right or wrong.",
+    "matter to the model for this class, whether or not the answer is right.",
     "mixed": "Better than about 95% of random maps (estimated from {n}), but no better than the picture's centre.",
     "unsure": "Better than the average random map, but not better than about 95% of them (estimated from {n}): do not rely on "
     "this map alone.",

@@ -72,7 +72,7 @@ def test_the_verdict_says_from_how_many_random_maps_it_is_estimated_and_what_it_
     randoms = [scored(s) for s in (0.02, 0.05, 0.0, 0.04)]
     sentences = {own: judge(scored(own), randoms, scored(0.1), empty=False).sentence for own in (0.9, 0.095, 0.05)}
     assert all("about 95% of" in s and "estimated from 4" in s for s in sentences.values())
-    assert "be the answer right or wrong" in sentences[0.9]
+    assert "whether or not the answer is right" in sentences[0.9]
 
 
 def test_it_tells_whether_an_empty_picture_keeps_the_class() -> None:

@@ -9,12 +9,12 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.rows import DOUBT
 
-# times as many as of images of the classes: new images of the same classes are doubted a little more often
+# times the usual share: new images of the same classes are doubted a little more often than those of the fit
 _CLEARLY = 2.0
 
 
 def unfamiliar(evidence: Evidence) -> Search:
-    """The model doubts far more images than of those that its threshold was fitted on."""
+    """A far larger share of the images is doubted than of the images that the threshold was fitted on."""
     from scipy.stats import binom
 
     run, kept = evidence.run, evidence.run.manifest.familiarity_kept
@@ -27,8 +27,8 @@ def unfamiliar(evidence: Evidence) -> Search:
         return Search(1)
     finding = Finding(
         "unfamiliar",
-        f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) probably show none of the classes, "
-        f"but of images that do show the classes, the model doubts only some {percent(usual, 0)}.",
+        f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) probably show none of the classes. "
+        f"Of images that do show them, it is about {percent(usual, 0)}.",
         share.value, share.low, share.high, share.n,
         "Look at them. Leave out those that show other things; if they do show the classes, they differ from what the "
         "model was trained on, so do not rely on its confidence.",
