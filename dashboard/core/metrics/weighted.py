@@ -29,6 +29,7 @@ class WeightedMetrics:
         self._predicted = _indicators(answers.predicted_ids, k)
         self._hits = _indicators(answers.true_ids, k, correct)
         self._correct = correct.astype(float)
+        self._recall, self._f1 = _of_each_class(*self._counted(np.ones((1, len(answers)))))
         self._probabilities = answers.probabilities
         if answers.probabilities:
             self._prepare(answers.probabilities)
@@ -54,7 +55,8 @@ class WeightedMetrics:
     def values(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Each metric as (B,), for weights (B, N). A metric that is not defined is NaN.
 
-        The bins of equal mass keep the images that they have with equal weights.
+        The bins of equal mass keep the images that they have with equal weights. A class without weight keeps the
+        recall and the F1 that it has with equal weights.
         """
         total = weights.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -67,18 +69,25 @@ class WeightedMetrics:
         return found
 
     def _of_classes(self, weights: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
-        true, predicted, hits = (_sums(each, weights) for each in (self._true, self._predicted, self._hits))
-        f1 = 2 * hits / (true + predicted)
+        true, predicted, hits = self._counted(weights)
+        recall, f1 = _of_each_class(true, predicted, hits)
+        # a class that a resample lacks would make it a metric of fewer classes
+        recall = np.where(np.isnan(recall), self._recall, recall)
+        f1 = np.where(np.isnan(f1), self._f1, f1)
         agreed, chance = hits.sum(axis=1), (true * predicted).sum(axis=1)
         spread = np.sqrt((total**2 - (true**2).sum(axis=1)) * (total**2 - (predicted**2).sum(axis=1)))
         return {
             "accuracy": agreed / total,
-            "balanced_accuracy": np.nanmean(hits / true, axis=1),
+            "balanced_accuracy": np.nanmean(recall, axis=1),
             "macro_f1": np.nanmean(f1, axis=1),
             "weighted_f1": np.nansum(true * f1, axis=1) / total,
             "mcc": np.where(spread > 0, (agreed * total - chance) / spread, 0.0),
             "cohen_kappa": (agreed * total - chance) / (total**2 - chance),
         }
+
+    def _counted(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The weight of each class by label, by prediction and by both, (B, K) each."""
+        return _sums(self._true, weights), _sums(self._predicted, weights), _sums(self._hits, weights)
 
     def _aurc(self, weights: np.ndarray, total: np.ndarray) -> np.ndarray:
         """Area under the risk-coverage curve (Geifman, El-Yaniv, arXiv 1705.08500, section 2), for each resample.
@@ -89,6 +98,12 @@ class WeightedMetrics:
         covered = np.maximum(np.cumsum(accepted, axis=1), 1)
         risk = np.cumsum(_sums(self._errors, weights), axis=1) / covered
         return np.asarray(np.einsum("ij,ij->i", risk, accepted) / total)
+
+
+def _of_each_class(true: np.ndarray, predicted: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Recall and F1, (B, K) each; NaN where no image has the class."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return hits / true, 2 * hits / (true + predicted)
 
 
 def _indicators(group: np.ndarray, groups: int, values: np.ndarray | None = None) -> csr_array:

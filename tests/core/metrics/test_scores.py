@@ -212,6 +212,17 @@ def test_a_model_that_always_predicts_the_same_class_has_no_interval_where_resam
     assert found["macro_f1"].low < found["macro_f1"].value < found["macro_f1"].high
 
 
+def test_resamples_that_lack_a_rare_class_are_no_better_than_others() -> None:
+    """Two images of 100 are of class 1; one resample of seven has none of them."""
+    labels = np.array([0] * 98 + [1] * 2)
+    constant = scores(Answers(labels, np.zeros(100, int), 2, None))["balanced_accuracy"]
+    assert constant.value == 0.5 and not constant.has_interval
+    found = scores(Answers(labels, np.array([0] * 90 + [1] * 8 + [1, 0]), 2, None))
+    assert found["balanced_accuracy"].value == pytest.approx((90 / 98 + 0.5) / 2)
+    assert found["balanced_accuracy"].high < 1
+    assert found["macro_f1"].low < found["macro_f1"].value < found["macro_f1"].high
+
+
 def test_the_interval_of_equal_pairs_is_that_of_newcombe() -> None:
     """Method 10 by hand: 95 pairs of 100 are right in both, 5 in neither."""
     answers = answers_of(np.array([[0.9, 0.1]] * 90 + [[0.1, 0.9]] * 10), np.array([0] * 95 + [1] * 5))
