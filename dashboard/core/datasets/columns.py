@@ -46,7 +46,16 @@ LABEL_FEATURES = (
 )  # fmt: skip  # text first, since numbers may count from 1
 NAME_FEATURES = ("image/filename", "file_name", "filename", "file", "path", "name")
 
-SPLIT_COLUMNS = ("split", "set", "subset", "partition", "ml_use", "data_set", "dataset", "data_split", "phase", "usage")
+# Columns of yes and no: the splits of the images that say yes, and of the others
+SPLITS_OF_YES_AND_NO = {
+    "is_train": ("train", "test"), "is_training": ("train", "test"), "is_training_image": ("train", "test"),
+    "is_test": ("test", "train"), "is_testing": ("test", "train"),
+    "is_valid": ("val", "train"), "is_val": ("val", "train"), "is_validation": ("val", "train"),  # the first is fastai's
+}  # fmt: skip
+SPLIT_COLUMNS = (
+    "split", "set", "subset", "partition", "ml_use", "data_set", "dataset", "data_split", "phase", "usage",
+    *SPLITS_OF_YES_AND_NO,
+)  # fmt: skip
 _SEPARATORS = ",;\t|"
 SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # begins a CSV, and tells Excel the separator
 

@@ -195,7 +195,7 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
         raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
-    splits = splits_of(_values(table[split])) if split else ()
+    splits = splits_of(_values(table[split]), split) if split else ()
     read = rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
     return replace(read, splits=splits)
 
@@ -235,7 +235,7 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
         raise _no_columns(name, columns)
     files, labels = ([record.get(column) for record in value] for column in (file, label))
     split = column_among(columns, SPLIT_COLUMNS)
-    splits = splits_of(record.get(split) for record in value) if split else ()
+    splits = splits_of((record.get(split) for record in value), split) if split else ()
     return replace(rows_of(name, files, labels, used=_used(columns, file, label)), splits=splits)
 
 
@@ -326,14 +326,18 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     is_label = "the other one" if len(header) == 2 else f"column {at + 1}"
     note = f"{name} has {what}: its {_ORDINALS[column]} column names images, {is_label} is used as the label."
     rows = cells if headless else rows
-    splits = [found for i in range(len(header)) if i not in (column, at) and (found := splits_of(rows[i]))]
+    splits = [
+        found
+        for i in range(len(header))
+        if i not in (column, at) and (found := splits_of(rows[i], "" if headless else header[i]))
+    ]
     table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
     return replace(table, splits=splits[0]) if splits else table
 
 
 def _splits(header: Sequence[str], rows: pd.DataFrame) -> tuple[str, ...]:
     column = column_among(header, SPLIT_COLUMNS)
-    return splits_of(rows[header.index(column)]) if column else ()
+    return splits_of(rows[header.index(column)], column) if column else ()
 
 
 def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> None:

@@ -26,7 +26,7 @@ from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
-from dashboard.core.datasets.table_splits import choose_records
+from dashboard.core.datasets.table_splits import choose_records, splits_of
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
@@ -95,7 +95,8 @@ class ParquetImages:
             return
         class_names = _class_names(schema, column)
         cells = (_named(value, class_names) for value in self._column(column))
-        if found := choose_records(self.path.name, f"the column {column}", cells, labels, wanted):
+        splits = splits_of(cells, column)
+        if found := choose_records(self.path.name, f"the column {column}", splits, labels, wanted):
             self._rows, choice = found
             self.samples = self.samples.at(self._rows)
             self.questions, self.notes = (choice.question,), (choice.note, *self.notes)

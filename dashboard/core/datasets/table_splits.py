@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from dashboard.core.datasets.choices import ALL_SPLITS
+from dashboard.core.datasets.columns import SPLITS_OF_YES_AND_NO, plain_column
 from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
@@ -14,12 +15,20 @@ from dashboard.core.datasets.splits import SPLITS, split_called
 from dashboard.core.datasets.table_rows import LabelsTable
 
 _NONE = frozenset({"", "none", "unassigned"})  # Vertex AI writes the last
+_YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})
+_NO = frozenset({"0", "0.0", "false", "no", "n", "f"})
 
 
-def splits_of(cells: Iterable[object]) -> tuple[str, ...]:
-    """The split of each row, "" where it has none; () if the cells do not tell at least two splits and nothing else."""
+def splits_of(cells: Iterable[object], column: str = "") -> tuple[str, ...]:
+    """The split of each row, "" where it has none; () if the cells do not tell at least two splits and nothing else.
+
+    Args:
+        column: the name of the column, which tells what yes and no mean (`SPLITS_OF_YES_AND_NO`).
+    """
     words = [_word(cell) for cell in cells]
-    split_of = {word: "" if word in _NONE else split_called(word) for word in set(words)}
+    of_yes, of_no = SPLITS_OF_YES_AND_NO.get(plain_column(column), (None, None))
+    named = dict.fromkeys(_YES, of_yes) | dict.fromkeys(_NO, of_no) | dict.fromkeys(_NONE, "")
+    split_of = {word: named[word] if word in named else split_called(word) for word in set(words)}
     if None in split_of.values() or len(set(split_of.values()) - {""}) < 2:
         return ()
     return tuple(split_of[word] or "" for word in words)
@@ -35,26 +44,26 @@ def _word(cell: object) -> str:
 
 
 def choose_records(
-    dataset_name: str, column: str, cells: Iterable[object], labels: Sequence[str | None], wanted: str
+    dataset_name: str, where: str, of_each: Sequence[str], labels: Sequence[str | None], wanted: str
 ) -> tuple[np.ndarray, SplitChoice] | None:
     """The positions (n,) of the records of one split, ascending, and how that was decided.
 
     Args:
-        column: what tells the splits, for messages.
-        cells: the split of each record, as in `splits_of`.
+        where: what tells the splits, for messages, such as "the column split".
+        of_each: the split of each record, from `splits_of`.
         labels: of each record.
         wanted: as for `choose_split`.
 
     Returns:
-        None if the cells do not tell at least two splits and nothing else.
+        None if there are no splits.
 
     Raises:
         UndecidedError, DatasetError: as `choose_split`.
     """
-    splits = np.array(splits_of(cells))
+    splits = np.array(of_each)
     if not len(splits):
         return None
-    sizes = [Split(split, (column,), n, "image") for split in SPLITS if (n := int((splits == split).sum()))]
+    sizes = [Split(split, (where,), n, "image") for split in SPLITS if (n := int((splits == split).sum()))]
     labelled = set(splits[[label is not None for label in labels]].tolist())
     choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)
     used = splits == choice.question.chosen if choice.question.chosen != ALL_SPLITS else np.full(len(splits), True)

@@ -14,7 +14,7 @@ from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
-from dashboard.core.datasets.table_splits import choose_records
+from dashboard.core.datasets.table_splits import choose_records, splits_of
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import sha256_of
@@ -57,7 +57,7 @@ class TFRecordImages:
         for _, _, features in self._examples():
             names.append(_name(features, name))
             labels.append(_label(features, label, path.name, faults))
-            cells.append(_name(features, column))
+            cells.append(_cell(features, column))
         if faults and not any(labels):
             raise faults[0]
         given = [each for each in names if each]
@@ -73,7 +73,8 @@ class TFRecordImages:
         self._split = ""  # the one in use, if there are several
         if column is None or split == NO_SPLITS:
             return
-        if found := choose_records(path.name, f"the feature {column}", cells, labels, split):
+        splits = splits_of(cells, column)
+        if found := choose_records(path.name, f"the feature {column}", splits, labels, split):
             positions, choice = found
             rows = positions.tolist()
             self.samples = self.samples.at(positions)
@@ -170,7 +171,15 @@ def _feature_names(first: Mapping[str, Feature], file_name: str) -> tuple[str, s
 
 def _name(example: Mapping[str, Feature], key: str | None) -> str | None:
     values = example.get(key, []) if key else []
-    return values[0].decode(errors="replace") if len(values) == 1 and isinstance(values[0], bytes) else None
+    return _cell(example, key) if values and isinstance(values[0], bytes) else None
+
+
+def _cell(example: Mapping[str, Feature], key: str | None) -> str | None:
+    """The only value of a feature as text; None if it has not exactly one."""
+    values = example.get(key, []) if key else []
+    if len(values) != 1:
+        return None
+    return values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])
 
 
 def _label(example: Mapping[str, Feature], key: str | None, file_name: str, faults: list[DatasetError]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.questions import UndecidedError
 from tests.conftest import encoded, picture
 from tests.core.datasets.test_tfrecord import example, write
 
@@ -129,3 +131,47 @@ def test_a_table_of_labels_for_arrays_tells_splits(tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text("file,label\nimage 1,a\n")
     with pytest.raises(DatasetError, match="has no splits, so 'train' cannot be chosen"):
         opened("train")
+
+
+def of_labels_csv(folder: Path, column: str, cells: list[object]) -> Path:
+    for i, data in enumerate(FILES):
+        (folder / f"{i}.png").write_bytes(data)
+    rows = (f"{i}.png,{label},{cell}\n" for i, (label, cell) in enumerate(zip(LABELS, cells, strict=True)))
+    (folder / "labels.csv").write_text(f"file,label,{column}\n" + "".join(rows))
+    return folder
+
+
+def of_parquet(folder: Path, column: str, cells: list[object]) -> Path:
+    table = pa.table({"image": pa.array(FILES, pa.binary()), "label": LABELS, column: cells})
+    pq.write_table(table, folder / "x.parquet")
+    return folder / "x.parquet"
+
+
+def of_tfrecord(folder: Path, column: str, cells: list[object]) -> Path:
+    rows = zip(FILES, LABELS, cells, strict=True)
+    records = (example(**{"image": data, "label": label.encode(), column: int(cell)}) for data, label, cell in rows)  # type: ignore[call-overload]
+    return write(folder / "x.tfrecord", records)
+
+
+@pytest.mark.parametrize("make", [of_labels_csv, of_parquet, of_tfrecord])
+@pytest.mark.parametrize(
+    ("column", "of_yes", "of_no"),
+    [("is_train", "train", "test"), ("is_valid", "val", "train"), ("is_test", "test", "train")],
+)
+def test_a_column_of_yes_and_no_tells_splits(
+    tmp_path: Path, make: Callable[..., Path], column: str, of_yes: str, of_no: str
+) -> None:
+    path = make(tmp_path, column, [True, False, True, True, False, False, True])
+    for split, expected in ((of_yes, "acdg"), (of_no, "bef")):
+        found = open_dataset(path, Choices(split=split))
+        assert [sample.label for sample in found.samples] == list(expected)
+    if "test" in (of_yes, of_no):
+        assert [(each.topic, each.chosen) for each in open_dataset(path).questions] == [("split", "test")]
+    else:
+        with pytest.raises(UndecidedError, match="--split val    "):
+            open_dataset(path)
+
+
+def test_a_column_of_yes_only_is_an_ordinary_one(tmp_path: Path) -> None:
+    dataset = open_dataset(of_parquet(tmp_path, "is_train", [1] * 7))
+    assert len(dataset.samples) == 7 and not dataset.questions
