@@ -104,7 +104,10 @@ def _refused(name: str, error: Exception) -> DatasetError:
             f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\". Or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         )  # fmt: skip
-    why = f"a record in it lacks {error}" if isinstance(error, KeyError) else reason(error)
+    if isinstance(error, json.JSONDecodeError):
+        why = f"it is not valid JSON ({reason(error)})"
+    else:
+        why = f"a record in it lacks {error}" if isinstance(error, KeyError) else reason(error)
     return refused(name, why, "Save or export it again.")
 
 

@@ -9,7 +9,7 @@ from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name
 from dashboard.core.datasets.tables import Table, without_templates
 from dashboard.core.errors import DatasetError
-from dashboard.core.questions import Answer, Question, UndecidedError
+from dashboard.core.questions import Advice, Answer, Choice, Question, UndecidedError
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,12 @@ def choose_table(
         )
     faults = [table.fault for table in judged if table.fault]
     if required and faults and not all(table.template for table in judged):
-        raise (
-            faults[0]
-            if len(faults) == 1
-            else DatasetError(" ".join(fault.message for fault in faults), faults[0].advice, "labels_file")
+        if_none, it = ("If it holds", "it") if len(faults) == 1 else ("If they hold", "them")
+        leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
+        raise DatasetError(
+            " ".join(fault.message for fault in faults),
+            Advice(faults[0].advice, leave_out, Choice("labels", FOLDERS), "."),
+            faults[0].code,
         )
     return TableChoice(None, None, tuple(fault.message for fault in faults))
 

@@ -65,6 +65,30 @@ def test_images_with_nothing_but_a_submission_have_no_labels(make_zip: MakeZip) 
     assert labelled(chosen) == {"x.png": "0", "y.png": "0"}
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("notes.xlsx", "PK\3\4", "it is a workbook of a spreadsheet program"),
+        ("app.manifest", "CACHE MANIFEST", "it is not valid JSON"),
+        ("notes.json", "{a", "it is not valid JSON"),
+        ("notes.csv", "Monday: sunny", "no columns of file names and labels were recognised"),
+    ],
+)
+def test_a_file_that_may_be_a_table_of_labels_can_be_passed_over(
+    make_zip: MakeZip, name: str, content: str, why: str
+) -> None:
+    path = make_zip({}, extra={"x.png": encoded(picture(1)), "y.png": encoded(picture(2)), name: content.encode()})
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(path)
+    assert f"{name} cannot be used as a labels file: {why}" in caught.value.message
+    assert caught.value.fix.endswith(
+        "If it holds no labels, leave it out of the dataset, or do without it: --labels folders."
+    )
+    dataset = open_dataset(path, Choices(labels="folders"))
+    assert labelled(dataset) == {"x.png": None, "y.png": None}
+    assert any(f"1 file that is not an image is ignored: {name}" in note for note in dataset.notes)
+
+
 def test_a_table_with_one_label_for_all_is_no_table_of_labels_beside_another(make_zip: MakeZip) -> None:
     images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("abxy")}
     rest = {"truth.csv": b"image,label\na,cat\nb,dog\n", "empty.csv": b"image,label\nx,cat\ny,cat\n"}
