@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import altair as alt
@@ -27,6 +27,7 @@ def confusion_chart(
     hide_diagonal: bool,
     log_colour: bool,
     dark: bool,
+    chosen: Mapping[str, str] | None = None,
 ) -> alt.LayerChart:
     """Draws one row per true class and one column per predicted class, and their sums in a last row and column.
 
@@ -37,6 +38,7 @@ def confusion_chart(
         sums: from `confusion_sums`.
         class_names: in the order of the rows and columns.
         log_colour: colours follow the logarithm, so that small numbers differ more.
+        chosen: the true_label and the predicted_label of the cell that is selected at first; one is `ALL` for a sum.
     """
     shown = table[table["count"] > 0]
     if hide_diagonal:
@@ -46,7 +48,12 @@ def confusion_chart(
     colours = _DARK_CELLS if dark else _LIGHT_CELLS
     few, many = ink(dark), "#0b1a2b" if dark else "#ffffff"
     selection = alt.selection_point(
-        name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
+        name=CELL,
+        fields=["true_label", "predicted_label"],
+        on="click",
+        clear="dblclick",
+        empty=False,
+        value=[dict(chosen)] if chosen else alt.Undefined,
     )
     base = label_matrix(
         shown,

@@ -48,25 +48,26 @@ def ask_for_feedback(services: Services, answer: Answer, prediction_id: str, dat
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_ask_again, args=(said.feedback_id,))
         else:
-            st.button(
-                "Right",
-                key="feedback-right",
-                icon=":material/check:",
-                on_click=_give,
-                args=(services, prediction_id, True),
-            )
-            st.button(
-                "Wrong",
-                key="feedback-wrong",
-                icon=":material/close:",
-                on_click=_open,
-                args=(prediction_id,),
-            )
-            if answer.unknown:
+            with st.container(horizontal=True, width="content", gap="xsmall"):  # the buttons stay beside each other
                 st.button(
-                    NONE_OF_THESE.capitalize(), key="feedback-none", icon=":material/question_mark:",
-                    on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
-                )  # fmt: skip
+                    "Right",
+                    key="feedback-right",
+                    icon=":material/check:",
+                    on_click=_give,
+                    args=(services, prediction_id, True),
+                )
+                st.button(
+                    "Wrong",
+                    key="feedback-wrong",
+                    icon=":material/close:",
+                    on_click=_open,
+                    args=(prediction_id,),
+                )
+                if answer.unknown:
+                    st.button(
+                        NONE_OF_THESE.capitalize(), key="feedback-none", icon=":material/question_mark:",
+                        on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
+                    )  # fmt: skip
     if is_open:
         _ask_what_is_true(services, prediction_id, answer, dataset_label)
     if error := st.session_state.pop(_ERROR, None):

@@ -93,6 +93,34 @@ def test_what_is_selected_in_a_chart_is_cleared_when_images_are_chosen_elsewhere
     assert click(page, "confusion", cell=cell("cat", "dog")) == "Labelled cat, predicted as dog (1)"
 
 
+@pytest.mark.parametrize(
+    ("show", "only_mistakes", "selected"),
+    [
+        (["true_label=cat", "predicted_label=dog"], False, cell("cat", "dog")),
+        (["true_label=cat"], False, cell("cat", ALL)),
+        (["predicted_label=cat", "true_label!="], False, cell(ALL, "cat")),
+        (["predicted_label=cat", "correct=no"], True, cell(ALL, "cat")),
+        (["predicted_label=cat", "correct=no"], False, None),
+        (["true_label=cat", "predicted_label=dog", "confidence<0.7"], False, None),
+        ([], True, None),
+    ],
+)
+def test_a_link_to_a_cell_marks_it_in_the_chart(
+    open_page: Open, run: RunManifest, show: list[str], only_mistakes: bool, selected: list[dict[str, str]] | None
+) -> None:
+    at = open_page("evaluate")
+    at.session_state["hide-diagonal"] = only_mistakes
+    at.query_params["show"] = show
+    show_evaluation(at, run.run_id)
+    assert not at.exception and at.toggle(key="hide-diagonal").value == only_mistakes
+    [chart] = at.get("vega_lite_chart")
+    [parameter] = json.loads(chart.proto.spec)["params"]
+    assert parameter.get("value") == selected
+    drawn = chart.proto.spec
+    click(at, "confusion", cell=cell("dog", "cat"))
+    assert at.get("vega_lite_chart")[0].proto.spec == drawn, "it is not drawn anew, since it would lose the selection"
+
+
 def test_a_sum_shows_the_images_that_it_counts(page: AppTest) -> None:
     assert click(page, "confusion", cell=cell(ALL, "cat")).endswith(" (2)"), "not the one without a label"
     assert click(page, "confusion", cell=cell("cat", ALL)) == "Labelled cat (2)"

@@ -22,9 +22,16 @@ from dashboard.core.metrics.confusion import (
 )
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.export import safe_for_spreadsheets
-from dashboard.core.runs.filters import as_texts
+from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.run import Run
-from dashboard.ui.evaluate.chosen_images import MISTAKES, cell, choose_images, labelled_only, selection_key
+from dashboard.ui.evaluate.chosen_images import (
+    MISTAKES,
+    cell,
+    choose_images,
+    chosen_images,
+    labelled_only,
+    selection_key,
+)
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import in_percents, plain
 
@@ -61,16 +68,18 @@ def show_confusion(run: Run, evaluation: Evaluation) -> None:
     shown = in_order(evaluation.confusion, evaluation.class_names, classes, order)
     name, dark = f"confusion-{hide}-{around}-{order}-{measure}", st.context.theme.type == "dark"
     key = selection_key(run_id, name)
+    # a later choice does not change the chart, which would be drawn anew
+    chosen = st.session_state.setdefault(f"first-{key}", _cell_of(chosen_images(run), hide, labelled_only(run)))
 
     def spec() -> dict[str, Any]:
         table = confusion_table(evaluation.confusion, evaluation.class_names, shown)
         counted = without_diagonal(evaluation.confusion) if hide else evaluation.confusion
         sums = confusion_sums(counted, evaluation.class_names, shown)
         names = [evaluation.class_names[i] for i in shown]
-        return confusion_chart(table, sums, names, measure, hide, log, dark).to_dict()
+        return confusion_chart(table, sums, names, measure, hide, log, dark, chosen).to_dict()
 
     st.vega_lite_chart(
-        spec=remembered("confusion-charts", (name, log, dark, rows_key(run)), "", spec),
+        spec=remembered("confusion-charts", (name, log, dark, rows_key(run), str(chosen)), "", spec),
         width="stretch",
         on_select=partial(_take_clicked, run, name, key, hide),
         selection_mode=CELL,
@@ -107,6 +116,14 @@ def images_of_cell(picked: Mapping[str, str], only_mistakes: bool, labelled: Seq
     if true is not None and predicted is not None:
         return cell(true, predicted)
     return [*cell(true, predicted), *(as_texts(MISTAKES) if only_mistakes else labelled if true is None else ())]
+
+
+def _cell_of(conditions: Filter, only_mistakes: bool, labelled: Sequence[str]) -> dict[str, str] | None:
+    """The cell or the sum whose images these conditions choose, the opposite of `images_of_cell`; None if it is none."""
+    equal = {each.column: each.value for each in conditions if each.operator == "="}
+    picked = {name: equal.get(name, ALL) for name in ("true_label", "predicted_label")}
+    is_any = set(picked.values()) == {ALL}
+    return picked if not is_any and images_of_cell(picked, only_mistakes, labelled) == as_texts(conditions) else None
 
 
 def show_pairs(run: Run, evaluation: Evaluation) -> None:
