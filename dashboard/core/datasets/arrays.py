@@ -28,6 +28,8 @@ NO_LABELS = "The file holds no labels, so the images are predicted, but not comp
 _CHANNELS = (1, 3)
 _LIKE_LABELS = re.compile(r"label|class|target|categor", re.IGNORECASE)
 _ROWS = 65536  # labels that are read at a time
+_PIECE_BYTES = 2**26  # the most that they take
+_MOST_LABEL_BYTES = 2**14  # of one label as text; compressed, a small file holds labels of gigabytes
 _MOST_NAMES_BYTES = 2**25  # of the names of classes; compressed, a small file holds gigabytes of them
 
 
@@ -113,12 +115,18 @@ def read_labels(labels: StoredArray, count: int) -> list[str | None]:
             f"{labels.name} has {shape[0]:,} labels for {count:,} images.",
             "Save one label per image, in the same order.", "label_count",
         )  # fmt: skip
+    if kind in "US" and labels.header.row_bytes > _MOST_LABEL_BYTES:
+        raise DatasetError(
+            f"{labels.name} has {labels.header.row_bytes:,} bytes for each label, more than {_MOST_LABEL_BYTES:,}.",
+            "Save class ids or names.", "array_labels",
+        )  # fmt: skip
+    pieces = labels.pieces(max(1, min(_ROWS, _PIECE_BYTES // max(1, labels.header.row_bytes))))
     try:
         if one_hot:
-            return [str(column) for piece in labels.pieces(_ROWS) for column in _columns_of_ones(piece, labels.name)]
+            return [str(column) for piece in pieces for column in _columns_of_ones(piece, labels.name)]
         if kind == "b":
             raise ValueError("true and false are not labels")
-        return [as_label(value) for piece in labels.pieces(_ROWS) for value in piece.ravel().tolist()]
+        return [as_label(value) for piece in pieces for value in piece.ravel().tolist()]
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"{labels.name} cannot be used as labels: {error}.", "Save class ids or names.", "array_labels"

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from dashboard.core.datasets import npy, open_dataset, open_unchanged
+from dashboard.core.datasets import arrays, npy, open_dataset, open_unchanged
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import UndecidedError
@@ -138,6 +138,20 @@ def test_an_array_without_a_suffix(tmp_path: Path) -> None:
     with (tmp_path / "images").open("wb") as file:
         np.save(file, IMAGES)
     assert len(open_dataset(tmp_path / "images").samples) == 5
+
+
+def test_labels_of_a_few_bytes_in_the_file_and_gigabytes_in_memory_are_refused(tmp_path: Path) -> None:
+    labels = np.zeros(4, "U5000")
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((4, 2, 2, 3), np.uint8), labels=labels)
+    with pytest.raises(DatasetError, match="labels has 20,000 bytes for each label, more than 16,384"):
+        open_dataset(tmp_path / "x.npz")
+
+
+def test_one_hot_labels_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "_PIECE_BYTES", 300)  # three rows and a part of one
+    labels = np.eye(10)[[3, 1, 4, 1, 5, 9, 2]]
+    np.savez(tmp_path / "x.npz", images=np.zeros((7, 2, 2, 3), np.uint8), labels=labels)
+    assert [sample.label for sample in open_dataset(tmp_path / "x.npz").samples] == list("3141592")
 
 
 def test_37_a_label_for_each_image(tmp_path: Path) -> None:
