@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from dashboard.core.questions import Advice, Words
+from dashboard.core.advice import Advice, Words
 
 Code = Literal[
     # anything else

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from dashboard.core.advice import Advice, Choice, Part, meaning
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import FILE_NAMES
 from dashboard.core.datasets.splits import SPLITS
@@ -21,7 +22,7 @@ from dashboard.core.labels.synsets import synset_name
 from dashboard.core.labels.why_unknown import why_unknown
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.questions import Advice, Choice, Part, Question, UndecidedError, meaning
+from dashboard.core.questions import Question, UndecidedError
 
 
 @dataclass(frozen=True)

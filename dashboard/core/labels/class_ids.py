@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.core.advice import Advice, Choice, meaning
 from dashboard.core.errors import DatasetError
-from dashboard.core.questions import Advice, Answer, Choice, Question, meaning
+from dashboard.core.questions import Answer, Question
 
 NO_ID = "-1"  # "no label" among class ids, as in scikit-learn and Hugging Face
 _ID = re.compile(r"[0-9]{1,6}")

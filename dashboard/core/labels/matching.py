@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from dashboard.core.advice import Advice, Choice
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
@@ -15,7 +16,7 @@ from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS
 from dashboard.core.labels.match_notes import about_folders, about_spelling, as_chosen
 from dashboard.core.labels.numbered_names import about_numbers, bare_name
 from dashboard.core.labels.synsets import match_synsets
-from dashboard.core.questions import Advice, Choice, Question
+from dashboard.core.questions import Question
 
 _NEGATIVE = re.compile(r"\s*-\s*[0-9.]+\s*")
 _SHORTEST = 3  # letters of a singular: "bus" is not the plural of "bu"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.core.advice import TOPICS, Topic
 from dashboard.core.evaluation.asking import Asked, ask
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.questions import TOPICS, Question, Topic
+from dashboard.core.questions import Question
 from dashboard.ui.words import plain
 
 _EARLIER = "dataset-questions"  # in the session: the questions of the last time this was drawn, and their dataset

@@ -7,8 +7,9 @@ import pickle
 import re
 from pathlib import Path
 
+from dashboard.core.advice import Advice, Choice, as_option, meaning
 from dashboard.core.errors import DatasetError
-from dashboard.core.questions import Advice, Answer, Choice, Question, as_option, meaning
+from dashboard.core.questions import Answer, Question
 
 CORE = Path(__file__).resolve().parents[3] / "dashboard" / "core"
 OPTION = re.compile(r"--(map|labels|labels-from|split|zip-encoding)\b(?!-)")
