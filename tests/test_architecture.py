@@ -23,7 +23,7 @@ MOST_IN_CORE, MOST_LINES_OF_A_PAGE = 8, 100
 # The layers of dashboard/core, the lowest first. A file imports its own sub-package or a lower layer; files of the
 # ground import each other.
 LAYERS = (
-    ("errors", "files", "shell", "settings", "clock", "background", "advice", "questions", "parsing"),
+    ("errors", "files", "shell", "settings", "clock", "background", "questions", "parsing"),
     ("metrics", "labels", "images", "engine", "database"),
     ("datasets", "access"),
     ("models", "runs"),

@@ -16,8 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.core.advice import Choice
-from dashboard.core.errors import DashboardError, DatasetError, ImageError
+from dashboard.core.errors import Choice, DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
 from dashboard.core.questions import UndecidedError
 from dashboard.schemas.errors import QuestionRecord

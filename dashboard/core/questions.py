@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.core.advice import Advice, Choice, Topic, Words, as_option
-from dashboard.core.errors import Code, DatasetError
+from dashboard.core.errors import Advice, Choice, Code, DatasetError, Topic, Words, as_option
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from dashboard.api.receiving import OrderRecord
 from dashboard.cli.evaluate import evaluate
-from dashboard.core.advice import TOPICS, ChoiceName
+from dashboard.core.errors import TOPICS, ChoiceName
 from tests.api.test_evaluations import V1, ZIP, finished
 from tests.core.datasets.test_zip_names import foreign_zip
 

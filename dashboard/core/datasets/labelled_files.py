@@ -8,7 +8,6 @@ from itertools import chain
 
 import numpy as np
 
-from dashboard.core.advice import Advice, Choice
 from dashboard.core.datasets.attributes import joined
 from dashboard.core.datasets.choices import FILE_NAMES, NO_SPLITS, Choices
 from dashboard.core.datasets.class_files import (
@@ -46,7 +45,7 @@ from dashboard.core.datasets.tables import (
     rivals_of_folders,
     table_positions,
 )
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.questions import Question, UndecidedError
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.core.advice import Advice, Choice
 from dashboard.core.datasets.columns import FILE_COLUMNS, plain_column
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE, several_labels
 from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
-from dashboard.core.errors import ImageError, listed
+from dashboard.core.errors import Advice, Choice, ImageError, listed
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from dashboard.core.advice import Advice, Choice
 from dashboard.core.datasets.arrays import ArrayImages
 from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.class_map import give_names
@@ -28,7 +27,7 @@ from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
 from dashboard.core.datasets.watched import content_state
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, listed
 
 _FIRST_BYTES = 16
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.advice import Advice, Choice
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
 from dashboard.core.datasets.splits import split_called
-from dashboard.core.errors import DatasetError, counted, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 

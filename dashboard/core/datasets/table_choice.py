@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.advice import Advice, Choice
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name
 from dashboard.core.datasets.tables import Table, without_templates
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import Advice, Choice, DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 

@@ -8,12 +8,11 @@ from itertools import takewhile
 
 import numpy as np
 
-from dashboard.core.advice import Advice
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.file_names import folder_of, normal_name
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import Advice, DatasetError, ImageError
 
 HEADER = "Begin the file with a line of column names, such as `file,label`."
 

@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dashboard.core.advice import Advice, Choice
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
@@ -18,7 +17,7 @@ from dashboard.core.datasets.labels_file import (
 )
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
-from dashboard.core.errors import DatasetError, ImageError, counted, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
 LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})

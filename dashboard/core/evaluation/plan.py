@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from dashboard.core.advice import Advice, Choice, Part, meaning
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import FILE_NAMES
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
-from dashboard.core.errors import DatasetError, counted, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, Part, counted, listed, meaning
 from dashboard.core.evaluation.class_folders import in_class_folders
 from dashboard.core.labels.class_ids import are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS

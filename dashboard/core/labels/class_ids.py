@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.advice import Advice, Choice, meaning
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import Advice, Choice, DatasetError, meaning
 from dashboard.core.questions import Answer, Question
 
 NO_ID = "-1"  # "no label" among class ids, as in scikit-learn and Hugging Face

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.advice import Advice, Choice
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS

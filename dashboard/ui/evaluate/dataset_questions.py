@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.core.advice import TOPICS, Topic
+from dashboard.core.errors import TOPICS, Topic
 from dashboard.core.evaluation.asking import Asked, ask
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Question

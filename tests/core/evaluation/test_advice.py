@@ -7,8 +7,7 @@ import pickle
 import re
 from pathlib import Path
 
-from dashboard.core.advice import Advice, Choice, as_option, meaning
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import Advice, Choice, DatasetError, as_option, meaning
 from dashboard.core.questions import Answer, Question
 
 CORE = Path(__file__).resolve().parents[3] / "dashboard" / "core"
