@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -208,17 +208,7 @@ class FilesReader:
         others = others[~self._is_image[others]]
         use_tables = self._use_tables and self._choices.labels != FILE_NAMES
         tables = self._tables(others.tolist(), image_names, folders) if use_tables else {}
-        choice = TableChoice(None, None)
-        if tables or (use_tables and self._choices.labels):
-            shared = set(outside.tolist())
-            required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in shared)
-            count = len(image_names)
-            rivals = len(folders) > 1 and not any(replaces_folders(table, count) for table in tables.values())
-            named = listed(sorted(filter(None, folders)), 3) if rivals else ""
-            outside_names = [table.name for i, table in tables.items() if i in shared]
-            choice = choose_table(
-                self._name, list(tables.values()), self._choices.labels, required, named, outside_names
-            )
+        choice = self._choose(tables, set(outside.tolist()), len(image_names), folders)
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         without_table = self._use_tables and not choice.table and not choice.question
         by_folders = len(folders) > 1 and use_tables
@@ -260,6 +250,26 @@ class FilesReader:
         table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
+
+    def _choose(
+        self, tables: Mapping[int, Table], outside: Collection[int], images: int, folders: set[str | None]
+    ) -> TableChoice:
+        """The table that labels the images, if any.
+
+        Args:
+            tables: by position, from `_tables`.
+            outside: positions of files that are in no split.
+            images: how many there are.
+            folders: that may be classes.
+        """
+        wanted = self._choices.labels if self._use_tables and self._choices.labels != FILE_NAMES else ""
+        if not tables and not wanted:
+            return TableChoice(None, None)
+        required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in outside)
+        rivals = len(folders) > 1 and not any(replaces_folders(table, images) for table in tables.values())
+        named = listed(sorted(filter(None, folders)), 3) if rivals else ""
+        shared = [table.name for i, table in tables.items() if i in outside]
+        return choose_table(self._name, list(tables.values()), wanted, required, named, shared)
 
     def _class_files(
         self, positions: Sequence[int], images: np.ndarray, others: Sequence[str]

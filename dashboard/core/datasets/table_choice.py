@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name
-from dashboard.core.datasets.tables import Table, without_templates
+from dashboard.core.datasets.tables import Table, is_likely, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError
 
@@ -69,16 +69,16 @@ def choose_table(
         return TableChoice(
             usable[0], question and replace(question, chosen=usable[0].name), _why_not(judged, usable[0])
         )
-    faults = [table.fault for table in judged if table.fault]
+    faults = {table.name: table.fault for table in judged if table.fault}
     if required and faults and not all(table.template for table in judged):
-        if_none, it = ("If it holds", "it") if len(faults) == 1 else ("If they hold", "them")
-        leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
-        raise DatasetError(
-            " ".join(fault.message for fault in faults),
-            Advice(faults[0].advice, leave_out, Choice("labels", FOLDERS), "."),
-            faults[0].code,
-        )
-    return TableChoice(None, None, tuple(fault.message for fault in faults))
+        first = next(iter(faults.values()))
+        advice = first.advice
+        if not any(map(is_likely, faults)):
+            if_none, it = ("If it holds", "it") if len(faults) == 1 else ("If they hold", "them")
+            leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
+            advice = Advice(advice, leave_out, Choice("labels", FOLDERS), ".")
+        raise DatasetError(" ".join(fault.message for fault in faults.values()), advice, first.code)
+    return TableChoice(None, None, tuple(fault.message for fault in faults.values()))
 
 
 def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
