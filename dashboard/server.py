@@ -74,7 +74,8 @@ def _say_where() -> None:
     for name in unknown_settings():
         print(f"\n  {' '.join(no_such_setting(name))}")
     address = config.get_option("server.address")
-    print(f"\n  The dashboard is at {get_url(get_display_address(address or 'localhost'))}")
+    shown = get_display_address(address or "localhost")
+    print(f"\n  The dashboard is at {get_url(f'[{shown}]' if ':' in shown else shown)}")
     if len(hosts) > len(named_hosts):
         print(
             f"  From other machines: {get_url(hosts[-1])} or the IP address of this machine.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import Annotated
 
@@ -35,6 +36,7 @@ def run(
     if port:
         command += ["--server.port", str(port)]
     if host:
+        _must_be_of_this_machine(host)
         command += ["--server.address", host]
     if allow_host:
         os.environ["DASHBOARD_ALLOWED_HOSTS"] = ",".join((*get_settings().allowed_hosts, *allow_host))
@@ -45,3 +47,17 @@ def run(
             wrong = "Write the name of a host, such as dashboard.example.com, without http:// and without a port."
             raise typer.BadParameter(wrong, param_hint="--allow-host") from error
     become([*command, *(options or ())])
+
+
+def _must_be_of_this_machine(host: str) -> None:
+    """Raises BadParameter if the server cannot listen on this address."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.bind(address)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{host} is not an address of this machine ({error.strerror}). Use 127.0.0.1 for this machine only, or 0.0.0.0 "
+            "for all machines. For a name by which browsers reach the server, use --allow-host.",
+            param_hint="--host",
+        ) from error

@@ -29,6 +29,7 @@ from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import DamagedRun, RunStore
 from dashboard.core.settings import get_settings
+from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.runs import (
     DeletedRunRecord,
@@ -85,7 +86,10 @@ def list_runs(
 
 def _say_damaged(damaged: Sequence[DamagedRun]) -> None:
     for run in damaged:
-        say(f"Damaged run: {run.reason} Delete it with `python -m dashboard runs delete {run.run_id}`.", "yellow")
+        say(
+            f"Damaged run: {run.reason} Delete it with `python -m dashboard runs delete {in_command(run.run_id)}`.",
+            "yellow",
+        )
 
 
 def _list_deleted(store: RunStore, as_json: bool) -> None:

@@ -224,6 +224,13 @@ def get_settings() -> Settings:
             f"Change it in the environment or in {HOME / '.env' if INSTALLED else '.env'}; the README lists the settings.",
             "settings",
         ) from error
+    except (OSError, ValueError) as error:
+        what = "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+        raise DashboardError(
+            f"The settings in {HOME / '.env'} cannot be read: {what}.",
+            "Save the file as UTF-8, with one NAME=value per line, or delete it.",
+            "settings",
+        ) from error
 
 
 def _told(where: Sequence[int | str], value: object, message: str) -> str:

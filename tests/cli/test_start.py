@@ -63,3 +63,13 @@ def test_the_help_of_all_says_what_the_help_of_the_command_says(
 def test_every_command_is_in_the_help_of_all() -> None:
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
     assert [name for name, _, _, line in COMMANDS if f"│ {name} " not in shown or line not in shown] == []
+
+
+@pytest.mark.parametrize("host", ["no such host", "256.1.1.1", "8.8.8.8"])
+def test_a_server_cannot_listen_on_an_address_of_another_machine(host: str) -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "dashboard", "run", "--host", host], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    said = " ".join(asked.stderr.replace("│", " ").split())
+    assert asked.returncode == 2 and f"{host} is not an address of this machine" in said and "Traceback" not in said
+    assert "Use 127.0.0.1 for this machine only, or 0.0.0.0 for all machines" in said

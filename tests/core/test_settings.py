@@ -104,3 +104,17 @@ def test_the_form_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_LOG_LEVEL", "loud")
     with pytest.raises(DashboardError, match="DASHBOARD_LOG_LEVEL is 'loud'"):
         get_settings.__wrapped__()
+
+
+@pytest.mark.parametrize("content", ["DASHBOARD_WORKERS=1\r\n".encode("utf-16"), b"DASHBOARD_MODEL=m\xfcller\n"])
+def test_an_env_file_that_is_not_utf8_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """`>` of Windows PowerShell 5 writes UTF-16."""
+    (tmp_path / ".env").write_bytes(content)
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    get_settings.cache_clear()
+    try:
+        with pytest.raises(DashboardError, match="cannot be read: it is not UTF-8 text") as caught:
+            get_settings()
+    finally:
+        get_settings.cache_clear()
+    assert "Save the file as UTF-8" in caught.value.fix

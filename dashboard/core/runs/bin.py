@@ -20,6 +20,7 @@ from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.folder import BIN, DAYS_KEPT, RunFolder
 from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.shell import in_command
 
 _DAY_S = 86_400
 
@@ -78,7 +79,7 @@ class Bin:
         if (self._root / run_id).exists():
             raise DatasetError(
                 f"There is a run {run_id!r} already, so the deleted one with this id cannot be restored.",
-                f"Delete that one first with `python -m dashboard runs delete {run_id}`; both are kept in the bin.",
+                f"Delete that one first with `python -m dashboard runs delete {in_command(run_id)}`; both are kept in the bin.",
                 "run_exists",
             )
         path.rename(self._root / run_id)

@@ -244,6 +244,17 @@ class RunFolder:
         """True if there are files of rows, even if they are damaged."""
         return bool(self._part_paths()) or self.is_packed()  # in this order, see `_rows`
 
+    def rows_fault(self, manifest: RunManifest) -> str:
+        """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing."""
+        if manifest.state != "finished" or not manifest.n_images:
+            return ""
+        try:
+            return "" if (self.path / _PACKED).stat().st_size else f"{_PACKED} is empty"
+        except FileNotFoundError:  # the last look finds a file that was packed meanwhile
+            return "" if self._part_paths() or self.is_packed() else f"{_PACKED} is missing"
+        except OSError as error:
+            return f"{_PACKED}: {error.strerror}"
+
     def is_packed(self) -> bool:
         """True if all rows are in one file."""
         return (self.path / _PACKED).exists()
@@ -357,6 +368,8 @@ class RunFolder:
         packed, names = self.path / _PACKED, manifest.class_names
         parts = self._part_paths()  # before looking for the packed file: they are removed once it is there
         files = RowFiles([packed], names) if packed.exists() else RowFiles(parts, names, packed)
+        if fault := self.rows_fault(manifest):
+            raise damaged(self.run_id, fault)
         try:
             table = files.read(columns)
             if "index" in table:

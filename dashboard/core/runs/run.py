@@ -21,6 +21,7 @@ from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.rows import RowFiles, no_further
+from dashboard.core.shell import in_command
 
 _FOR_METRICS = ("confidence", "true_probability", "true_rank", "squared_error")  # in the order of `Probabilities`
 _AT_ONCE = 16_384  # rows
@@ -153,10 +154,10 @@ def how_to_finish(manifest: RunManifest, state: str) -> str:
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
     """The error for a run whose files cannot be read."""
     if isinstance(error, Exception):
-        logging.getLogger(__name__).warning("Run %s cannot be read.", run_id, exc_info=error)
+        logging.getLogger(__name__).info("Run %s cannot be read.", run_id, exc_info=error)
     return DatasetError(
         f"Run {run_id} cannot be read ({error}).",
-        f"Delete it with `python -m dashboard runs delete {run_id}`, then evaluate the dataset again.",
+        f"Delete it with `python -m dashboard runs delete {in_command(run_id)}`, then evaluate the dataset again.",
         "run_damaged",
     )
 

@@ -81,7 +81,7 @@ class RunStore:
         return self.read().manifests
 
     def damaged(self) -> Sequence[DamagedRun]:
-        """The runs whose manifest cannot be read, newest first."""
+        """The runs whose manifest or rows cannot be read, newest first."""
         return self.read().damaged
 
     def read(self) -> StoredRuns:
@@ -90,7 +90,11 @@ class RunStore:
         for folder in self._folders():
             try:
                 manifest = folder.manifest()
-                if self.visitor.may_see(manifest.user):
+                if not self.visitor.may_see(manifest.user):
+                    continue
+                if fault := folder.rows_fault(manifest):
+                    damaged.append(DamagedRun(folder.run_id, f"{fault}.", _changed(folder.path)))
+                else:
                     manifests.append(manifest)
             except DatasetError as error:
                 if not folder.may_see():

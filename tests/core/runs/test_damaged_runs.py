@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.store import RunStore
+from tests.compared_runs import write_run
 from tests.conftest import ROOT
 from tests.run_rows import manifest, ok, table_of
 
@@ -85,6 +87,22 @@ def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(s
     store.folder("bad").add_part(0, table_of([ok(0, "cat", "cat")]))
     (store.root / "bad" / "manifest.json").unlink()
     assert "missing" in store.damaged()[0].reason
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "is missing"), (b"", "is empty")])
+def test_a_finished_run_without_its_rows_is_damaged(tmp_path: Path, content: bytes | None, why: str) -> None:
+    write_run(tmp_path, "gone", ["cat", "dog"], np.eye(2), ["cat", "dog"])
+    store = RunStore(tmp_path)
+    folder = store.folder("gone")
+    folder.pack(folder.load().files)
+    assert store.damaged() == [] and len(folder.load().table) == 2
+    [rows] = folder.path.glob("*.parquet")
+    rows.unlink() if content is None else rows.write_bytes(content)
+    assert [(run.run_id, run.reason) for run in store.damaged()] == [("gone", f"rows.parquet {why}.")]
+    with pytest.raises(DatasetError, match=rf"cannot be read \(rows.parquet {why}\)"):
+        folder.load()
+    store.delete("gone")
+    assert store.damaged() == []
 
 
 def test_whatever_bytes_are_changed_the_list_can_be_read(store: RunStore) -> None:
