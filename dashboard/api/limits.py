@@ -37,9 +37,11 @@ class BodyLimit:
     A body whose length is stated is refused before it is read, others as soon as they are too long.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: Callable[[str, str], int], patience_s: float = PATIENCE_S) -> None:
-        """`most_bytes` gives the limit for a path and a media type."""
-        self._app, self._most_bytes, self._patience_s = app, most_bytes, patience_s
+    def __init__(
+        self, app: ASGIApp, limit: Callable[[str, str], tuple[int, str]], patience_s: float = PATIENCE_S
+    ) -> None:
+        """`limit` gives the most bytes for a path and a media type, and the setting that says so."""
+        self._app, self._limit, self._patience_s = app, limit, patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
@@ -47,10 +49,10 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        most = self._most_bytes(scope["path"], media_type(headers))
+        most, setting = self._limit(scope["path"], media_type(headers))
         stated = headers.get("content-length", "")
         if stated.isdecimal() and (len(stated) > 20 or int(stated) > most):
-            await _too_large(most)(scope, receive, send)
+            await _too_large(most, setting)(scope, receive, send)
             return
         received, waited_s, complete, begun = 0, 0.0, False, False
 
@@ -68,7 +70,7 @@ class BodyLimit:
             received += len(message.get("body", b""))
             complete = not message.get("more_body")
             if received > most:
-                raise _BodyRefusedError(_too_large(most))
+                raise _BodyRefusedError(_too_large(most, setting))
             return message
 
         async def noticed(message: Message) -> None:
@@ -83,10 +85,10 @@ class BodyLimit:
                 await refused.answer(scope, receive, send)
 
 
-def _too_large(most_bytes: int) -> Response:
+def _too_large(most_bytes: int, setting: str) -> Response:
     return problem(
         413, "too_large", f"The body is larger than the {most_bytes / 2**20:,.0f} MB allowed here.",
-        "Send fewer or smaller files, or have DASHBOARD_MAX_UPLOAD_MB or DASHBOARD_API_MAX_BODY_MB raised.",
+        f"Send fewer or smaller files, or have {setting} raised.",
         headers={"Connection": "close"},
     )  # fmt: skip
 

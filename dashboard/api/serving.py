@@ -77,10 +77,12 @@ def _app(
     readiness: Readiness,
     anonymous_access: AnonymousAccess,
 ) -> FastAPI:
-    def most_bytes(path: str, kind: str) -> int:
+    def limit(path: str, kind: str) -> tuple[int, str]:
         # JSON only names a dataset, and is read into memory
         is_dataset = path.rstrip("/").endswith("/evaluations") and kind != "application/json"
-        return 2**20 * (settings.max_upload_mb if is_dataset else settings.api_max_body_mb)
+        if is_dataset:
+            return 2**20 * settings.max_upload_mb, "DASHBOARD_MAX_UPLOAD_MB"
+        return 2**20 * settings.api_max_body_mb, "DASHBOARD_API_MAX_BODY_MB"
 
     app: FastAPI = FastAPIOffline(  # serves the files of the documentation, so that nothing comes from the internet
         docs_url=None,
@@ -94,7 +96,7 @@ def _app(
             Middleware(ProblemKind, kind=kind),
             Middleware(Measuring, measures=measures),
             Middleware(RateLimit, per_minute=settings.api_requests_per_minute),
-            Middleware(BodyLimit, most_bytes=most_bytes),
+            Middleware(BodyLimit, limit=limit),
             Middleware(Idempotency),
         ],
     )

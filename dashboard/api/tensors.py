@@ -24,9 +24,11 @@ def files_of(order: dict[str, Any], binary: bytes, most: int) -> list[bytes]:
     size = parameters_of(tensor).get("binary_data_size")
     if size is not None and (not isinstance(size, int) or size != len(binary)):
         raise wrong("`binary_data_size` differs from the binary data")
+    if kind not in ("BYTES", "UINT8"):
+        raise wrong(f"`image` must be BYTES or UINT8, not {str(kind)[:20]}")
     if kind == "BYTES":
         return _checked(_of_base64(data) if size is None else _of_strings(binary, most), shape, most)
-    return _of_pixels(_pixels(data) if size is None else np.frombuffer(binary, np.uint8), kind, shape, most)
+    return _of_pixels(_pixels(data) if size is None else np.frombuffer(binary, np.uint8), shape, most)
 
 
 def parameters_of(of: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +90,8 @@ def _checked(images: list[bytes], shape: list[int], most: int) -> list[bytes]:
     return images
 
 
-def _of_pixels(pixels: np.ndarray, kind: object, shape: list[int], most: int) -> list[bytes]:
-    if kind != "UINT8" or len(shape) != 4 or shape[3] != 3 or min(shape) < 1:
+def _of_pixels(pixels: np.ndarray, shape: list[int], most: int) -> list[bytes]:
+    if len(shape) != 4 or shape[3] != 3 or min(shape) < 1:
         raise wrong("`image` must be BYTES of shape (N), or UINT8 of shape (N, H, W, 3)")
     if pixels.size != int(np.prod(shape, dtype=object)):
         raise wrong("the number of values differs from the shape")

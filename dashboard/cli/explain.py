@@ -94,6 +94,8 @@ def explain(
         )
     request = MapRequest(methods, layer, target, faithfulness)
     to_file = out is not None and one and bool(out.suffix) and not out.is_dir()
+    if out and to_file and out.suffix.lower() != ".png":
+        raise typer.BadParameter("The overlay is a PNG file. End the name with .png.", param_hint="--out")
     answers: list[ExplainedRecord | FailedImage] = []
     try:
         with services(local=local) as opened:

@@ -58,7 +58,8 @@ def show_run(run: Run) -> None:
     if left_out := len(run.failed) - len(failed):
         say(f"{counted(left_out, 'image')} left out by choice.", "yellow")
     m = run.manifest
-    show(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}, {m.seconds:.1f} s")
+    took = f", {m.seconds:.1f} s" if m.seconds else ""  # it is not known of an interrupted run
+    show(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}{took}")
 
 
 def show_scores(scores: Mapping[str, Score]) -> None:

@@ -213,7 +213,7 @@ def test_a_body_that_comes_too_slowly_is_given_up_but_a_long_answer_is_not() -> 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await BodyLimit(app, lambda path, kind: 1000, patience_s=0.3)(scope("k"), receive, send)
+        await BodyLimit(app, lambda path, kind: (1000, "A_SETTING"), patience_s=0.3)(scope("k"), receive, send)
         return sent[0]["status"], sent[1]["body"]
 
     started = time.monotonic()
@@ -224,8 +224,10 @@ def test_a_body_that_comes_too_slowly_is_given_up_but_a_long_answer_is_not() -> 
 
 def test_a_stated_length_of_any_size_is_answered(client: TestClient) -> None:
     for length in ("2100000000", "9" * 30, "9" * 5000):
-        response = client.post(f"{V1}/predict", content=b"x", headers={"Content-Length": length})
-        assert response.status_code == 413 and response.json()["fix"]
+        for path, setting in (("/predict", "DASHBOARD_API_MAX_BODY_MB"), ("/evaluations", "DASHBOARD_MAX_UPLOAD_MB")):
+            response = client.post(f"{V1}{path}", content=b"x", headers={"Content-Length": length})
+            assert response.status_code == 413
+            assert response.json()["fix"] == f"Send fewer or smaller files, or have {setting} raised."
 
 
 def test_the_documentation_may_run_its_own_script_and_no_other(client: TestClient) -> None:

@@ -152,3 +152,8 @@ def test_the_client_of_triton_predicts_unchanged(served: str, expected: np.ndarr
             client.infer("nope", [pixels])
         assert unknown.value.status() == "404" and "decoding" not in unknown.value.message()
         assert "Known versions: tiny@1" in unknown.value.message()
+
+
+def test_a_tensor_of_floating_point_numbers_is_told_what_is_taken(client: TestClient) -> None:
+    refused = client.post(INFER, json=body(datatype="FP32", shape=[1, 32, 32, 3], data=[0.5] * 3072))
+    assert "`image` must be BYTES or UINT8, not FP32" in refused.json()["error"]

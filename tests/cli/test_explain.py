@@ -130,6 +130,7 @@ def test_without_out_no_file_is_overwritten_and_json_writes_none(
     "arguments, said",
     [
         (["--method", "all", "--out", "maps.png"], "it must be a folder, but 'maps.png' has the ending of a file."),
+        (["--out", "map.jpg"], "The overlay is a PNG file. End the name with .png."),
         (["--target", "nothing"], "'nothing' is not a class of tiny@1. It must be one of: "),
         (["--method", "nothing"], "It must be one of: grad-cam"),
         (["--fit", "crop"], "It must be one of: stretch, center-crop, pad."),

@@ -12,7 +12,7 @@ from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.store import RunStore
 from tests.cli.records import Commands
 from tests.reports.made_runs import store_run
-from tests.run_rows import manifest, ok
+from tests.run_rows import manifest, ok, table_of
 
 
 @pytest.fixture
@@ -56,6 +56,9 @@ def test_an_interrupted_run_without_rows_is_told_to_be_finished(commands: Comman
         told = " ".join((done.stdout + done.stderr).split())
         assert "The evaluation is not finished: 0 of 200 images. Finish it:" in told, command
         assert "`python -m dashboard evaluate --resume begun`" in told and "label" not in told, command
+    with_rows = RunStore(commands.data_dir / "runs").folder("begun")
+    with_rows.add_part(0, table_of([ok(0, "cat", "cat")]))
+    assert "0.0 s" not in commands.run("runs", "show", "begun").stdout
 
 
 def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands, store: RunStore) -> None:

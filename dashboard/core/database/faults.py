@@ -58,7 +58,10 @@ def unavailable(address: Address, reason: str, error: OSError | None = None) -> 
         fix = f"Let the dashboard's user write in {address.file.parent}, and see that there is free space."
     else:
         fix = f"Start the server, and check host, user, password and database name in {address.variable}."
-    return DatabaseError(f"{address.as_subject} cannot be used: {reason}.", f"{fix} Predictions go on meanwhile.")
+    return DatabaseError(
+        f"{address.as_subject} cannot be used: {reason}.",
+        f"{fix} Predictions on the pages and the command line go on meanwhile.",
+    )
 
 
 def locked(address: Address) -> DatabaseError:
