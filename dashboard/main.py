@@ -22,6 +22,16 @@ st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), lay
 # Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
 st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
 st.html(f"<style>{PICTURES_FIT}</style>")
+# Streamlit only changes the background of a link with the focus, hardly visibly
+st.html(
+    "<style>[data-testid=stSidebar] a:focus-visible "
+    "{ outline: 3px solid light-dark(#1d5fa8, #6fb0f2); outline-offset: -3px }</style>"
+)
+# where nothing hovers, the toolbar of a table is always there, above the table
+st.html(
+    "<style>@media (hover: none) { [data-testid=stElementContainer]:has(> * > [data-testid=stDataFrame]) "
+    "{ margin-top: 1.75rem } }</style>"
+)
 # Streamlit moves a collapsed sidebar out of sight, where Tab would still go through all of it
 COLLAPSED = "[data-testid=stSidebar][data-collapsed=true]"
 st.html(f"<style>{COLLAPSED}, {COLLAPSED} * {{ visibility: hidden }}</style>")

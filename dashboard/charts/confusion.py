@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from dashboard.charts.matrix import font_size_of, height_of, label_matrix, labels_of_cell
-from dashboard.charts.palette import SELECTED, ink
+from dashboard.charts.palette import SELECTED, ink, readable_on, rgb
 
 _LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from low to high counts
 _DARK_CELLS = ("#1b2c3f", "#a9cdf0")
+_LOG_FROM = 1000  # below a thousandth of the largest value, logarithmic colours are nearly linear
 CELL = "cell"  # name of the confusion chart's selection
 
 Measure = Literal["count", "share_of_true", "share_of_predicted"]
@@ -46,7 +48,11 @@ def confusion_chart(
     top = float(shown[measure].max()) if len(shown) else 1.0
     order = [*class_names, ALL]
     colours = _DARK_CELLS if dark else _LIGHT_CELLS
-    few, many = ink(dark), "#0b1a2b" if dark else "#ffffff"
+    share = shown[measure].to_numpy(float) / top
+    # a square root keeps small counts of mistakes visible beside the diagonal
+    of_colours = np.log1p(_LOG_FROM * share) / np.log1p(_LOG_FROM) if log_colour else share**0.5
+    low, high = map(rgb, colours)
+    shown = shown.assign(ink=[readable_on((1 - at) * low + at * high) for at in of_colours])
     selection = alt.selection_point(
         name=CELL,
         fields=["true_label", "predicted_label"],
@@ -62,8 +68,7 @@ def confusion_chart(
         alt.Tooltip("share_of_true:Q", format=".1%", title="Share of the label"),
         alt.Tooltip("share_of_predicted:Q", format=".1%", title="Share of the prediction"),
     )
-    # a square root keeps small counts of mistakes visible beside the diagonal
-    how = {"type": "symlog", "constant": top / 1000} if log_colour else {"type": "pow", "exponent": 0.5}
+    how = {"type": "symlog", "constant": top / _LOG_FROM} if log_colour else {"type": "pow", "exponent": 0.5}
     scale = alt.Scale(**how, domain=[0, top], range=list(colours))
     cells = (
         base.mark_rect(cornerRadius=2, cursor="pointer")
@@ -76,7 +81,7 @@ def confusion_chart(
     )
     label = base.mark_text(fontSize=font_size_of(order)).encode(
         text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
-        color=alt.condition(f"datum.{measure} > {0.3 * top}", alt.value(many), alt.value(few)),
+        color=alt.Color("ink:N", scale=None),
     )
     return (cells + label + _sums(base, sums, selection, dark)).properties(height=height_of(order))
 

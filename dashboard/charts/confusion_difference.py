@@ -10,7 +10,9 @@ import pandas as pd
 
 from dashboard.charts.confusion import CELL
 from dashboard.charts.matrix import font_size_of, height_of, label_matrix
-from dashboard.charts.palette import ACCENT, SELECTED, ink
+from dashboard.charts.palette import ACCENT, SELECTED, ink, readable_on, rgb
+
+_ROOT = 0.6
 
 
 def confusion_difference_chart(
@@ -41,13 +43,16 @@ def confusion_difference_chart(
     )
     counts = np.issubdtype(difference.dtype, np.integer)
     most = float(np.abs(values).max()) if len(values) else 1.0
+    middle = "#22303f" if dark else "#f0f3f6"
+    table["ink"] = [readable_on(_colour(share, middle)) for share in gain / most]
     text = "+,d" if counts else "+.1%"
     base = label_matrix(
         table, names, alt.Tooltip("difference:Q", format=text, title="B minus A"), alt.Tooltip("better:N", title=" ")
     )
-    colours = [SELECTED, "#22303f" if dark else "#f0f3f6", ACCENT]
     # a root keeps small differences visible; between hues, rgb adds none
-    scale = alt.Scale(type="pow", exponent=0.6, domain=[-most, 0, most], range=colours, interpolate="rgb")
+    scale = alt.Scale(
+        type="pow", exponent=_ROOT, domain=[-most, 0, most], range=[SELECTED, middle, ACCENT], interpolate="rgb"
+    )
     selection = alt.selection_point(
         name=CELL, fields=["true_label", "predicted_label"], on="click", clear="dblclick", empty=False
     )
@@ -62,6 +67,12 @@ def confusion_difference_chart(
     )
     numbers = base.mark_text(fontSize=font_size_of(names)).encode(
         text=alt.Text("difference:Q", format=text),
-        color=alt.condition(f"abs(datum.gain) > {0.45 * most}", alt.value("#0b1a2b"), alt.value(ink(dark))),
+        color=alt.Color("ink:N", scale=None),
     )
     return (rectangles + numbers).properties(height=height_of(names))
+
+
+def _colour(gain: float, middle: str) -> np.ndarray:
+    """The red, green and blue of a cell, from 0 to 255, for a gain within -1 and 1."""
+    share = abs(gain) ** _ROOT
+    return (1 - share) * rgb(middle) + share * rgb(ACCENT if gain > 0 else SELECTED)

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation.measuring import measure
 from dashboard.services import Services
-from dashboard.ui.evaluate.earlier_runs import ROW_PX, ROWS_SHOWN, _height
+from dashboard.ui.table_height import table_height
 from tests.compared_runs import probabilities, write_run
 from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
@@ -270,9 +270,9 @@ def test_the_table_of_runs(open_page: Open, dashboard: Services, runs: Path) -> 
 
 
 def test_a_table_that_goes_on_ends_in_the_middle_of_a_row() -> None:
-    heights = [(_height(rows) - 3) / ROW_PX - 1 for rows in (1, ROWS_SHOWN, ROWS_SHOWN + 1, 40)]
-    assert heights[:2] == [1, ROWS_SHOWN]
-    assert heights[2] == heights[3] and 0.3 < heights[2] - ROWS_SHOWN < 0.7
+    rows = [(table_height(rows, 8) - 2) / 35 - 1 for rows in (1, 8, 9, 40)]
+    assert rows[:2] == [1, 8]
+    assert rows[2] == rows[3] and 0.3 < rows[2] - 8 < 0.7
 
 
 def test_one_ticked_run_is_opened(open_page: Open, runs: Path) -> None:

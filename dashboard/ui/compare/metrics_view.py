@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import MetricRow, few_images, metric_rows
 from dashboard.core.metrics.definitions import ONE_LABEL
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import WHAT_METRICS_ARE
 
 
@@ -29,7 +30,7 @@ def show_metrics(comparison: Comparison) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=35 * (len(table) + 1) + 3,
+        height=table_height(len(table), len(table)),
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
             "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),

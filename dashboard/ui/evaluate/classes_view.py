@@ -16,6 +16,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.evaluate.images_view import show_images
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import in_percents
 
 
@@ -61,7 +62,7 @@ def _show_per_class(run: Run) -> None:
         on_select=take_row,
         selection_mode="single-row",
         alt="Images, precision, recall and F1 per class",
-        height=min(36 * (len(classes) + 1) + 2, 400),
+        height=table_height(len(classes), 10),
         column_config={
             "class": "Class",
             "images": st.column_config.NumberColumn("Images", format="localized"),

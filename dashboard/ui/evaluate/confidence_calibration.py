@@ -21,6 +21,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import in_percents, intervals
 
 _WIDTH, _MASS = "Equal width", "Equal mass"
@@ -159,7 +160,7 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         key=key,
         on_select=take_row,
         selection_mode="single-row",
-        height=min(36 * (len(shown) + 1) + 2, 470),
+        height=table_height(len(shown), 12),
         alt="Mean confidence, accuracy and calibration error of each predicted class, the most overconfident first",
         column_config={
             "class": "Class",

@@ -13,6 +13,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confidence_one_class import show_one_class
 from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.table_height import table_height
 
 
 def show_curves(services: Services, run: Run) -> None:
@@ -61,7 +62,7 @@ def _show_classes(table: pd.DataFrame, names: tuple[str, ...]) -> None:
         safe_for_spreadsheets(shown.sort_values("average_precision", kind="stable")),
         hide_index=True,
         key="one-vs-rest-table",
-        height=min(36 * (len(shown) + 1) + 2, 400),
+        height=table_height(len(shown), 10),
         alt="AUROC and average precision of each class with their intervals, the lowest average precision first",
         column_config={
             "class": "Class",

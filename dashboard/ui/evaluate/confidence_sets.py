@@ -16,6 +16,7 @@ from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import in_percents, intervals, plain
 
 _CONFIDENCES = {"90%": 0.90, "95%": 0.95, "99%": 0.99}
@@ -120,7 +121,7 @@ def _show_classes(marginal: PredictionSets, by_class: PredictionSets, run: Run) 
         in_percents(safe_for_spreadsheets(table), ["coverage", "own_coverage"]),
         hide_index=True,
         key="set-classes",
-        height=min(36 * (len(table) + 1) + 2, 470),
+        height=table_height(len(table), 12),
         alt="Share of the sets that contain the true class, for the images of each class",
         column_config={
             "class": "Labelled",

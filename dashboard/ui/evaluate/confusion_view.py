@@ -33,6 +33,7 @@ from dashboard.ui.evaluate.chosen_images import (
     selection_key,
 )
 from dashboard.ui.session import remembered, rows_key
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import in_percents, plain
 
 _MEASURES: dict[Measure, str] = {
@@ -148,7 +149,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
         key=key,
         on_select=take_row,
         selection_mode="single-row",
-        height=min(560, 36 * (len(shown) + 1) + 2),
+        height=table_height(len(shown), 14),
         alt="Pairs of classes that are confused, the most frequent first",
         column_config={
             "true_label": "Labelled",

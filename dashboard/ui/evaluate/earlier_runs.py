@@ -18,10 +18,11 @@ from dashboard.ui.compare_address import compare_link
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.set_aside_runs import show_damaged_runs, show_deleted_runs
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import in_percents, local_time
 
 _SEARCH, _OPENED = "search-runs", "runs-opened"  # in the session
-ROWS_SHOWN, ROW_PX = 8, 35
+ROWS_SHOWN = 8
 
 
 def choose_earlier_run(services: Services) -> None:
@@ -74,7 +75,7 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
     state = st.dataframe(
         in_percents(safe_for_spreadsheets(_table(runs, names)), ["Accuracy"]),
         hide_index=True,
-        height=_height(len(runs)),
+        height=table_height(len(runs), ROWS_SHOWN),
         column_config={
             "Accuracy": st.column_config.NumberColumn(width="small"),
             "95% interval": st.column_config.TextColumn(width="small", help="Wilson's interval of the accuracy."),
@@ -88,12 +89,6 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
         alt="Evaluations with dataset, model, accuracy, images, date, state, verdict and note",
     )
     return [runs[row] for row in state["selection"]["rows"] if row < len(runs)]
-
-
-def _height(rows: int) -> int:
-    """Pixels of a table of so many rows. One that goes on ends in the middle of a row, so that it does not look complete."""
-    shown = rows if rows <= ROWS_SHOWN else ROWS_SHOWN + 0.5
-    return int(ROW_PX * (1 + shown)) + 3
 
 
 def _table(runs: Sequence[RunOverview], names: ModelNames) -> pd.DataFrame:

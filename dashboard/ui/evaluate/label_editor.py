@@ -12,6 +12,7 @@ from dashboard.core.errors import counted, listed
 from dashboard.core.labels.choices import Decision, LabelChoice, LabelChoices, decide, meanings_for
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.labels.match_notes import spelled_differently
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
@@ -85,7 +86,7 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
         width=620,
         alt=alt,
         placeholder="choose",
-        height=36 * (min(len(choices), ROWS_SHOWN) + 1),
+        height=table_height(len(choices), ROWS_SHOWN),
         column_config={
             "label": "Label in the dataset",
             "images": st.column_config.NumberColumn("Images", format="localized"),

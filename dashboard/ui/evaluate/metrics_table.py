@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.metrics.definitions import BY_NAME, METRICS, ONE_LABEL
 from dashboard.core.metrics.scores import Score
+from dashboard.ui.table_height import table_height
 from dashboard.ui.words import WHAT_METRICS_ARE
 
 
@@ -35,7 +36,7 @@ def show_metrics(scores: Mapping[str, Score]) -> None:
         pd.DataFrame(rows, columns=["Metric", "Value", "95% interval"]),
         hide_index=True,
         key="metrics-table",
-        height=36 * (len(rows) + 1) + 2,
+        height=table_height(len(rows), len(rows)),
         column_config={"95% interval": st.column_config.TextColumn(width="large")},
         alt="All metrics with their 95% intervals",
     )

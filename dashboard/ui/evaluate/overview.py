@@ -17,6 +17,7 @@ from dashboard.ui.evaluate.findings_view import show_findings
 from dashboard.ui.evaluate.images_view import show_image_list, show_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.metrics_table import show_metrics
+from dashboard.ui.table_height import table_height
 
 
 def show_overview(services: Services, run: Run) -> None:
@@ -114,7 +115,7 @@ def _show_predicted(run: Run) -> None:
         safe_for_spreadsheets(pd.DataFrame({"class": counts.index.astype(str), "images": counts.to_numpy()})),
         hide_index=True,
         width=400,
-        height=min(36 * (len(counts) + 1) + 2, 400),
+        height=table_height(len(counts), 10),
         column_config={
             "class": "Predicted class",
             "images": st.column_config.NumberColumn("Images", format="localized"),
