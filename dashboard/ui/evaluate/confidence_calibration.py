@@ -100,7 +100,7 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, name: str) -> None:
         _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows], name)
 
     shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
-    shown = shown.join(bins[["confidence", "accuracy"]]).assign(gap=100 * bins["gap"])
+    shown = shown.join(bins[["confidence", "accuracy"]]).assign(gap=_gap(bins))
     shown["interval"] = intervals(bins["accuracy_low"], bins["accuracy_high"])
     st.dataframe(
         in_percents(shown, ["confidence", "accuracy"]),
@@ -139,9 +139,9 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         "",
         lambda: top_label_calibration(confidence, answers.predicted_ids, correct, len(names)),
     )
-    table = table.assign(gap=table["confidence"] - table["accuracy"])
+    table = table.assign(gap=_gap(table))
     shown = pd.DataFrame({"class": list(names), "images": table["images"]})
-    shown = shown.join(table[["confidence", "accuracy"]]).assign(gap=100 * table["gap"])
+    shown = shown.join(table[["confidence", "accuracy"]]).assign(gap=table["gap"])
     shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), table["ece"]
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     run_id, name = run.manifest.run_id, f"class-calibration-{hash(run.conditions)}"
@@ -167,6 +167,11 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
             **_figures(),
         },
     )
+
+
+def _gap(table: pd.DataFrame) -> pd.Series:
+    """Mean confidence minus accuracy in points, of both as they are shown."""
+    return ((100 * table["confidence"]).round(1) - (100 * table["accuracy"]).round(1)).round(1) + 0.0
 
 
 def _figures() -> dict[str, Any]:

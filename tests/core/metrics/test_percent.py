@@ -36,6 +36,16 @@ def test_intervals_and_other_metrics_are_rounded_in_the_same_way() -> None:
     assert str(Mean(-0.0004, -0.0006, 0.0)) == "+0.000 (-0.001 to +0.000)"
 
 
+def test_a_difference_is_that_of_the_figures_as_they_are_shown() -> None:
+    accuracy, mcc = BY_NAME["accuracy"], BY_NAME["mcc"]
+    assert accuracy.difference(0.9586 - 0.9194) == "+3.9"  # the exact one
+    assert accuracy.difference_as_shown(0.9194, 0.9586) == "+4.0"  # 95.9 - 91.9
+    assert (
+        accuracy.difference_as_shown(0.9586, 0.9194, 2) == "-3.92" and accuracy.difference_as_shown(0.5, 0.5) == "+0.0"
+    )
+    assert mcc.difference_as_shown(0.1004, 0.2006) == "+0.101" and mcc.difference_as_shown(float("nan"), 0.2) == "-"
+
+
 def test_a_calibration_error_from_few_images_says_so() -> None:
     note = "fewer than 10 images per bin: mostly chance"
     assert BY_NAME["ece15_equal_mass"].interval(0.411, 0.514, 149) == f"41.1% to 51.4% ({note})"
