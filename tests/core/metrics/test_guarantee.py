@@ -33,7 +33,7 @@ def test_by_hand() -> None:
     found = guaranteed_threshold(confidence, correct, 0.5, *test)
     assert found.threshold is found.coverage is found.risk is None
     assert found.reason.startswith(
-        "Of the 20 images that choose the threshold, the 5 with the highest confidence have 1 wrong prediction."
+        "Of the 20 images that serve to choose a threshold, the 5 with the highest confidence have 1 wrong prediction."
     )
 
 
