@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.metrics.guarantee import guarantee_on_halves
 from dashboard.core.metrics.halves import halves
+from dashboard.core.metrics.percent import in_percent
 from dashboard.core.metrics.temperature import softmax
 from dashboard.services import Services
 from tests.pages.conftest import ROOT, text_of
@@ -88,8 +89,13 @@ def test_the_images_below_the_threshold_are_shown_and_the_accepted_become_the_fi
 def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> None:
     probs, labels = predictions(2000, temperature=2.5)
     at = show(probs, labels)
-    sure, right = (100 * each.mean() for each in (probs.max(axis=1), probs.argmax(axis=1) == labels))
-    assert f"so the confidence is too high by {round(sure, 1) - round(right, 1):.1f} points on average" in text_of(at)
+    assert (
+        probs.max(axis=1).mean() == pytest.approx(0.81168, abs=1e-5)
+        and (probs.argmax(axis=1) == labels).mean() == 0.6085
+    )
+    assert "confidence is 81.2% and the accuracy 60.9%, so the confidence is too high by 20.3 points" in text_of(
+        at
+    ).replace("\\", "")
     assert metrics(at)["Calibration error (ECE)"].endswith("%") and "ECE, equal-mass bins" in metrics(at)
     bins, classes = [frame.value for frame in at.dataframe if "gap" in frame.value.columns]
     assert bins["images"].sum() == 2000 == classes["images"].sum()
@@ -97,6 +103,7 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
     of_one = probs[probs.argmax(axis=1) == 1]
     row = classes.set_index("class").loc["1"]
     assert (row["images"], row["confidence"]) == (len(of_one), pytest.approx(of_one.max(axis=1).mean()))
+    assert f"{row['gap']:.1f}" == f"{float(in_percent(row['confidence'])) - float(in_percent(row['accuracy'])):.1f}"
     at.segmented_control(key="bins").set_value("Equal mass").run()
     assert not at.exception
     bins = next(frame.value for frame in at.dataframe if "gap" in frame.value.columns)

@@ -14,7 +14,7 @@ from dashboard.core.metrics.calibration import equal_mass_reliability, reliabili
 from dashboard.core.metrics.class_calibration import top_label_calibration
 from dashboard.core.metrics.confidence_gap import confidence_gap
 from dashboard.core.metrics.definitions import BY_NAME
-from dashboard.core.metrics.percent import range_in_percent
+from dashboard.core.metrics.percent import in_percent, range_in_percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
@@ -171,7 +171,11 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
 
 def _gap(table: pd.DataFrame) -> pd.Series:
     """Mean confidence minus accuracy in points, of both as they are shown."""
-    return ((100 * table["confidence"]).round(1) - (100 * table["accuracy"]).round(1)).round(1) + 0.0
+    sure, right = (
+        table[name].map(lambda share: float(in_percent(share)), na_action="ignore")
+        for name in ("confidence", "accuracy")
+    )
+    return (sure - right).astype(float).round(1) + 0.0  # so that no zero has a minus sign
 
 
 def _figures() -> dict[str, Any]:
