@@ -113,11 +113,13 @@ def test_a_photo_shows_itself_and_what_the_model_sees(page: AppTest) -> None:
     "name, data, reason",
     [
         ("text.png", b"hello", "The file is text, not an image"),
+        ("letter.docx", b"PK\3\4" + bytes(90), "The file is a ZIP archive or an office document"),
         ("empty.png", b"", "The file is empty"),
         ("![x](http://example.org/x.png).png", b"hello", "The file is text, not an image"),
     ],
 )
 def test_what_is_no_image_is_refused_with_the_reason(page: AppTest, name: str, data: bytes, reason: str) -> None:
+    assert not page.file_uploader(key="upload").proto.type, "else the browser refuses files in words of its own"
     page.file_uploader(key="upload").upload(name, data).run()
     assert not page.exception and not page.metric
     assert "Could not predict" in text_of(page) and reason in text_of(page)
