@@ -244,7 +244,7 @@ def test_a_temperature_that_is_no_better_is_not_offered(open_page: Open, dashboa
     assert "No significant difference: these images do not show that a new temperature is better." in text_of(
         at
     ).replace("\\", "")
-    assert not at.code and "The present version can stay as it is." in text_of(at).replace("\\", "")
+    assert not at.code and "So no new version is offered." in text_of(at).replace("\\", "")
 
 
 def test_two_classes_have_a_threshold_and_costs(show: Show) -> None:
