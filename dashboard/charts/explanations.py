@@ -13,7 +13,7 @@ from dashboard.charts.palette import ACCENT, MUTED, SELECTED
 from dashboard.core.explanations.records import Faithfulness
 from dashboard.core.images.drawing import encode_png
 
-THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random maps", "Picture's centre"
+THIS_MAP, RANDOM, GAUSSIAN = "This map", "Random maps", "Spot in the centre"
 MAP_SIDE = 400  # pixels
 CURVES_HEIGHT = 230
 CELLS_A_SIDE = 44  # with more cells, Vega draws slowly and cells are too small to point at

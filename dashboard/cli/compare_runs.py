@@ -114,6 +114,7 @@ def _show_board(board: Leaderboard) -> None:
         say(note, "yellow")
     table = Table(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
     names = ModelNames(Registry.of(get_settings()))
+    best = board.ranked[0].scores[board.metric].value
     for each in board.ranked:
         score = each.scores[board.metric]
         table.add_row(
@@ -121,7 +122,7 @@ def _show_board(board: Leaderboard) -> None:
             plain_text(names.of(each.manifest)),
             metric.text(score.value),
             metric.interval(score.low, score.high, score.n),
-            behind_in_words(metric, each.difference),
+            behind_in_words(metric, best, score.value, each.difference),
             "yes" if each.may_be_best else "",
         )
     show(table)

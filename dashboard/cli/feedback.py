@@ -47,10 +47,9 @@ def list_feedback(
         )
     show(table)
     if accuracy:
-        disputed = f" Users disagree about {accuracy.disputed:,}." if accuracy.disputed else ""
-        show(
-            f"Called right: {accuracy.right} of {counted(accuracy.right.n, 'prediction')}.{disputed} {accuracy.caution}"
-        )
+        right = accuracy.right
+        share = f"Called right: {right} of {counted(right.n, 'prediction')}. " if right else ""
+        show(f"{share}{accuracy.notes}")
 
 
 @feedback_app.command("export")
@@ -81,4 +80,6 @@ def export(
         say(f"{counted(done.missing, 'image')} could not be written; not_exported.json in the file says which.")
     if done.disputed:
         are = "is" if done.disputed == 1 else "are"
-        say(f"{counted(done.disputed, 'image')} {are} left out, because users disagree about the true label.")
+        say(
+            f"{counted(done.disputed, 'image')} {are} left out, because there are different answers about the true label."
+        )

@@ -52,7 +52,7 @@ class FaithfulnessRecord(Schema):
     shares: list[float] = Field(description="shares of the pixels, from 0 to 1, at which the curves are measured")
     map: ScoresRecord
     random: RandomScoresRecord
-    gaussian: ScoresRecord = Field(description="scores of a map that marks the picture's centre")
+    gaussian: ScoresRecord = Field(description="scores of a map that is a plain spot in the picture's centre")
 
     @classmethod
     def of(cls, found: Faithfulness) -> FaithfulnessRecord:

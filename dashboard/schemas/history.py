@@ -78,7 +78,9 @@ class HistoryExportRecord(Schema):
     file: str
     written: int = Field(description="number of predictions, images or rows")
     missing: int = Field(description="number of images that are not at hand")
-    disputed: int = Field(0, description="of feedback: number of images left out because users disagree about them")
+    disputed: int = Field(
+        0, description="of feedback: number of images left out because there are different answers about them"
+    )
 
 
 class HistoryDeletionRecord(Schema):
@@ -126,11 +128,15 @@ class FeedbackSummary(Schema):
     """What users say about predictions."""
 
     accuracy: ScoreRecord | None = Field(
-        description="share called right, with its 95% Wilson interval; null: no feedback"
+        description="share called right, with its 95% Wilson interval; null: none was called right or wrong"
+    )
+    agreed_on_none: int = Field(
+        description="number of predictions for which user and model both say that the image shows none of the classes; they are "
+        "neither right nor wrong in `accuracy`"
     )
     disputed: int = Field(
-        description="number of predictions of images about which users disagree, also across predictions of the same "
-        "image; the last word on each prediction counts, and exports leave these images out"
+        description="number of images about which there are different answers, also across predictions of the same image; "
+        "exports leave them out"
     )
     caution: str = Field(description="what the accuracy does not say")
     feedback: list[FeedbackRecord] = Field(description="the last word of each user on each prediction, newest first")
@@ -139,7 +145,8 @@ class FeedbackSummary(Schema):
     def of_all(cls, accuracy: FeedbackAccuracy | None, opinions: list[Opinion]) -> FeedbackSummary:
         """The summary of opinions."""
         return cls(
-            accuracy=ScoreRecord.of(accuracy.right) if accuracy else None,
+            accuracy=ScoreRecord.of(accuracy.right) if accuracy and accuracy.right else None,
+            agreed_on_none=accuracy.agreed_on_none if accuracy else 0,
             disputed=accuracy.disputed if accuracy else 0,
             caution=accuracy.caution if accuracy else "",
             feedback=[FeedbackRecord.of(opinion) for opinion in opinions],

@@ -21,7 +21,9 @@ from dashboard.core.analysis.robustness import measure_robustness, trained_kinds
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.explanations.methods import METHODS, get_method
+from dashboard.core.explanations.records import ALIKE_FROM
 from dashboard.core.images.corruptions import CORRUPTIONS, STRENGTHS
+from dashboard.core.metrics.percent import rounded
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import get_settings
 from dashboard.studies.labelled_pictures import in_random_order
@@ -34,7 +36,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 READ_AT_A_TIME = 128
 VERDICTS = {
     "better": "passed",
-    "mixed": "weak: no better than the picture's centre",
+    "mixed": "weak: no better than a spot in the centre",
     "chance": "failed",
 }
 
@@ -66,17 +68,18 @@ def markdown(studies: Sequence[MethodStudy]) -> str:
     """The README's table."""
     head = "| method | insertion - deletion | over random maps | over a centred Gaussian | average drop | shuffled weights | verdict |"
     rows = [
-        f"| {METHODS[s.method].title} | {s.score.value:.3f} | {s.over_random} | {s.over_gaussian} "
-        f"| {s.average_drop:.0%} | {'' if s.spearman is None else f'{s.spearman:.2f}'} | {_in_words(s)} |"
+        f"| {METHODS[s.method].title} | {rounded(s.score.value, 3)} | {s.over_random} | {s.over_gaussian} "
+        f"| {s.average_drop:.0%} | {'' if s.spearman is None else rounded(s.spearman, 2)} | {_in_words(s)} |"
         for s in studies
     ]
     return "\n".join([head, "|---" * 7 + "|", *rows])
 
 
 def _in_words(found: MethodStudy) -> str:
-    if found.needs_what_was_learnt is False:
-        return f"{VERDICTS[found.verdict]}, but alike with shuffled weights"
-    return VERDICTS[found.verdict]
+    if found.spearman is None or found.needs_what_was_learnt:
+        return VERDICTS[found.verdict]
+    alike = "almost the same" if found.spearman >= ALIKE_FROM else "partly the same"
+    return f"{VERDICTS[found.verdict]}, but {alike} with shuffled weights"
 
 
 def _progress() -> Progress:

@@ -11,6 +11,7 @@ from dashboard.core.analysis.robustness import Measured, Robustness
 from dashboard.core.datasets import Dataset
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.corruptions import NINE, STRENGTHS
+from dashboard.core.metrics.percent import rounded
 from dashboard.core.models.version import ModelVersion
 from dashboard.studies.labelled_pictures import in_random_order
 
@@ -55,7 +56,7 @@ def markdown(found: Robustness, says_trained: bool) -> str:
     ]
     clean = f"| none | | | | | | {_percent(found.clean.error)} | {_percent(found.clean.ece)} |"
     interval = f"With {found.images:,} images, the 95% interval of an error by strength reaches up to {_percent(found.half_width)} points to either side."
-    energies = "Mean energy, clean and by strength: " + ", ".join(f"{value:.2f}" for value in found.energies)
+    energies = "Mean energy, clean and by strength: " + ", ".join(f"{rounded(value, 2)}" for value in found.energies)
     unsaid = "" if says_trained else "\nIts model.json does not say which corruptions it was trained with."
     return "\n".join([*head, clean, *rows, *summary, "", interval, "", energies]) + unsaid
 

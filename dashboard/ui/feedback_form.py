@@ -79,6 +79,8 @@ def in_words(opinion: Opinion) -> str:
     note = f" Note: {opinion.note}" if opinion.note else ""
     if opinion.is_right:
         return f"You said that this is right.{note}"
+    if opinion.agrees_on_none:
+        return f"You said that it shows none of these classes, as the page does.{note}"
     true = f"; the true label is {opinion.true_label}" if opinion.true_label else ""
     return f"You said that this is wrong{true}.{note}"
 

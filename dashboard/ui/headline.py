@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.explanations.answer import Answer
-from dashboard.core.metrics.percent import percent
+from dashboard.core.metrics.percent import percent, rounded
 from dashboard.core.models.familiarity import Doubt, Familiarity
 from dashboard.ui.words import none_of, number_in_words, plain
 
@@ -65,7 +65,7 @@ def _figures(doubt: Doubt, known: Familiarity) -> str:
     return (
         f"To the model, this picture looks {like} pictures of its classes.\n\n"
         f"Two scores were compared with those of held-out pictures of the classes, of which each accepts {percent(known.kept, 0)}. "
-        f"Energy: {doubt.energy:.2f}, doubtful above {known.max_energy:.2f}. "
+        f"Energy: {rounded(doubt.energy, 2)}, doubtful above {rounded(known.max_energy, 2)}. "
         f"Highest probability: {percent(doubt.msp)}, doubtful below {percent(known.min_msp)}. "
         f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better."
     )

@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.errors import DatasetError, ImageError, listed
-from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, SUFFIXES, decode_image
+from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, decode_image
 from dashboard.core.images.drawing import centred
 from dashboard.core.labels.matching import match_labels
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
@@ -43,8 +43,8 @@ def _known(labels: tuple[str, ...], class_names: tuple[str, ...]) -> frozenset[s
 
 def upload_picture(key: str, on_change: Callable[[], None] | None = None) -> tuple[str, bytes] | None:
     """Name and content of the uploaded image file, before it is decoded; None when there is none."""
-    types = sorted(suffix[1:] for suffix in SUFFIXES)
-    upload = st.file_uploader(KINDS, type=types, key=key, max_upload_size=MAX_FILE_BYTES // 2**20, on_change=on_change)
+    # of any type, because decoding says better than the browser why a file is no image
+    upload = st.file_uploader(KINDS, key=key, max_upload_size=MAX_FILE_BYTES // 2**20, on_change=on_change)
     return stored_picture(upload, upload.name) if upload else None
 
 

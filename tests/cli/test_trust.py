@@ -83,7 +83,7 @@ def test_pairs_in_alternating_rows_give_no_threshold_that_half_of_them_breaks(ru
     request = ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy")
     run_id = import_predictions(request, RunStore(tmp_path / "runs")).manifest.run_id
     done = runs("guarantee", run_id, "--max-error", "0.02")
-    assert done.exit_code == 1 and "Of the 1,000 images that choose the threshold" in done.stdout
+    assert done.exit_code == 1 and "Of the 1,000 images that serve to choose a threshold" in done.stdout
     assert runs("prediction-sets", run_id).exit_code == 0
 
 

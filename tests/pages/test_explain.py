@@ -134,7 +134,7 @@ def test_one_sentence_says_what_the_maps_say_together(frog: AppTest) -> None:
     made = list(frog.session_state["maps"].values())
     [sentence] = frog.header
     assert sentence.value == summarise(made, of=len(METHODS)).sentence
-    assert "4 maps passed the test" in sentence.help and "4 more can be made" in sentence.help
+    assert "4 maps passed the faithfulness test" in sentence.help and "4 more can be made" in sentence.help
     view(frog, "One map")
     assert [s.value for s in frog.header] == [sentence.value]  # it stays in every tab
     frog.selectbox(key="explain-target").select("truck").run()
@@ -183,7 +183,7 @@ def test_one_map_closely_with_its_curves(frog: AppTest) -> None:
     [large] = maps(frog)
     assert large.startswith("Occlusion heatmap for truck")
     [scores] = [d.value for d in frog.dataframe]
-    assert scores["map"].tolist() == ["This map", "Random maps", "Picture's centre"]
+    assert scores["map"].tolist() == ["This map", "Random maps", "Spot in the centre"]
     assert np.isfinite(scores[["score", "insertion", "deletion", "drop"]].to_numpy()).all()
 
 
@@ -196,6 +196,23 @@ def test_the_weight_check_says_in_words_what_it_found(frog: AppTest) -> None:
     assert ("Yes" in text_of(frog)) == result.passed
     frog.run()
     assert "Spearman" in text_of(frog)  # it stays, without another click
+
+
+@pytest.mark.parametrize(
+    "spearman, badge, told",
+    [
+        (0.51, "Partly", "stays partly the same"),
+        (0.79, "Partly", "stays partly the same"),
+        (0.8, "Hardly", "looks almost the same:"),
+    ],
+)
+def test_the_weight_check_says_how_much_of_the_map_stays(frog: AppTest, spearman: float, badge: str, told: str) -> None:
+    view(frog, "One map").button(key="randomize").click().run()
+    checks = frog.session_state["randomizations"]
+    for key, result in checks.items():
+        checks[key] = replace(result, spearman=spearman, passed=False)
+    frog.run()
+    assert not frog.exception and told in text_of(frog) and any(badge in each for each in badges(frog))
 
 
 @pytest.mark.parametrize("verdict, green", [("better", True), ("mixed", False), ("chance", False)])

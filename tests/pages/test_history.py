@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.access.password import Password
 from dashboard.core.access.visitor import OPERATOR, with_password
 from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.history import History
 from dashboard.services import Services
 from dashboard.ui.visitor import visitors_services
@@ -105,8 +106,9 @@ def test_a_filter_in_the_address_is_used(open_page: Open, dashboard: Services) -
 def test_doubtful_predictions_are_found(open_page: Open, dashboard: Services) -> None:
     add(dashboard, 1, user="ann", doubt=True)
     add(dashboard, 1, user="bob", doubt=False)
-    at = open_page("history").selectbox(key="doubt").select("Doubtful").run()
-    assert [row["user"] for row in table_of(at)] == ["ann"] and "not searched" not in text_of(at)
+    at = open_page("history").selectbox(key="doubt").select("Probably").run()
+    assert [(row["user"], row["doubt"]) for row in table_of(at)] == [("ann", "probably")]
+    assert '"label": "None of the classes"' in at.dataframe[0].proto.columns and "not searched" not in text_of(at)
 
 
 def test_an_unusable_database_is_told_and_the_answer_is_still_given(open_page: Open, dashboard: Services) -> None:
@@ -137,6 +139,19 @@ def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dash
     assert "not the accuracy on all images" in text_of(at) and table_of(at)[0]["note"] == "'=1+1"
 
 
+def test_agreeing_with_the_doubt_of_the_page_is_counted_apart(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 1, doubt=True)
+    [made] = dashboard.history.query().entries
+    dashboard.feedback.give(made.prediction_id, False, NONE_OF_THESE)
+    at = open_page("history")
+    assert [row["feedback"] for row in table_of(at)] == ["none of these, as doubted"]
+    at = open_page("predict")
+    at.query_params["list"] = "Feedback"
+    at = at.switch_page(HISTORY).run()
+    assert not at.exception and [m.value for m in at.metric] == ["-"]
+    assert "Not counted: 1 prediction" in text_of(at) and table_of(at)[0]["feedback"] == "none of these, as doubted"
+
+
 def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dashboard: Services) -> None:
     add(dashboard, 2, image=b"the same image")
     first, second = dashboard.history.query().entries
@@ -147,8 +162,8 @@ def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dash
     assert at.get("download_button")[0].proto.disabled and "DASHBOARD_HISTORY_IMAGES" in text_of(at)
     dashboard.feedback.give(second.prediction_id, False)
     at.run()
-    assert "Users disagree about the images of 2 predictions." in text_of(at)
-    assert "users disagree about the true label (1 image)." in text_of(at)
+    assert "There are different answers about 1 image." in text_of(at)
+    assert "different answers about the true label (1 image)." in text_of(at)
     assert "DASHBOARD_HISTORY_IMAGES" not in text_of(at)
 
 

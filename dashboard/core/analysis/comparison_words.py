@@ -18,7 +18,7 @@ def verdict(comparison: Comparison) -> str:
     metric = BY_NAME["accuracy"]
     decimals = max(metric.decimals(a, b), metric.difference_decimals(difference.low, difference.high))
     interval = metric.difference_bounds(difference.low, difference.high, decimals)
-    figures = f"B minus A is {metric.difference(difference.value, decimals)} points ({interval})"
+    figures = f"B minus A is {metric.difference_as_shown(a, b, decimals)} points ({interval})"
     if outcomes:
         figures += f", {p_in_words(outcomes.mcnemar_p)}"
     value_text, other_text = metric.text(value, decimals), metric.text(other, decimals)
@@ -49,18 +49,18 @@ def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
         decimals = max(metric.decimals(a, b), metric.difference_decimals(difference.low, difference.high))
         yield MetricRow(
             metric, decimals, metric.text(a, decimals), metric.text(b, decimals),
-            metric.difference(difference.value, decimals),
+            metric.difference_as_shown(a, b, decimals) if difference.is_meaningful else "-",
             metric.difference_bounds(difference.low, difference.high, decimals),
             _better(comparison, metric),
         )  # fmt: skip
 
 
-def behind_in_words(metric: Definition, difference: Score | None) -> str:
+def behind_in_words(metric: Definition, best: float, own: float, difference: Score | None) -> str:
     """The difference of a run to the best by this metric, with its 95% interval; "" for the best, which has none."""
     if difference is None:
         return ""
     interval = metric.difference_interval(difference.low, difference.high, difference.n)
-    return f"{metric.difference(difference.value)} ({interval})"
+    return f"{metric.difference_as_shown(best, own)} ({interval})"
 
 
 def few_images(comparison: Comparison) -> str:

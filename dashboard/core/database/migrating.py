@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
-HEAD = "0002"  # the newest step; written here too, because Alembic takes long to import and is seldom needed
+HEAD = "0003"  # the newest step; written here too, because Alembic takes long to import and is seldom needed
 _STEPS = Path(__file__).parent / "migrations"
 _VERSION_TABLE = "dashboard_version"  # not Alembic's usual name, since a server's database may serve other programs too
 _LOCK = 7_301_865_114  # of PostgreSQL, for those who migrate at the same time

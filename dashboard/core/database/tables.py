@@ -103,6 +103,7 @@ feedback = Table(
     Column("model_version", Text, nullable=False),
     Column("file", Text, nullable=False),
     Column("image_sha256", String(64), nullable=False),  # "" if not known
+    Column("doubt", Boolean),  # True: the answer was "probably none of the classes"; null: not known
 )  # fmt: skip
 
 tokens = Table(

@@ -130,10 +130,23 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     for kind in sorted(FORMATS, key=lambda each: each.sign):
         if kind.sniff(data):
             return kind.open(data)
+    if called := _other_archive(data):
+        raise DatasetError(
+            f"{path.name} is {called}, which is not opened here.",
+            "Unpack it, and pack the images as ZIP, or give the folder.", "unknown_format",
+        )  # fmt: skip
     for kind in FORMATS:
         if kind.damaged and path.name.lower().endswith(kind.suffixes):
             raise kind.damaged(path.name)
     raise DatasetError(f"{path.name} is not a dataset of a supported format.", KINDS, "unknown_format")
+
+
+def _other_archive(data: DataFiles) -> str:
+    """What the file is, if it begins like an archive of another kind, whatever its name is; else ""."""
+    is_gzip_by_name = data.path.name.lower().endswith((".gz", ".tgz"))
+    begins = {b"Rar!": "a RAR archive", b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive"}
+    begins |= {} if is_gzip_by_name else {b"\x1f\x8b": "a file compressed with gzip"}
+    return next((what for begin, what in begins.items() if data.first_bytes.startswith(begin)), "")
 
 
 def _open_images(path: Path, choices: Choices) -> Dataset:

@@ -50,6 +50,8 @@ def keep_part(file: IO[bytes], name: str, settings: Settings) -> Path:
 def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
     """Stores a dataset of one file, or packs several loose files into one ZIP with the same names.
 
+    The ZIP is called after the first file, without the suffix of a ZIP, which the user did not make.
+
     Raises:
         DatasetError: as `keep_upload`, and when one of several files cannot be part of a dataset.
     """
@@ -70,8 +72,8 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
                 with archive.open(member, "w", force_zip64=True) as to:
                     shutil.copyfileobj(file, to, _BLOCK_BYTES)
 
-    first = Path(files[0][0].replace("\\", "/")).stem[:50]  # a name that the user knows
-    file_name = plain_name(f"{first} and {len(files) - 1} more.zip")
+    first = Path(files[0][0].replace("\\", "/")).stem[:50].replace(".", "_")  # a name that the user knows
+    file_name = plain_name(f"{first} and {len(files) - 1} more")
     return _keep(write, file_name, f"{len(files)} files", [file for _, file in files], settings)
 
 

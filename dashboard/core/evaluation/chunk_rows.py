@@ -45,7 +45,7 @@ def chunk_rows(
     ok[places[answers.places]] = True
     reasons = ["" if k else why_left_out(str(label), manifest) for label, k in zip(given, is_known, strict=True)]
     for place, failure in answers.failures.items():
-        reasons[places[place]] = f"{failure.message} {failure.fix}".strip()
+        reasons[places[place]] = f"{failure.message} {failure.fix.replace('`', '')}".strip()  # tables show it as it is
     labels, confidence = np.full(n, None, object), np.full(n, np.nan)
     logits, doubt = answers.logits.astype(np.float32), np.full(n, None, object)
     if familiarity and ok.any():

@@ -45,7 +45,7 @@ def preview_refit(registry: Registry, run: Run) -> RefitPreview:
     logits = rows.values if version else log_probabilities(rows.values)
     found = refit(logits, rows.labels, version.temperature if version else 1.0)
     if not reason and not found.is_better:
-        reason = "The present version can stay as it is."
+        reason = "So no new version is offered. An evaluation of more labelled images can show more."
     elif not reason and run.conditions:
         reason = "The command always uses all images of the evaluation. Clear the filter to see what it would do."
     command = (

@@ -55,27 +55,54 @@ def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
     """
     passed = sorted((e for e in explanations if _verdict(e) == "better"), key=_score, reverse=True)
     count = len(explanations)
-    reason = f"{len(passed)} of {count} maps passed the test against random maps and the picture's centre."
+    reason = (
+        f"{len(passed)} of {count} maps passed the faithfulness test: they score higher than random maps and than a plain spot in "
+        "the picture's centre. The second test, with shuffled weights, is on the tab One map and is not counted here."
+    )
     if count < of:
         reason += f" {of - count} more can be made on the tab Methods."
     if not passed:
         return MapSummary(_none_passed(explanations, of), reason)
-    group = largest_agreement(passed)
-    names = group.methods
-    others = [title for title in map(_title, passed) if title not in names]
+    groups = _groups(passed)
+    names = groups[0].methods
+    if any(group.place == "the centre" for group in groups):
+        reason += (
+            " A map that points to the centre is more than that spot: it has a shape of its own, and only with a higher score "
+            "than the spot's does it pass."
+        )
     if len(names) == 1:
-        return MapSummary(_one_alone(names[0], group.place, others, of - count), reason)
-    who = f"All {len(names)} maps that passed the test" if len(names) > 3 and not others else listed_and(names)
-    expected = ", as maps of one layer mostly do" if group.same_source else ""
-    sentence = f"{who} agree{expected}: they point to {group.place}."
+        return MapSummary(_one_alone(names[0], groups[0].place, len(passed) > 1, of - count), reason)
+    several = [group for group in groups if len(group.methods) > 1]
+    others = [group.methods[0] for group in groups[len(several) :]]
+    who = (
+        f"All {len(names)} maps that passed the faithfulness test"
+        if len(names) > 3 and len(groups) == 1
+        else listed_and(names)
+    )
+    sentence = f"{who} agree{_they_point(groups[0])}."
+    for group in several[1:]:
+        sentence += f" {listed_and(group.methods)} agree with each other{_they_point(group)}."
     if others:
         sentence += f" {listed_and(others)} {'differs' if len(others) == 1 else 'differ'}."
     reason += (
         f" Maps agree here if the rank correlation of each two is at least {LEAST_CORRELATION:.1f} (lowest: "
-        f"{group.spearman:.2f}) and they share at least {LEAST_OVERLAP:.0%} of their most marked fifth (least: "
-        f"{group.overlap:.0%})."
+        f"{min(group.spearman for group in several):.2f}) and they share at least {LEAST_OVERLAP:.0%} of their most marked fifth "
+        f"(least: {min(group.overlap for group in several):.0%})."
     )
     return MapSummary(sentence, reason)
+
+
+def _groups(explanations: Sequence[Explanation]) -> list[Agreement]:
+    """All maps in groups that agree: the largest group, then the largest of the maps that are left, and so on."""
+    found: list[Agreement] = []
+    while left := [e for e in explanations if not any(_title(e) in group.methods for group in found)]:
+        found.append(largest_agreement(left))
+    return found
+
+
+def _they_point(group: Agreement) -> str:
+    expected = ", as maps of one layer mostly do" if group.same_source else ""
+    return f"{expected}: they point to {group.place}"
 
 
 def largest_agreement(explanations: Sequence[Explanation]) -> Agreement:
@@ -171,11 +198,11 @@ def _none_passed(explanations: Sequence[Explanation], of: int) -> str:
     return sentence + _not_tested(of - count)
 
 
-def _one_alone(name: str, place: str, others: Sequence[str], untested: int) -> str:
+def _one_alone(name: str, place: str, others: bool, untested: int) -> str:
     if others:
-        return f"The maps that passed the test disagree. The best, {name}, points to {place}."
+        return f"The maps that passed the faithfulness test disagree. The best, {name}, points to {place}."
     if untested:
-        return f"{name} passed the test: it points to {place}.{_not_tested(untested)}"
+        return f"{name} passed the faithfulness test: it points to {place}.{_not_tested(untested)}"
     return f"Only {name} can be relied on: it points to {place}."
 
 

@@ -12,8 +12,9 @@ from dashboard.core.models.facts import ConvLayer
 from dashboard.core.models.prediction import Prediction
 
 Verdict = Literal["better", "mixed", "unsure", "chance", "unmoved", "empty"]
-PASSES_BELOW = 0.2  # rank correlation with maps of shuffled weights; below, the maps differ
-ALIKE_FROM = 0.5  # the same; from here on, the maps look almost the same
+# of the rank correlation with maps of shuffled weights; both limits are our choice, since the paper gives none
+PASSES_BELOW = 0.2  # below, the maps differ
+ALIKE_FROM = 0.8  # from here on, the maps look almost the same
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,11 @@ class Faithfulness:
 
 
 _SENTENCES: dict[Verdict, str] = {
-    "better": "Better than about 95% of random maps (estimated from {n}), and better than the picture's centre: the marked pixels "
+    "better": "Better than about 95% of random maps (estimated from {n}), and better than a plain spot in the picture's centre: the "
+    "marked pixels "
     "matter to the model for this class, whether or not the answer is right.",
-    "mixed": "Better than about 95% of random maps (estimated from {n}), but no better than the picture's centre.",
+    "mixed": "Better than about 95% of random maps (estimated from {n}), but no better than a plain spot in the "
+    "picture's centre.",
     "unsure": "Better than the average random map, but not better than about 95% of them (estimated from {n}): do not rely on "
     "this map alone.",
     "chance": "No better than the average random map: do not rely on this map.",

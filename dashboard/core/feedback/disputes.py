@@ -1,4 +1,4 @@
-"""Images about which users contradict each other, also if they spoke about different predictions of the same image."""
+"""Images with answers that contradict each other, also if the answers are about different predictions of the image."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Exported:
 
     written: int  # images or rows
     missing: int  # images that are not at hand
-    disputed: int  # images about which users disagree; they are left out
+    disputed: int  # images about which there are different answers; they are left out
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Agreed:
     """What users say about images, taken together."""
 
     labelled: tuple[Opinion, ...]  # for each image with a true label that nobody disputes, the newest that says one
-    disputed: int  # images about which users disagree
+    disputed: int  # images about which there are different answers
     unlabelled: int = 0  # images whose true label nobody named
 
 
@@ -127,7 +127,7 @@ def _no_images(said: Agreed, history: History) -> DashboardError:
         ),
         (
             said.disputed,
-            "users disagree about the true label",
+            "different answers about the true label",
             "Delete the feedback that is wrong on History > Feedback.",
         ),
         (single, "image not kept", "" if history.keeps_images else HOW_TO_KEEP_IMAGES),

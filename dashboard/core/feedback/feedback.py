@@ -9,7 +9,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
+from dashboard.core.feedback.disputes import disputed_images, words_on_images
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
 from dashboard.core.history.conditions import of_model
 from dashboard.core.history.history import History
@@ -68,6 +68,7 @@ class Feedback:
             model_version=about.model_version,
             file=storable(about.file),
             image_sha256=about.image_sha256,
+            doubt=about.doubt,
         )
         with self._database.writing() as connection:
             connection.execute(feedback.insert().values(vars(opinion)))
@@ -115,7 +116,7 @@ class Feedback:
             return int(connection.execute(said).rowcount)
 
     def accuracy(self, model: str | None = None, user: str | None = None) -> FeedbackAccuracy | None:
-        """The share of right predictions among those with feedback; None if there is none.
+        """The share of right predictions among those that were called right or wrong; None without feedback.
 
         The last word on each prediction counts.
 
@@ -145,9 +146,9 @@ def accuracy_of(words: Sequence[Opinion]) -> FeedbackAccuracy | None:
     if not words:
         return None
     last = {word.subject: word for word in reversed(words)}.values()
-    images = disputed_images(words_on_images(words))
-    disputed = sum(image_of(word) in images for word in last)
-    return FeedbackAccuracy(proportion(sum(word.is_right for word in last), len(last)), disputed)
+    judged = [word for word in last if not word.agrees_on_none]
+    right = proportion(sum(word.is_right for word in judged), len(judged)) if judged else None
+    return FeedbackAccuracy(right, len(last) - len(judged), len(disputed_images(words_on_images(words))))
 
 
 def _contradiction(why: str) -> DashboardError:

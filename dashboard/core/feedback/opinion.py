@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dashboard.core.errors import counted
 from dashboard.core.metrics.intervals import Proportion
 
 BIASED = (
@@ -32,12 +33,35 @@ class Opinion:
     model_version: str
     file: str  # name of the image; may be ""
     image_sha256: str  # "" if not known
+    doubt: bool | None = None  # True: the answer was "probably none of the classes"; None: not known
+
+    @property
+    def agrees_on_none(self) -> bool:
+        """True if the user and the model both say that the image shows none of the classes: neither right nor wrong."""
+        return bool(self.doubt) and self.true_label == NONE_OF_THESE
 
 
 @dataclass(frozen=True)
 class FeedbackAccuracy:
-    """The share of predictions that were called right, of those that somebody spoke about."""
+    """The share of predictions that were called right, of those that were called right or wrong.
 
-    right: Proportion  # with its 95% Wilson interval
-    disputed: int  # predictions of images about which users disagree; the last word on each prediction counts
+    The last word on each prediction counts.
+    """
+
+    right: Proportion | None  # with its 95% Wilson interval; None if none was called right or wrong
+    agreed_on_none: int  # predictions as `Opinion.agrees_on_none`, which are counted apart
+    disputed: int  # images with different answers
     caution: str = BIASED
+
+    @property
+    def notes(self) -> str:
+        """What is not counted, what contradicts itself, and the caution, in sentences."""
+        said = []
+        if self.agreed_on_none:
+            said.append(
+                f"Not counted: {counted(self.agreed_on_none, 'prediction')} for which user and model both say that the image "
+                "shows none of the classes."
+            )
+        if self.disputed:
+            said.append(f"There are different answers about {counted(self.disputed, 'image')}.")
+        return " ".join([*said, self.caution])

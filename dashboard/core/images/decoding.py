@@ -35,7 +35,7 @@ MAX_PHOTO_PIXELS = 50_000_000  # of HEIC and AVIF: phones take 12, 24 or 48 mega
 MAX_FILE_BYTES = 64 * 2**20
 
 KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
-_ACCEPTED = f"Use a {KINDS} file."
+_ACCEPTED, _AGAIN = f"Use a {KINDS} file.", "Export or copy it again."
 _HEIF_LIMIT = "Security limit exceeded"  # what libheif says
 _TIFF_BEGINS = (b"II*\0", b"MM\0*")
 _PLAIN_PPM, _MAX_PLAIN_PPM_BYTES = (b"P1", b"P2", b"P3"), 8 * 2**20  # Pillow reads half a megabyte of digits a second
@@ -71,7 +71,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
             `unsupported_pixels`.
     """
     if not data:
-        raise ImageError("The file is empty.", _ACCEPTED, "empty")
+        raise ImageError("The file is empty.", _AGAIN, "empty")
     if len(data) > MAX_FILE_BYTES:
         raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
     if data.startswith(_TIFF_BEGINS) and (raw := why_not_read(data)):
@@ -103,7 +103,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         if _HEIF_LIMIT in reason:
             raise _too_many_pixels(most=MAX_PHOTO_PIXELS) from error
         what = "cut off: its end is missing" if "truncated" in reason.lower() else f"damaged or cut off ({reason})"
-        raise ImageError(f"The image is {what}.", "Export or copy it again.", "truncated") from error
+        raise ImageError(f"The image is {what}.", _AGAIN, "truncated") from error
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +123,7 @@ def _unidentified(data: bytes) -> ImageError:
     if known := why_not_read(data):
         return known
     if kind := readable_kind(data[:FIRST_BYTES]):
-        return ImageError(f"The {kind[0]} image is damaged or cut off.", "Export or copy it again.", "truncated")
+        return ImageError(f"The {kind[0]} image is damaged or cut off.", _AGAIN, "truncated")
     return ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image")
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from dashboard.core.errors import ImageError
 
 FIRST_BYTES = 4096  # enough to tell
-_CONVERT = "from PIL import Image; Image.open('a{0}').convert('RGB').save('a.png')"
 _EXPORT = "Export it as PNG or JPEG"
 _CAMERA = f"{_EXPORT} with your camera's program, darktable or RawTherapee."
 _RAW = ".dng .nef .nrw .arw .sr2 .srf .orf .rw2 .raf .pef .srw .x3f .raw .crw .3fr .iiq .mrw .erf .kdc .dcr .rwl .mef"
-_DRAWING = f"{_EXPORT}, in the size that you want; `rsvg-convert a.svg -o a.png` does it."
-_GIT_LFS = "In the repository that it comes from, run `git lfs pull`, and copy it again."
-_MOVIE = "Save the frames that you want as images; `ffmpeg -i a.mp4 -vf fps=1 a-%04d.png` saves one per second."
+_DRAWING = f"{_EXPORT} in a drawing program or with rsvg-convert, in the size that you want."
+_GIT_LFS = "In the repository that it comes from, run git lfs pull, and copy it again."
+_MOVIE = "Save the frames that you want as images, for example with ffmpeg."
 _PACKED = "Use the pictures in it: unpack it, or save them from the document as PNG or JPEG."
 
 
@@ -30,8 +29,7 @@ class _Kind:
 
 
 def _converted(what: str, suffixes: str, *begins: bytes) -> _Kind:
-    fix = f'{_EXPORT}, in an image editor or with `python -c "{_CONVERT.format(suffixes.split()[0])}"`.'
-    return _Kind(what, fix, begins, suffixes=suffixes)
+    return _Kind(what, f"{_EXPORT} in an image editor such as GIMP, or with Pillow.", begins, suffixes=suffixes)
 
 
 _KINDS = (
@@ -40,14 +38,14 @@ _KINDS = (
     _converted("an Apple icon (ICNS)", ".icns", b"icns"),
     _converted("a Photoshop file", ".psd .psb", b"8BPS"),
     _converted("a DDS texture", ".dds", b"DDS "),
-    _Kind("a JPEG XL image", f"{_EXPORT}; `djxl a.jxl a.png` of libjxl does it.",
+    _Kind("a JPEG XL image", f"{_EXPORT} in an image viewer or with djxl of libjxl.",
           (b"\xff\x0a", b"\0\0\0\x0cJXL "), suffixes=".jxl"),
     _Kind("a camera's raw file (CR2)", _CAMERA, (b"CR\2",), 8, ".cr2"),
     _Kind("a camera's raw file (CR3)", _CAMERA, (b"ftypcrx ",), 4, ".cr3"),
     _Kind("a camera's raw file", _CAMERA,
           (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"\0MRM", b"FOVb", b"HEAPCCDR"), suffixes=_RAW),
-    _Kind("a DICOM file", f"{_EXPORT} with your DICOM viewer, with the window that shows what matters; "
-          "`dcmj2pnm +on a.dcm a.png` of DCMTK does it too.", (b"DICM",), 128, ".dcm .dicom"),
+    _Kind("a DICOM file", f"{_EXPORT} with your DICOM viewer or with dcmj2pnm of DCMTK, with the window that "
+          "shows what matters.", (b"DICM",), 128, ".dcm .dicom"),
     _Kind("a NIfTI volume", "Save the slices that you want as PNG files.", (b"n+1\0", b"ni1\0"), 344, ".nii"),
     _Kind("an OpenEXR image, whose numbers have no known range", f"{_EXPORT}, with 8 bits per channel.",
           (b"\x76\x2f\x31\x01",), suffixes=".exr"),
@@ -56,7 +54,7 @@ _KINDS = (
     _Kind("a FITS file, whose numbers have no known range", f"{_EXPORT}, with 8 bits per channel.", (b"SIMPLE  =",),
           suffixes=".fits .fit"),
     _Kind("a GIMP file (XCF)", f"{_EXPORT} in GIMP.", (b"gimp xcf",), suffixes=".xcf"),
-    _Kind("a PDF document", f"{_EXPORT}; `pdftoppm -png a.pdf a` makes an image of each page.", (b"%PDF",),
+    _Kind("a PDF document", "Export its pages as PNG or JPEG, in a PDF viewer or with pdftoppm.", (b"%PDF",),
           suffixes=".pdf"),
     _Kind("a PostScript drawing (EPS)", f"{_EXPORT} in a drawing program.", (b"%!PS", b"\xc5\xd0\xd3\xc6"),
           suffixes=".eps .ps .ai"),
@@ -75,7 +73,7 @@ _KINDS = (
     _Kind("a film", _MOVIE, (b"AVI ",), 8),
     _Kind("a film", _MOVIE, (b"ftypisom", b"ftypiso2", b"ftypmp4", b"ftypqt  ", b"ftypM4V", b"ftypavc1", b"ftyp3gp"), 4),
     _Kind("a sound", "Choose an image instead; a dataset goes without this file.", (b"ID3", b"OggS", b"fLaC")),
-    _Kind("what macOS keeps beside a file (AppleDouble)", "Copy the file whose name is the same without `._`.",
+    _Kind("what macOS keeps beside a file (AppleDouble)", "Copy the file whose name is the same without ._ at its beginning.",
           (b"\0\5\x16\7",)),
     _Kind("a pointer of Git LFS: the image itself was not fetched", _GIT_LFS,
           (b"version https://git-lfs.github.com/spec/",)),
@@ -124,14 +122,14 @@ def why_not_read(data: bytes, suffix: str = "") -> ImageError | None:
     """
     head = data[:FIRST_BYTES]
     if kind := _other_kind(head):
-        return _not_read(f"The file is {kind.what}; such files are not read here.", kind.fix)
+        return _not_read(f"The file is {kind.what}. Such files are not read here.", kind.fix)
     if head and not any(head):
         return _not_read("The file holds zeros only: it was reserved on the disk, but never written.", "Copy it again.")
     if text := _as_text(head):
         return _why_no_text(text)
     named = next((kind for kind in _KINDS if suffix and suffix in kind.suffixes.split()), None)
     return (
-        _not_read(f"The file is named like {named.what}; such files are not read here.", named.fix) if named else None
+        _not_read(f"The file is named like {named.what}. Such files are not read here.", named.fix) if named else None
     )
 
 

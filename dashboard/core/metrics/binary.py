@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,23 @@ class BinaryCurve:
         cost = self.cost(false_positive, false_negative)
         best = int(np.argmin(cost))
         return float(self.thresholds[best]), float(cost[best])
+
+    def in_few_decimals(self, threshold: float) -> str:
+        """The threshold rounded down to three decimals, or to as many as it takes to call the same images positive.
+
+        One above all scores is rounded up.
+        """
+        called = self._called(threshold)
+        for decimals in range(3, 17):
+            for rounding in (ROUND_FLOOR, ROUND_CEILING):
+                short = Decimal(repr(threshold)).quantize(Decimal(1).scaleb(-decimals), rounding)
+                if self._called(float(short)) == called:
+                    return str(short)
+        return repr(threshold)
+
+    def _called(self, threshold: float) -> int:
+        found = self.at(threshold)
+        return found.true_positives + found.false_positives
 
     def table(self, false_positive: float = 1.0, false_negative: float = 1.0, points: int = 500) -> pd.DataFrame:
         """At most `points` points of the curves to draw.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
-from dashboard.core.metrics.percent import decimals_apart, percent, rounded
+from dashboard.core.metrics.percent import decimals_apart, in_percent, percent, rounded
 from dashboard.core.metrics.scores import Score
 
 _Z = 1.96
@@ -42,18 +43,22 @@ class ConfidenceGap:
             ece: the expected calibration error of the same images. It tells whether single bins are off although the mean
                 is right.
         """
-        means = f"the mean confidence is {percent(self.confidence)} and the accuracy {percent(self.accuracy)}"
+        decimals = decimals_apart(100 * self.confidence, 100 * self.accuracy, 1)
+        means = f"the mean confidence is {percent(self.confidence, decimals)} and the accuracy {percent(self.accuracy, decimals)}"
         if self.low > 0 or self.high < 0:
             word, side = ("Over", "high") if self.low > 0 else ("Under", "low")
+            difference = abs(
+                Decimal(in_percent(self.confidence, decimals)) - Decimal(in_percent(self.accuracy, decimals))
+            )
             interval = " to ".join(map(_points, sorted((abs(self.low), abs(self.high)))))
             return (
-                f"{word}confident: {means}, so the confidence is too {side} by {_counted(abs(self.gap))} on average "
+                f"{word}confident: {means}, so the confidence is too {side} by {_in_points(f'{difference:f}')} on average "
                 f"(95% interval {interval})."
             )
         if ece.low > _SMALL and not BY_NAME["ece15"].chance_note(ece.n):
             return (
                 "The confidence is too high for some images and too low for others. "
-                f"On average it is off by {_counted(ece.value)} (95% interval {_points(ece.low)} to {_points(ece.high)})."
+                f"On average it is off by {_in_points(_points(ece.value))} (95% interval {_points(ece.low)} to {_points(ece.high)})."
             )
         agree = f"Confidence and accuracy agree, as far as {counted(self.n, 'image')} can show: {means}."
         return f"{agree} The difference may be chance (95% interval in points: {_points(self.low)} to {_points(self.high)})."
@@ -80,6 +85,5 @@ def _points(share: float) -> str:
     return f"{rounded(100 * share, decimals_apart(100 * share, 0, 1)):f}"
 
 
-def _counted(share: float) -> str:
-    text = _points(share)
+def _in_points(text: str) -> str:
     return f"{text} point{'' if text == '1.0' else 's'}"

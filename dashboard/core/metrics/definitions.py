@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
-from dashboard.core.metrics.percent import decimals_apart, percent, rounded
+from dashboard.core.metrics.percent import decimals_apart, in_percent, percent, rounded
 
 _LEAST_PER_BIN = 10  # images on average, for a calibration error
 
@@ -54,6 +55,16 @@ class Definition:
         if math.isnan(value):
             return "-"
         return f"{rounded(100 * value, decimals or 1):+f}" if self.percent else f"{rounded(value, decimals or 3):+f}"
+
+    def difference_as_shown(self, before: float, after: float, decimals: int | None = None) -> str:
+        """The difference of two values as `text` shows them, so that readers who subtract find the same; "-" for NaN."""
+        if math.isnan(before) or math.isnan(after):
+            return "-"
+        shown = (
+            Decimal(in_percent(each, decimals or 1)) if self.percent else rounded(each, decimals or 3)
+            for each in (after, before)
+        )
+        return f"{next(shown) - next(shown):+f}"
 
     def interval(self, low: float, high: float, n: int) -> str:
         """An interval of values from n images, with `chance_note`; "-" for NaN."""

@@ -124,7 +124,8 @@ def _least_that_passes(curve: RiskCoverage, max_error: float) -> tuple[float | N
     n_passed = len(passes) if passes.all() else int(np.argmin(passes))
     if n_passed == 0:
         return None, (
-            f"Of the {curve.n:,} images that choose the threshold, the {n[0]:,} with the highest confidence have "
-            f"{counted(int(errors[0]), 'wrong prediction')}. That is too many to show that at most {100 * max_error:g}% are wrong from any threshold on."
+            f"Of the {curve.n:,} images that serve to choose a threshold, the {n[0]:,} with the highest confidence have "
+            f"{counted(int(errors[0]), 'wrong prediction')}. That is too many: no threshold can be shown to let at most "
+            f"{100 * max_error:g}% mistakes through. Evaluate more images, or allow a higher share of mistakes."
         )
     return float(curve.thresholds[first + n_passed - 1]), ""

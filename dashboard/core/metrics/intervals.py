@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from dashboard.core.metrics.percent import percent, range_in_percent
+from dashboard.core.metrics.percent import percent, range_in_percent, rounded
 from dashboard.core.metrics.wilson import wilson
 
 RESAMPLES = 5000
@@ -24,7 +24,8 @@ class Mean:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+        value, low, high = (f"{rounded(each, 3):+f}" for each in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high})"
 
 
 def mean(values: np.ndarray) -> Mean:

@@ -12,10 +12,12 @@ _MOST_WRITTEN = 99.999  # percent, below 100
 def rounded(value: float, decimals: int) -> Decimal:
     """The value with so many decimals. Halves go away from zero, and noise is removed first: 0.94149999999999 is 0.9415.
 
+    Zero never has a minus sign.
+
     Args:
         value: finite.
     """
-    return Decimal(repr(_exact(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    return Decimal(repr(_exact(value))).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) + 0
 
 
 def percent(share: float, decimals: int = 1) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from dashboard.core.metrics.calibration import expected_calibration_error
 from dashboard.core.metrics.halves import halves
+from dashboard.core.metrics.percent import rounded
 from dashboard.core.metrics.scores import Score, mean_score
 from dashboard.core.metrics.temperature import fit_temperature, log_losses, softmax
 
@@ -45,10 +46,11 @@ class Refit:
         elif d.low > 0:
             said = "The new temperature is worse: keep the present one."
         else:
-            said = "No significant difference: there is no need for a new version."
+            said = "No significant difference: these images do not show that a new temperature is better."
+        change, low, high = (rounded(each, 4) for each in (d.value, d.low, d.high))
         return (
-            f"{said} On the {d.n:,} images that did not fit it, the log loss changes by {d.value:+.4f} "
-            f"(95% interval {d.low:+.4f} to {d.high:+.4f}; less is better)."
+            f"{said} On the {d.n:,} images on which it was not fitted, the log loss changes by {change:+f} "
+            f"(95% interval {low:+f} to {high:+f}; less is better)."
         )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.analysis.comparison_words import verdict
 from dashboard.core.errors import counted
-from dashboard.core.metrics.percent import percent, range_in_percent
+from dashboard.core.metrics.percent import percent, range_in_percent, rounded
 from dashboard.services import Services
 from dashboard.ui.compare.changes_view import show_changes
 from dashboard.ui.compare.confidence_tab import show_confidence
@@ -57,7 +57,7 @@ def _show_outcomes(outcomes: Outcomes) -> None:
         ):
             st.metric(label, f"{count:,}", width=150, help=explanation)
         same = outcomes.same_class
-        kappa = "not defined" if math.isnan(outcomes.kappa) else f"{outcomes.kappa:.3f}"
+        kappa = "not defined" if math.isnan(outcomes.kappa) else f"{rounded(outcomes.kappa, 3)}"
         st.metric(
             "Same class predicted",
             percent(same.value),

@@ -33,12 +33,11 @@ def show_leaderboard(services: Services, board: Leaderboard) -> None:
     """Shows the best in one sentence, and all in a table."""
     names = ModelNames(services.registry)
     metric, best = BY_NAME[board.metric], board.ranked[0]
+    first = best.scores[metric.name].value
     beside = sum(each.may_be_best for each in board.ranked) - 1
     rest = f"{counted(beside, 'other')} may be just as good." if beside else "All others are worse."
     st.header(
-        plain(
-            f"{names.of(best.manifest)} is first by {metric.title}, {metric.text(best.scores[metric.name].value)}. {rest}"
-        ),
+        plain(f"{names.of(best.manifest)} is first by {metric.title}, {metric.text(first)}. {rest}"),
         anchor=False,
     )
     st.caption(plain(" ".join((f"Compared over {counted(board.n, 'image')} with a label.", *board.notes))))
@@ -51,7 +50,7 @@ def show_leaderboard(services: Services, board: Leaderboard) -> None:
             "Dataset": each.manifest.dataset_name,
             metric.title: metric.text(score.value),
             "95% interval": metric.interval(score.low, score.high, score.n),
-            "Difference to the best": behind_in_words(metric, each.difference),
+            "Difference to the best": behind_in_words(metric, first, score.value, each.difference),
             "May be the best": "yes" if each.may_be_best else "no",
         }
         if board.metric == "accuracy":

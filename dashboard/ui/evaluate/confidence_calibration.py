@@ -14,7 +14,7 @@ from dashboard.core.metrics.calibration import equal_mass_reliability, reliabili
 from dashboard.core.metrics.class_calibration import top_label_calibration
 from dashboard.core.metrics.confidence_gap import confidence_gap
 from dashboard.core.metrics.definitions import BY_NAME
-from dashboard.core.metrics.percent import range_in_percent
+from dashboard.core.metrics.percent import in_percent, range_in_percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
@@ -101,7 +101,7 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, name: str) -> None:
         _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows], name)
 
     shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
-    shown = shown.join(bins[["confidence", "accuracy"]]).assign(gap=100 * bins["gap"])
+    shown = shown.join(bins[["confidence", "accuracy"]]).assign(gap=_gap(bins))
     shown["interval"] = intervals(bins["accuracy_low"], bins["accuracy_high"])
     st.dataframe(
         in_percents(shown, ["confidence", "accuracy"]),
@@ -140,9 +140,9 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         "",
         lambda: top_label_calibration(confidence, answers.predicted_ids, correct, len(names)),
     )
-    table = table.assign(gap=table["confidence"] - table["accuracy"])
+    table = table.assign(gap=_gap(table))
     shown = pd.DataFrame({"class": list(names), "images": table["images"]})
-    shown = shown.join(table[["confidence", "accuracy"]]).assign(gap=100 * table["gap"])
+    shown = shown.join(table[["confidence", "accuracy"]]).assign(gap=table["gap"])
     shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), table["ece"]
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     run_id, name = run.manifest.run_id, f"class-calibration-{hash(run.conditions)}"
@@ -168,6 +168,15 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
             **_figures(),
         },
     )
+
+
+def _gap(table: pd.DataFrame) -> pd.Series:
+    """Mean confidence minus accuracy in points, of both as they are shown."""
+    sure, right = (
+        table[name].map(lambda share: float(in_percent(share)), na_action="ignore")
+        for name in ("confidence", "accuracy")
+    )
+    return (sure - right).astype(float).round(1) + 0.0  # so that no zero has a minus sign
 
 
 def _figures() -> dict[str, Any]:

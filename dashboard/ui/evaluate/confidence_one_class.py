@@ -33,16 +33,17 @@ def show_one_class(run: Run, class_id: int, figures: pd.Series) -> None:
         fn = st.number_input("Cost of a false negative", 0.0, value=1.0, step=1.0, key="cost-fn", width=200,
                              persist_state="session")  # fmt: skip
         best, least = curve.cheapest(fp, fn)
+        shown = curve.in_few_decimals(best)
         st.button(
-            "Use the cheapest threshold", key="use-cheapest", on_click=_use, args=(best,),
+            "Use the cheapest threshold", key="use-cheapest", on_click=_use, args=(float(shown),),
             help="The threshold with the least total cost on these images.",
         )  # fmt: skip
     st.markdown(
-        f"Cheapest: {_rule(best, run.manifest.class_names[class_id])}. This costs {least:,.6g} for {n:,} images "
+        f"Cheapest: {_rule(shown, run.manifest.class_names[class_id])}. This costs {least:,.6g} for {n:,} images "
         f"({least / n:.4g} for each). The threshold was chosen on these images, so expect a slightly higher cost on others."
     )
     threshold = st.slider(
-        "Decision threshold on the probability of this class", 0.0, 1.0, 0.5, 0.001, format="%.3f", key=_THRESHOLD,
+        "Decision threshold on the probability of this class", 0.0, 1.0, 0.5, 0.001, format="%.9g", key=_THRESHOLD,
         persist_state="session",
     )  # fmt: skip
     here = curve.at(threshold)
@@ -55,14 +56,14 @@ def _curve(run: Run, class_id: int) -> BinaryCurve:
     return binary_curve(rows.values[:, class_id], rows.labels == class_id)
 
 
-def _rule(threshold: float, name: str) -> str:
-    if threshold > 1:
+def _rule(threshold: str, name: str) -> str:
+    if float(threshold) > 1:
         return f'never predict "{plain(name)}"'
-    return f'predict "{plain(name)}" if its probability is at least {threshold:.3f}'
+    return f'predict "{plain(name)}" if its probability is at least {threshold}'
 
 
 def _use(threshold: float) -> None:
-    st.session_state[_THRESHOLD] = min(1.0, threshold)  # exact, though the slider moves in steps of 0.001
+    st.session_state[_THRESHOLD] = min(1.0, threshold)  # all digits, though the slider moves in steps of 0.001
 
 
 def _show_figures(here: BinaryMetrics, cost: float) -> None:

@@ -32,7 +32,8 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     for index in indices:
         if opinion := said.get(id_in_run(run_id, index)):
             label = f": {opinion.true_label}" if opinion.true_label else ""
-            found[index] = "prediction right" if opinion.is_right else f"prediction wrong{label}"
+            wrong = "none of these, as doubted" if opinion.agrees_on_none else f"prediction wrong{label}"
+            found[index] = "prediction right" if opinion.is_right else wrong
     return found
 
 

@@ -22,7 +22,7 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
         tested = st.toggle(
             "Test each map",
             key="layers-tested",
-            help="Compares deletion and insertion with random maps and the picture's centre: some hundred predictions per layer.",
+            help="Compares deletion and insertion with random maps and a spot in the picture's centre: some hundred predictions per layer.",
             persist_state="session",
         )
     if method is None:

@@ -16,6 +16,7 @@ from dashboard.core.explanations.map_files import maps_zip
 from dashboard.core.explanations.methods import METHODS, Method
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation
+from dashboard.core.metrics.percent import rounded
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
@@ -37,8 +38,9 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
     missing = [method for method in slow if not is_made(question, method.name)]
     st.caption(
         "Score: insertion minus deletion. It is high when the probability of "
-        f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than the "
-        f"picture's centre and than a limit for random maps, which is estimated from {RANDOM_MAPS} of them. Close to the limit, "
+        f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than a "
+        "plain round spot in the picture's centre, which knows nothing of the picture, and than a limit for random maps, which is "
+        f"estimated from {RANDOM_MAPS} of them. Close to the limit, "
         "the verdict is partly luck. The test is about the map, not about whether the answer is right."
     )
     row = st.container(horizontal=True, key="maps-actions")
@@ -120,8 +122,8 @@ def _show_tile(question: Question, explanation: Explanation, look: Look) -> None
             show_verdict(f)
             if f.verdict != "empty":
                 st.caption(
-                    f"Score {f.map.score:.2f}  \nrandom maps up to {f.random_limit:.2f}, "
-                    f"picture's centre {f.gaussian.score:.2f}"
+                    f"Score {rounded(f.map.score, 2)}  \nrandom maps up to {rounded(f.random_limit, 2)}, "
+                    f"plain spot in the centre {rounded(f.gaussian.score, 2)}"
                 )
                 st.space("small")  # without it, the caption's margin would give the columns a scrollbar
 

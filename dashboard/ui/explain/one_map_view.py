@@ -14,7 +14,7 @@ from dashboard.core.explanations.map_files import map_png
 from dashboard.core.explanations.methods import Method
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import ALIKE_FROM, PASSES_BELOW, Explanation, Faithfulness
-from dashboard.core.metrics.percent import percent
+from dashboard.core.metrics.percent import percent, rounded
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
@@ -122,10 +122,10 @@ def _show_scores(faithfulness: Faithfulness) -> None:
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
     st.caption(
         f"{len(faithfulness.random_scores)} random maps were drawn. An estimate from their scores: 95% of random maps stay "
-        f"below {faithfulness.random_limit:.2f}. The table and the curves show their mean.",
+        f"below {rounded(faithfulness.random_limit, 2)}. The table and the curves show their mean.",
     )
     table = pd.DataFrame(
-        [(name, s.score, s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
+        [(name, float(rounded(s.score, 2)), s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
         columns=["map", "score", "insertion", "deletion", "drop"],
     )
     number = st.column_config.NumberColumn
@@ -181,7 +181,8 @@ def _show_randomization(
         elif result.spearman < ALIKE_FROM:
             st.badge("Partly", icon=":material/warning:", color="orange")
             st.text(
-                "With shuffled weights the map changes only in part: some of it shows the picture or the network's structure."
+                "With shuffled weights the map stays partly the same: some of it shows the picture or the network's structure, not "
+                "what the model has learnt."
             )
         else:
             st.badge("Hardly", icon=":material/warning:", color="orange")
@@ -190,10 +191,11 @@ def _show_randomization(
                 "model has learnt."
             )
         st.text(
-            "This second test asks only whether the map depends on what the model has learnt. The first asks whether the marked "
-            "pixels matter for the class. A map that can be relied on passes both."
+            "This second test asks only whether the map depends on what the model has learnt. The first, the faithfulness test, asks "
+            "whether the marked pixels matter for the class. A map that can be relied on passes both."
         )
         st.caption(
-            f"Mean rank correlation with the maps of several shuffled networks (Spearman): {result.spearman:.2f}. Below {PASSES_BELOW} "
-            f"the maps differ, from {ALIKE_FROM} on they look almost the same. The picture shows the map of one of these networks."
+            f"Mean rank correlation with the maps of several shuffled networks (Spearman): {rounded(result.spearman, 2)}. Below {PASSES_BELOW} "
+            f"the maps differ, from {ALIKE_FROM} on they look almost the same; between, they are partly the same. Both limits are our "
+            "choice: the paper gives none. The picture shows the map of one of these networks."
         )

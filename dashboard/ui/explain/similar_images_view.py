@@ -13,6 +13,7 @@ from dashboard.core.analysis.similar_images import similar_images, summary, usua
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.answer import answer_key
+from dashboard.core.metrics.percent import rounded
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures, run_image
 from dashboard.core.runs.run import Run
@@ -132,7 +133,7 @@ def _show_similar(services: Services, run: Run, embeddings: np.ndarray, question
     st.text(
         summary(found),
         help="Similarity compares what the model sees in both pictures (the cosine of their embeddings): 1 is the same, 0 has "
-        f"nothing in common. The median of this evaluation is {usual:.2f}: a similarity that is not clearly higher means little.",
+        f"nothing in common. The median of this evaluation is {rounded(usual, 2)}: a similarity that is not clearly higher means little.",
     )
     if n_copies:
         st.caption("This picture itself is also in the evaluation. It is left out here.")
@@ -180,4 +181,4 @@ def _words(row: dict[Hashable, Any], doubtful: bool) -> str:
     else:
         sign = ":orange[:material/help:]" if doubtful else ":red[:material/close:]"
         words = f"{sign} labelled {plain(label)}, predicted as {plain(predicted)}"
-    return f"{words}  \nsimilarity {row['similarity']:.2f}"
+    return f"{words}  \nsimilarity {rounded(row['similarity'], 2)}"

@@ -17,7 +17,7 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
-from dashboard.ui.history.table import choose_row
+from dashboard.ui.history.table import choose_row, said_of
 from dashboard.ui.words import plain
 
 if TYPE_CHECKING:
@@ -36,15 +36,12 @@ def show_feedback(services: Services) -> None:
         nobody = "Nobody has said yet" if services.visitor.sees_only is None else "You have not said yet"
         st.info(f"{nobody} whether a prediction is right. Predict asks below each answer.", icon=":material/reviews:")
         return
-    disputed = ""
-    if accuracy.disputed:
-        disputed = f" Users disagree about the images of {counted(accuracy.disputed, 'prediction')}."
-    right = accuracy.right
-    st.metric("Called right", percent(right.value))
-    st.caption(
-        f"95% interval {in_percent(right.low)} to {in_percent(right.high)}%, from {counted(right.n, 'prediction')}."
-        f"{disputed} {accuracy.caution}"
-    )
+    right, notes = accuracy.right, accuracy.notes
+    st.metric("Called right", percent(right.value) if right else "-")
+    if right:
+        interval = f"95% interval {in_percent(right.low)} to {in_percent(right.high)}%"
+        notes = f"{interval}, from {counted(right.n, 'prediction')}. {notes}"
+    st.caption(notes)
     chosen = _show_list(words[:SHOWN])
     if len(words) > SHOWN:
         st.caption(f"The newest {SHOWN} are listed; the exports have all.")
@@ -64,7 +61,7 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
     texts = pd.DataFrame(
         [
             (
-                each.file, each.predicted_label, "right" if each.is_right else "wrong", each.true_label or "", each.note,
+                each.file, each.predicted_label, said_of(each), each.true_label or "", each.note,
                 f"{each.model_name}@{each.model_version}", each.user,
             )
             for each in opinions
@@ -100,7 +97,7 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
         reasons.caption(f"{why_not.message} {why_not.fix}")
         return
     for left_out, why in (
-        (said.disputed, "users disagree about the true label"),
+        (said.disputed, "there are different answers about the true label"),
         (said.unlabelled, "nobody named the true label"),
     ):
         if left_out:

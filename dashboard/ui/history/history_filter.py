@@ -14,7 +14,7 @@ from dashboard.ui.address import page_entered, set_address, whole_address
 
 LIST = "list"  # in the address: which list the page shows
 _KEYS = ("from", "until", "source", "user", "of-model", "label", "confidence", "doubt")  # in the address
-_DOUBTFUL = {"Doubtful": True, "Not doubtful": False}
+_DOUBTFUL = {"Probably": True, "No": False}
 _ADDRESS = "history-address"  # in the session: what the address held when the page was last shown
 
 
@@ -45,7 +45,7 @@ def ask_for_filter(visitor: Visitor) -> HistoryFilter:
             begin = st.date_input("From", None, key="from", bind="query-params", width=160)
             end = st.date_input("Until", None, key="until", bind="query-params", width=160)
             source = _choice("Source", list(SOURCES), "source")
-            doubt = _choice("Doubt", list(_DOUBTFUL), "doubt")
+            doubt = _choice("None of the classes", list(_DOUBTFUL), "doubt")
         with st.container(horizontal=True):
             if only is None:
                 user = st.text_input("User", key="user", bind="query-params", width=160)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Entry, Opinion)
 _SIDE = 64  # pixels of a small picture
-_DOUBT = {True: "none of them?", False: "no", None: "not known"}
+_DOUBT = {True: "probably", False: "no", None: "not known"}
 
 
 def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
@@ -58,7 +58,10 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         columns={
             "image": config.ImageColumn("Image", width="small"),
             "confidence": config.NumberColumn("Confidence"),
-            "doubt": config.TextColumn("Doubt", help="Whether the image probably shows none of the model's classes."),
+            "doubt": config.TextColumn(
+                "None of the classes",
+                help="Whether the image probably shows none of the model's classes. A low confidence is something else.",
+            ),
         },
         shares=["confidence"],
         row_height=_SIDE if any(pictures) else None,
@@ -103,7 +106,15 @@ def choose_row(
 def _verdict(opinion: Opinion | None) -> str:
     if opinion is None:
         return ""
-    return "right" if opinion.is_right else f"wrong: {opinion.true_label}" if opinion.true_label else "wrong"
+    said = said_of(opinion)
+    return f"{said}: {opinion.true_label}" if said == "wrong" and opinion.true_label else said
+
+
+def said_of(opinion: Opinion) -> str:
+    """What was said about the prediction, in a word or two."""
+    if opinion.agrees_on_none:
+        return "none of these, as doubted"
+    return "right" if opinion.is_right else "wrong"
 
 
 def _small_picture(services: Services, entry: Entry) -> str:

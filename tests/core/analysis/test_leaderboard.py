@@ -95,7 +95,10 @@ def test_nothing_in_common(tmp_path: Path) -> None:
 
 def test_the_words_about_the_best_agree_with_the_mark() -> None:
     accuracy, ece = BY_NAME["accuracy"], BY_NAME["ece15"]
-    assert behind_in_words(accuracy, None) == ""
-    assert behind_in_words(accuracy, Score(-0.005, -0.0104, -0.00002, 900)) == "-0.5 (-1.040 to -0.002)"
-    assert behind_in_words(accuracy, Score(*[np.nan] * 3, 900)) == "- (-)"
-    assert behind_in_words(ece, Score(0.1, -0.1, 0.3, 60)).endswith("(fewer than 10 images per bin: mostly chance))")
+    assert behind_in_words(accuracy, 0.9, 0.9, None) == ""
+    assert behind_in_words(accuracy, 0.9, 0.895, Score(-0.005, -0.0104, -0.00002, 900)) == "-0.5 (-1.040 to -0.002)"
+    assert behind_in_words(accuracy, 0.9586, 0.9194, Score(-0.0392, -0.05, -0.03, 900)) == "-4.0 (-5.0 to -3.0)"
+    assert behind_in_words(accuracy, np.nan, np.nan, Score(*[np.nan] * 3, 900)) == "- (-)"
+    assert behind_in_words(ece, 0.1, 0.2, Score(0.1, -0.1, 0.3, 60)).endswith(
+        "(fewer than 10 images per bin: mostly chance))"
+    )

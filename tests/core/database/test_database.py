@@ -24,6 +24,7 @@ from dashboard.core.database.faults import as_database_error
 from dashboard.core.database.migrating import HEAD, do_steps, scripts, version_of
 from dashboard.core.database.tables import audit_log, metadata
 from dashboard.core.errors import DatabaseError
+from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
@@ -68,6 +69,39 @@ def test_the_steps_make_the_tables_that_the_program_uses(database: Database) -> 
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
         assert structure(connection) == new and version_of(connection) == HEAD
     assert scripts().get_current_head() == HEAD
+
+
+def test_feedback_from_before_its_doubt_was_kept_takes_it_from_the_prediction(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Database(settings)
+    with old.writing() as connection:
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE dashboard_version"))
+        monkeypatch.setattr(migrating, "HEAD", "0002")
+        do_steps(connection, None, "test")
+        monkeypatch.undo()
+        connection.execute(text(
+            "INSERT INTO predictions (prediction_id, time_utc, source, \"user\", file, model_name, model_version, "
+            "model_sha256, image_sha256, label, confidence, top3, doubt) VALUES ('a', '2026-01-01 00:00:00', 'api', '', '', "
+            "'pets', '1', '', '', 'cat', 0.5, '[]', :yes)"
+        ), {"yes": True})  # fmt: skip
+        for subject in ("a", "run:1"):
+            connection.execute(text(
+                "INSERT INTO feedback (feedback_id, time_utc, subject, \"user\", is_right, true_label, note, predicted_label, "
+                "confidence, model_name, model_version, file, image_sha256) VALUES (:id, '2026-01-01 00:00:00', :id, '', :no, "
+                "'none of these', '', 'cat', 0.5, 'pets', '1', '', '')"
+            ), {"id": subject, "no": False})  # fmt: skip
+    old.close()
+    database = Database(settings)
+    history = History(database, lambda: RunStore(settings.runs_dir), settings)
+    words = Feedback(database, history).opinions()
+    assert {word.subject: (word.doubt, word.agrees_on_none) for word in words} == {
+        "a": (True, True),
+        "run:1": (None, False),
+    }
+    assert history.close(2)
+    database.close()
 
 
 def test_predictions_from_before_their_fit_was_kept_are_still_there(

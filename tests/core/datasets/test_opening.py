@@ -298,6 +298,14 @@ def test_a_nul_in_a_name_ends_it(make_zip: MakeZip) -> None:
 def test_what_is_neither_zip_nor_folder(tmp_path: Path) -> None:
     (tmp_path / "data.rar").write_bytes(b"Rar!" * 20)
     assert refused(tmp_path / "data.rar").code == "unknown_format"
+    for data, called in (
+        (b"Rar!", "a RAR archive"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+        (b"\x1f\x8b", "compressed with gzip"),
+    ):
+        (tmp_path / "renamed.zip").write_bytes(data + bytes(90))
+        error = refused(tmp_path / "renamed.zip")
+        assert called in error.message and error.fix.startswith("Unpack it, and pack the images as ZIP")
     with pytest.raises(DatasetError, match="does not exist"):
         open_dataset(tmp_path / "missing.zip")
     (tmp_path / "archive.tar.gz").write_bytes(b"\x1f\x8b" + bytes(40))

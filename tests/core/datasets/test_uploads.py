@@ -111,6 +111,7 @@ def test_several_loose_files_become_one_dataset_that_keeps_their_names(settings:
         ("my cat.png", io.BytesIO(encoded(picture(3)))), ("labels.csv", io.BytesIO(b"file,label\nmy cat.png,cat\n")),
     ]  # fmt: skip
     path = keep_uploads(given, settings)
+    assert path.name == "my cat and 3 more"
     dataset = open_dataset(path)
     assert [(s.name, s.label) for s in dataset.samples] == [
         ("my cat.png", "cat"),
@@ -120,6 +121,11 @@ def test_several_loose_files_become_one_dataset_that_keeps_their_names(settings:
     assert np.array_equal(dataset.image(2), picture(3))
     assert keep_uploads(given, settings) == path  # stored once
     assert [p for p in settings.uploads_dir.rglob("*") if p.is_file()] == [path]
+
+
+def test_a_dot_in_the_first_name_does_not_become_the_suffix_of_the_dataset(settings: Settings) -> None:
+    path = keep_uploads(files(**{"a.npz__png": encoded(picture(1)), "b__png": encoded(picture(2))}), settings)
+    assert path.name == "a_npz and 1 more" and len(open_dataset(path).samples) == 2
 
 
 def test_images_and_labels_as_arrays_belong_together(settings: Settings) -> None:

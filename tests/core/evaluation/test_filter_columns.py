@@ -154,6 +154,17 @@ def test_only_rows_with_a_prediction_are_doubted_or_not(make_zip: MakeZip) -> No
     assert chunk_rows(samples, answers, meaning)["doubt"].to_pylist() == [None, None, None]
 
 
+def test_the_reason_of_a_row_has_no_marks_of_code(make_zip: MakeZip) -> None:
+    samples, meaning = list(open_dataset(make_zip({"cat": 1})).samples), manifest(label_map=(("cat", "cat"),))
+    answers = ChunkAnswers(
+        np.array([], int),
+        np.empty((0, 2)),
+        np.empty((0, 2)),
+        {0: Failure("zip_method", "Not supported.", "Unpack it with `7z`.")},
+    )
+    assert chunk_rows(samples, answers, meaning)["reason"].to_pylist() == ["Not supported. Unpack it with 7z."]
+
+
 def test_rows_without_measured_properties_have_nulls(make_zip: MakeZip) -> None:
     samples, meaning = list(open_dataset(make_zip({"cat": 3})).samples), manifest(label_map=(("cat", "cat"),))
     probs = np.array([[0.75, 0.25]])

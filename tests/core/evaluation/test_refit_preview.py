@@ -28,7 +28,7 @@ def test_it_shows_what_the_command_will_do(registry: Registry, tmp_path: Path) -
         ({"model": "pets@7"}, (), "pets@7"),
         ({"model_sha256": "other"}, (), "other weights"),
         ({"imported": True, "model": "pets", "model_sha256": ""}, (), "were imported"),
-        ({"temperature": ONLY_ONE_HALF_IS_OFF}, (), "can stay as it is"),
+        ({"temperature": ONLY_ONE_HALF_IS_OFF}, (), "So no new version is offered."),
         ({}, ["file~1"], "Clear the filter"),
     ],
 )

@@ -88,7 +88,7 @@ def test_maps_that_agree_and_where() -> None:
     ]
     told = summarise(found, of=3)
     assert told.sentence == "Integrated Gradients and Occlusion agree: they point to the upper left."
-    assert told.reason.startswith("2 of 3 maps passed the test")
+    assert told.reason.startswith("2 of 3 maps passed the faithfulness test")
 
 
 def test_a_map_that_differs_is_named() -> None:
@@ -99,6 +99,18 @@ def test_a_map_that_differs_is_named() -> None:
         "Grad-CAM and HiResCAM agree, as maps of one layer mostly do: they point to the centre. Occlusion differs."
     )
     assert "5 more can be made on the tab Methods" in told.reason
+
+
+def test_every_group_that_agrees_is_named() -> None:
+    left = [explained(m, spot(0.1, 0.5), s) for m, s in (("smooth-grad", 0.9), ("integrated-gradients", 0.8))]
+    centre = [explained(m, spot(0.5, 0.5), s) for m, s in (("score-cam", 0.7), ("layer-cam", 0.6))]
+    told = summarise([*left, *centre, explained("occlusion", spot(0.9, 0.1), 0.5)], of=8)
+    assert told.sentence == (
+        "SmoothGrad and Integrated Gradients agree: they point to the left. Score-CAM and LayerCAM agree with each other, as maps "
+        "of one layer mostly do: they point to the centre. Occlusion differs."
+    )
+    assert "A map that points to the centre is more than that spot" in told.reason
+    assert "more than that spot" not in summarise(left, of=8).reason
 
 
 def test_of_equal_groups_the_one_with_the_best_map_counts() -> None:
@@ -117,9 +129,9 @@ def test_of_equal_groups_the_one_with_the_best_map_counts() -> None:
         ([explained("grad-cam", spot(0.5, 0.5), verdict="chance")], 8,
          "Grad-CAM cannot be relied on for this picture. 7 methods are not tested yet."),
         ([explained("grad-cam", spot(0.5, 0.5))], 8,
-         "Grad-CAM passed the test: it points to the centre. 7 methods are not tested yet."),
+         "Grad-CAM passed the faithfulness test: it points to the centre. 7 methods are not tested yet."),
         ([explained("occlusion", spot(0.5, 0.5)), explained("grad-cam", spot(0.5, 0.5), verdict="chance")], 3,
-         "Occlusion passed the test: it points to the centre. 1 method is not tested yet."),
+         "Occlusion passed the faithfulness test: it points to the centre. 1 method is not tested yet."),
         ([explained("grad-cam", np.zeros((4, 4)), verdict="empty")], 8,
          "Grad-CAM shows no evidence for this class. 7 methods are not tested yet."),
         ([explained(m, np.zeros((4, 4)), verdict="empty") for m in ("grad-cam", "hires-cam")], 8,
@@ -128,14 +140,14 @@ def test_of_equal_groups_the_one_with_the_best_map_counts() -> None:
          "Grad-CAM cannot be judged for this picture: the probability of this class hardly changes. "
          "7 methods are not tested yet."),
         ([explained(m, spot(0.5, 0.5)) for m in ("grad-cam", "hires-cam", "grad-cam++", "layer-cam")], 8,
-         "All 4 maps that passed the test agree, as maps of one layer mostly do: they point to the centre."),
+         "All 4 maps that passed the faithfulness test agree, as maps of one layer mostly do: they point to the centre."),
         ([explained("grad-cam", np.zeros((4, 4)), verdict="empty")], 1, "There is no evidence for this class: all maps are empty."),
         ([explained("grad-cam", spot(0.5, 0.5), verdict="unmoved")], 1,
          "No map can be judged for this picture: the probability of this class hardly changes."),
         ([explained("grad-cam", spot(0.1, 0.5), 0.9), explained("occlusion", spot(0.9, 0.5), 0.4)], 2,
-         "The maps that passed the test disagree. The best, Grad-CAM, points to the left."),
+         "The maps that passed the faithfulness test disagree. The best, Grad-CAM, points to the left."),
         ([explained(m, spot(0.5, 0.5)) for m in ("grad-cam", "hires-cam", "layer-cam", "occlusion")], 8,
-         "All 4 maps that passed the test agree: they point to the centre."),
+         "All 4 maps that passed the faithfulness test agree: they point to the centre."),
     ],
 )  # fmt: skip
 def test_the_sentence(found: list[Explanation], of: int, sentence: str) -> None:

@@ -17,6 +17,7 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.exporting import Agreed, Exported, agreed, why_no_images, write_labels, write_zip
 from dashboard.core.feedback.feedback import Feedback
+from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.history import History
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
@@ -60,14 +61,30 @@ def test_the_accuracy_has_its_interval_and_a_caution(feedback: Feedback, history
         feedback.give(each, i < 8, user="ann")
     feedback.give(ids[9], True, user="bob")
     own = feedback.accuracy("pets", "bob")
-    assert own and (own.right.value, own.right.n, own.disputed) == (1.0, 1, 0)
+    assert own and own.right and (own.right.value, own.right.n, own.disputed) == (1.0, 1, 0)
     assert feedback.accuracy(user="eve") is None and [each.user for each in feedback.opinions(None, user="bob")] == [
         "bob"
     ]
     found = feedback.accuracy("pets")
-    assert found and (found.right.value, found.right.n, found.disputed) == (0.9, 10, 1)
+    assert found and found.right and (found.right.value, found.right.n, found.disputed) == (0.9, 10, 1)
     assert found.right.low == pytest.approx(0.5958, abs=1e-4) and found.right.high == pytest.approx(0.9821, abs=1e-4)
     assert "catch their eye" in found.caution
+
+
+def test_agreeing_that_an_image_shows_none_of_the_classes_is_neither_right_nor_wrong(
+    feedback: Feedback, history: History
+) -> None:
+    doubted, sure = (history.record(replace(entry(bytes([i])), doubt=i == 0)) for i in range(2))
+    assert feedback.give(doubted, False, NONE_OF_THESE).agrees_on_none
+    found = feedback.accuracy()
+    assert found and (found.right, found.agreed_on_none) == (None, 1)
+    feedback.give(sure, False, NONE_OF_THESE)
+    found = feedback.accuracy()
+    assert found and found.right and (found.right.value, found.right.n, found.agreed_on_none) == (0.0, 1, 1)
+    assert "Not counted: 1 prediction for which user and model both say" in found.notes
+    feedback.give(doubted, False, "dog")
+    found = feedback.accuracy()
+    assert found and found.right and (found.right.n, found.agreed_on_none) == (2, 0)
 
 
 @pytest.mark.parametrize(("one", "other"), [("", ""), ("ann", "bob")])
@@ -80,7 +97,7 @@ def test_opposite_words_on_one_image_are_disputed_and_not_exported(
     feedback.give(agreed, True, user=one)
     assert history.flush(10)
     found = feedback.accuracy()
-    assert found and (found.right.n, found.disputed) == (3, 2)
+    assert found and found.right and (found.right.n, found.disputed) == (3, 1)
     words, table = feedback.opinions(None), io.BytesIO()
     assert write_labels(words, table) == Exported(written=1, missing=0, disputed=1)
     assert [row["file"] for row in csv.DictReader(io.StringIO(table.getvalue().decode("utf-8-sig")))] == ["agreed.png"]
@@ -105,7 +122,7 @@ def test_two_true_labels_of_one_image_are_disputed(feedback: Feedback, history: 
     image = history.record(entry(b"1"))
     feedback.give(image, False, "dog", user="ann")
     feedback.give(image, False, "frog", user="bob")
-    with pytest.raises(DashboardError, match=r"users disagree about the true label \(1 image\)\. Delete"):
+    with pytest.raises(DashboardError, match=r"different answers about the true label \(1 image\)\. Delete"):
         write_zip(feedback.opinions(None), history, io.BytesIO())
 
 
@@ -162,7 +179,7 @@ def test_each_image_that_is_not_exported_has_its_true_reason(
     with pytest.raises(DashboardError) as caught:
         write_zip(feedback.opinions(None), history, io.BytesIO())
     assert caught.value.message.endswith(
-        "true label not known (2 images), users disagree about the true label (1 image), image not kept (1 image)."
+        "true label not known (2 images), different answers about the true label (1 image), image not kept (1 image)."
     )
     assert "DASHBOARD_HISTORY_IMAGES" not in caught.value.fix  # it is set already
     keeps_none = History(database, lambda: runs, settings.model_copy(update={"history_images": False}))

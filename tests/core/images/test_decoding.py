@@ -69,7 +69,7 @@ def refused(data: bytes) -> ImageError:
 
 
 def test_empty() -> None:
-    assert refused(b"").code == "empty"
+    assert refused(b"").code == "empty" and refused(b"").fix == "Export or copy it again."
 
 
 @pytest.mark.parametrize(

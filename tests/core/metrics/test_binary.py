@@ -54,6 +54,22 @@ def test_costs_by_hand() -> None:
     assert threshold > 0.9 and cost == 0  # call nothing positive
 
 
+@pytest.mark.parametrize(
+    "lower, threshold, shown",
+    [(0.2, 0.301586, "0.301"), (0.3012, 0.301586, "0.3015"), (0.301585, 0.301586, "0.301586"), (0.2, 0.3, "0.300")],
+)
+def test_a_lower_limit_is_rounded_down_and_calls_the_same_images_positive(
+    lower: float, threshold: float, shown: str
+) -> None:
+    curve = binary_curve(np.array([0.9, threshold, lower]), np.array([True, True, False]))
+    assert curve.cheapest(1, 1) == (threshold, 0.0) and curve.in_few_decimals(threshold) == shown
+
+
+def test_a_threshold_above_all_scores_is_rounded_up() -> None:
+    curve = binary_curve(np.array([0.9, 0.3]), np.array([False, True]))
+    assert curve.in_few_decimals(curve.cheapest(5, 1)[0]) == "0.901"
+
+
 def test_the_table_to_draw_follows_the_curves() -> None:
     scores, positive = drawn(20_000)
     curve = binary_curve(scores, positive)

@@ -27,6 +27,10 @@ def test_the_interval_by_hand() -> None:
 @pytest.mark.parametrize(
     "right, confidence, ece, told",
     [
+        (320, 0.8394, LARGE, "Overconfident: the mean confidence is 83.9% and the accuracy 80.0%, so the confidence is too "
+         "high by 3.9 points on average (95% interval 0.02 to 7.9)."),
+        (317, 0.8419, LARGE, "Overconfident: the mean confidence is 84.2% and the accuracy 79.3%, so the confidence is too "
+         "high by 4.9 points on average (95% interval 1.0 to 8.9)."),
         (320, 0.9, LARGE, "Overconfident: the mean confidence is 90.0% and the accuracy 80.0%, so the confidence is too "
          "high by 10.0 points on average (95% interval 6.1 to 13.9)."),
         (320, 0.7, LARGE, "Underconfident: the mean confidence is 70.0% and the accuracy 80.0%, so the confidence is too "

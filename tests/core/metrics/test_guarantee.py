@@ -33,8 +33,9 @@ def test_by_hand() -> None:
     found = guaranteed_threshold(confidence, correct, 0.5, *test)
     assert found.threshold is found.coverage is found.risk is None
     assert found.reason.startswith(
-        "Of the 20 images that choose the threshold, the 5 with the highest confidence have 1 wrong prediction."
+        "Of the 20 images that serve to choose a threshold, the 5 with the highest confidence have 1 wrong prediction."
     )
+    assert found.reason.endswith("Evaluate more images, or allow a higher share of mistakes.")
 
 
 def test_each_limit_is_the_one_of_scipy() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.metrics.definitions import BY_NAME
-from dashboard.core.metrics.intervals import Proportion
+from dashboard.core.metrics.intervals import Mean, Proportion
 from dashboard.core.metrics.percent import decimals_apart, percent, range_in_percent, same
 
 
@@ -32,6 +32,18 @@ def test_intervals_and_other_metrics_are_rounded_in_the_same_way() -> None:
     assert str(Proportion(0.9995, 0.9985, 1.0, 2000)) == "99.95% (99.9-100.0)"
     assert BY_NAME["mcc"].text(0.9415) == "0.942" and BY_NAME["log_loss"].difference(-0.0025) == "-0.003"
     assert BY_NAME["accuracy"].difference(0.0125) == "+1.3"
+    assert BY_NAME["mcc"].text(-0.0004) == "0.000" and BY_NAME["accuracy"].difference(-0.0004) == "+0.0"
+    assert str(Mean(-0.0004, -0.0006, 0.0)) == "+0.000 (-0.001 to +0.000)"
+
+
+def test_a_difference_is_that_of_the_figures_as_they_are_shown() -> None:
+    accuracy, mcc = BY_NAME["accuracy"], BY_NAME["mcc"]
+    assert accuracy.difference(0.9586 - 0.9194) == "+3.9"  # the exact one
+    assert accuracy.difference_as_shown(0.9194, 0.9586) == "+4.0"  # 95.9 - 91.9
+    assert (
+        accuracy.difference_as_shown(0.9586, 0.9194, 2) == "-3.92" and accuracy.difference_as_shown(0.5, 0.5) == "+0.0"
+    )
+    assert mcc.difference_as_shown(0.1004, 0.2006) == "+0.101" and mcc.difference_as_shown(float("nan"), 0.2) == "-"
 
 
 def test_a_calibration_error_from_few_images_says_so() -> None:

@@ -58,7 +58,9 @@ def test_it_says_whether_the_new_temperature_is_better() -> None:
     best = fit_temperature(logits[check], labels[check])
     same = refit(logits, labels, best)
     assert same.difference.low < 0 < same.difference.high and not same.is_better
-    assert same.in_words().startswith("No significant difference: there is no need for a new version.")
+    assert same.in_words().startswith(
+        "No significant difference: these images do not show that a new temperature is better."
+    )
     spoiled = labels.copy()
     spoiled[fit] = logits[fit].argmax(axis=1)  # a fit on these makes the model far too sure
     assert refit(logits, spoiled, 2.0).in_words().startswith("The new temperature is worse")

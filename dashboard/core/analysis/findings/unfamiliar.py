@@ -28,7 +28,7 @@ def unfamiliar(evidence: Evidence) -> Search:
     finding = Finding(
         "unfamiliar",
         f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) probably show none of the classes. "
-        f"Of images that do show them, it is about {percent(usual, 0)}.",
+        f"Among images that do show them, about {percent(usual, 0)} are doubted like this.",
         share.value, share.low, share.high, share.n,
         "Look at them. Leave out those that show other things; if they do show the classes, they differ from what the "
         "model was trained on, so do not rely on its confidence.",

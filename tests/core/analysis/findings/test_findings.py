@@ -425,9 +425,10 @@ def certain(true: list[int], predicted: list[int]) -> Simulated:
 )
 def test_orders_of_classes(true: list[int], predicted: list[int], statement: str | None, tmp_path: Path) -> None:
     found = found_in(certain(true * 20, predicted * 20), tmp_path)
-    assert [finding.statement[: len(statement or "")] for finding in found if finding.id == "wrong_order"] == (
-        [statement] if statement else []
-    )
+    of_order = [finding for finding in found if finding.id == "wrong_order"]
+    assert [finding.statement[: len(statement or "")] for finding in of_order] == ([statement] if statement else [])
+    for finding in of_order:
+        assert ("count from 0 or from 1" in finding.next_step) is ("shifted" in finding.statement)
 
 
 def test_the_order_is_that_of_the_classes_that_occur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
