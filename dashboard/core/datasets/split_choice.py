@@ -37,6 +37,7 @@ def choose_split(
     labelled: Callable[[str], bool],
     may_be_classes: bool = False,
     may_pool: bool = True,
+    certain: bool = True,
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -45,6 +46,7 @@ def choose_split(
         labelled: True if the images of a split have labels.
         may_be_classes: True if NO_SPLITS is a possible answer.
         may_pool: True if ALL_SPLITS is one.
+        certain: False if the user has to say whether these are splits.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
@@ -60,7 +62,7 @@ def choose_split(
         answers.append(Answer(NO_SPLITS, "these are classes, not splits"))
     question = Question("split", f"Which split of {dataset_name}?", tuple(answers))
     sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
-    chosen, why = _chosen(names, wanted, labelled, splits)
+    chosen, why = _chosen(names, wanted, labelled, splits) if wanted or certain else (None, "")
     if wanted and chosen not in [answer.value for answer in answers]:
         raise DatasetError(f"{dataset_name} has no split {wanted!r}.", question.way_out, "choice")
     if chosen is None:
