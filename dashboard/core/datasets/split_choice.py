@@ -15,7 +15,7 @@ from dashboard.core.questions import Answer, Question, UndecidedError
 class Split:
     """A split, as a user chooses it."""
 
-    name: str  # train, val or test
+    name: str  # train, val or test; or what a column calls another one
     called: tuple[str, ...]  # what the dataset calls it
     size: int
     unit: str  # what `size` counts: image or file
@@ -82,7 +82,7 @@ def _chosen(
 ) -> tuple[str | None, str]:
     """The split to use, or ALL_SPLITS, and why; None if that is not certain."""
     if wanted:
-        own = {name.casefold(): split.name for split in splits for name in split.called}
+        own = {name.casefold(): split.name for split in splits for name in (*split.called, split.name)}
         spelled = wanted.casefold()
         found = own.get(spelled) or (spelled if spelled == ALL_SPLITS else split_called(wanted))
         return (found if found in (*names, ALL_SPLITS) else None), "as chosen"
