@@ -310,6 +310,11 @@ def test_copies_that_programs_leave_behind_are_no_images(make_zip: MakeZip) -> N
         "cat/@eaDir/1.png/thumb.png",
         "__MACOSX/cat/2.png",
         "cat/Icon\r",
+        ".Trash-1000/files/cat/1.png",
+        ".Trashes/501/cat/1.png",
+        "#recycle/cat/1.png",
+        ".stversions/cat/1~20260101-120000.png",
+        "cat/.picasaoriginals/1.png",
     )
     path = make_zip({"cat": 1}, extra={name: encoded(picture(1)) for name in copies})
     assert [sample.label for sample in open_dataset(path).samples] == ["cat"]
