@@ -140,7 +140,14 @@ def _open_zip(data: DataFiles) -> Dataset:
     dataset = ImageFiles(data.path, files, data.choices, data.use_labels_file)
     if files.question:
         dataset.questions = (files.question, *dataset.questions)
-        dataset.notes = (files.note, *dataset.notes)
+    dataset.notes = (*files.notes, *dataset.notes)
+    return dataset
+
+
+def _open_tar(data: DataFiles) -> Dataset:
+    files = TarFiles(data.path)
+    dataset = ImageFiles(data.path, files, data.choices, data.use_labels_file)
+    dataset.notes = (*files.notes, *dataset.notes)
     return dataset
 
 
@@ -167,8 +174,8 @@ FORMATS = (
         labels="the same as in a ZIP",
         suffixes=(".tar", ".tar.gz", ".tgz"),
         sign=Sign.CONTENT,
-        sniff=lambda data: data.first_names is not None and not has_batches(data.first_names),
-        open=lambda data: ImageFiles(data.path, TarFiles(data.path), data.choices, data.use_labels_file),
+        sniff=lambda data: bool(data.first_names) and not has_batches(data.first_names),  # zeros alone are no tar
+        open=_open_tar,
         damaged=incomplete_tar,
     ),
     Format(
@@ -247,7 +254,7 @@ FORMATS = (
         labels="the archive",
         suffixes=(),  # those of any tar
         sign=Sign.CONTENT,
-        sniff=lambda data: data.first_names is not None and has_batches(data.first_names),
+        sniff=lambda data: bool(data.first_names) and has_batches(data.first_names),
         open=lambda data: Cifar10Images(data.path),
     ),
     Format(

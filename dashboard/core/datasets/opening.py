@@ -22,6 +22,7 @@ from dashboard.core.datasets.folder_files import (
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
+from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
@@ -130,6 +131,8 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     for kind in sorted(FORMATS, key=lambda each: each.sign):
         if kind.sniff(data):
             return kind.open(data)
+    if reason := why_no_dataset(path):
+        raise reason
     for kind in FORMATS:
         if kind.damaged and path.name.lower().endswith(kind.suffixes):
             raise kind.damaged(path.name)
