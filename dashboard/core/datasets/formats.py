@@ -62,7 +62,7 @@ class DataFiles:
 
     @cached_property
     def first_names(self) -> tuple[str, ...] | None:
-        """The names of the first few files in the tar; None if the file is not a tar. Raises DatasetError."""
+        """The names of the first few files in the tar; None if the file is not a tar of files. Raises DatasetError."""
         return first_names(self.path, self.first_bytes)
 
     @cached_property
@@ -174,7 +174,7 @@ FORMATS = (
         labels="the same as in a ZIP",
         suffixes=(".tar", ".tar.gz", ".tgz"),
         sign=Sign.CONTENT,
-        sniff=lambda data: bool(data.first_names) and not has_batches(data.first_names),  # zeros alone are no tar
+        sniff=lambda data: data.first_names is not None and not has_batches(data.first_names),
         open=_open_tar,
         damaged=incomplete_tar,
     ),
@@ -254,7 +254,7 @@ FORMATS = (
         labels="the archive",
         suffixes=(),  # those of any tar
         sign=Sign.CONTENT,
-        sniff=lambda data: bool(data.first_names) and has_batches(data.first_names),
+        sniff=lambda data: data.first_names is not None and has_batches(data.first_names),
         open=lambda data: Cifar10Images(data.path),
     ),
     Format(

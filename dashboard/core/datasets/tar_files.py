@@ -114,24 +114,23 @@ def _damaged_member(error: Exception) -> ImageError:
 
 
 def first_names(path: Path, first_bytes: bytes) -> tuple[str, ...] | None:
-    """The names of the first few files, or of fewer if the archive is damaged; None if the file is not a tar.
+    """The names of the first few files, or of fewer if the archive is damaged; None if the file is no tar, or holds zeros.
 
     Raises:
         DatasetError: the archive is compressed in a way that cannot be read piece by piece.
     """
     _refuse_other_compression(path, first_bytes)
-    names: list[str] | None = None
+    names: list[str] = []
     file = _opened(path)
     try:
         with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
-            names = []
             while len(names) < _FIRST_NAMES and (member := tar.next()):
                 names.append(member.name)
     except Exception:  # opening the archive tells what is wrong
         pass
     finally:
         file.close()
-    return None if names is None else tuple(names)
+    return tuple(names) or None
 
 
 def incomplete_tar(name: str) -> DatasetError:
