@@ -57,7 +57,7 @@ class ImageFiles:
             (lambda name: is_image_name(name) or name in without_suffix) if without_suffix else is_image_name
         )
         if not any(map(self._is_image, source.names)):
-            raise no_images(path.name, _why_no_images(source))
+            raise no_images(path.name, source.names, _why_no_images(source))
         elsewhere = is_elsewhere(choices.labels)
         given = read_labels_elsewhere(Path(choices.labels), source.names) if elsewhere else None
         read = FilesReader(path.name, source, choices, given, use_labels_file, self._is_image).read()
