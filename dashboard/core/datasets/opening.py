@@ -24,6 +24,7 @@ from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
 from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.parquet_images import ParquetImages
+from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
@@ -136,7 +137,9 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     for kind in FORMATS:
         if kind.damaged and path.name.lower().endswith(kind.suffixes):
             raise kind.damaged(path.name)
-    raise DatasetError(f"{path.name} is not a dataset of a supported format.", KINDS, "unknown_format")
+    raise DatasetError(
+        f"{path.name} is not a dataset of a supported format.", read_instead([path.name]) or KINDS, "unknown_format"
+    )
 
 
 def _open_images(path: Path, choices: Choices) -> Dataset:

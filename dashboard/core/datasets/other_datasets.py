@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.zip_files import part_of_zip
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.other_files import FIRST_BYTES, instead_of_file
@@ -38,6 +37,4 @@ def why_no_dataset(path: Path) -> DatasetError | None:
         )  # fmt: skip
     if reason := instead_of_file(head):
         return DatasetError(f"{name} is no dataset. {reason.message}", reason.advice, "unknown_format")
-    if fix := read_instead([name]):
-        return DatasetError(f"{name} is not a dataset of a supported format.", fix, "unknown_format")
     return None

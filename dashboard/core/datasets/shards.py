@@ -12,9 +12,10 @@ from pathlib import Path
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.formats import DataFiles, Format
+from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.split_choice import Split, choose_split
 from dashboard.core.datasets.splits import shards_by_split
-from dashboard.core.errors import listed
+from dashboard.core.errors import DatasetError, listed
 
 _NUMBERED = re.compile(r"(.*?)(\d{1,6})([-_]of[-_]\d{1,6})(\D.*)?")
 
@@ -40,18 +41,28 @@ def open_shards(
     by_split = shards_by_split(shards)
     loose = by_split.pop("", [])
     if len(by_split) < 2 or choices.split == NO_SPLITS:
-        dataset = kind.open(DataFiles(path, tuple(root / name for name in shards), open_images, choices=choices))
+        dataset = _opened(kind, DataFiles(path, tuple(root / name for name in shards), open_images, choices=choices))
         dataset.notes = (*_about_missing(shards), *dataset.notes)
         return dataset
     splits = _sizes(kind, root, by_split)
     choice = choose_split(path.name, splits, choices.split, lambda _: True, may_pool=kind.pools)
     files = [name for split in choice.splits for name in by_split[split]]
     others = replace(choices, split=NO_SPLITS)  # the files tell the split, so a column of splits does not
-    dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images, choices=others))
+    dataset = _opened(kind, DataFiles(path, tuple(root / name for name in files), open_images, choices=others))
     unused = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()
     dataset.notes = (choice.note, *_about_missing(files), *unused, *dataset.notes)
     dataset.questions = (choice.question,)
     return dataset
+
+
+def _opened(kind: Format, data: DataFiles) -> Dataset:
+    try:
+        return kind.open(data)
+    except DatasetError:
+        for file in data.files:
+            if reason := why_no_dataset(file):
+                raise reason from None
+        raise
 
 
 def _about_missing(shards: Sequence[str]) -> tuple[str, ...]:

@@ -220,7 +220,7 @@ def test_the_rows_of_a_split_keep_their_columns_and_faults(make_zip: MakeZip, tm
         dataset.image(0)
 
 
-@pytest.mark.parametrize("splits", [("test", "test", "test"), ("test", "train", "fold 3"), ("test", "", "test")])
+@pytest.mark.parametrize("splits", [("test", "test", "test"), ("test", "fold 1", "fold 3"), ("test", "", "test")])
 def test_what_tells_not_several_splits_is_an_ordinary_column(make_zip: MakeZip, splits: tuple[str, ...]) -> None:
     rows = "".join(f"{n},{v},{s}\n" for (n, v), s in zip(ALL.items(), splits, strict=True))
     dataset = opened(make_zip, {"labels.csv": f"file,label,split\n{rows}"})

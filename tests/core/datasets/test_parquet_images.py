@@ -117,6 +117,14 @@ def test_missing_shards_are_said(tmp_path: Path, beside: tuple[str, ...]) -> Non
     assert not any("missing" in note for note in open_dataset(hugging_face(tmp_path / "a-1-of-2.parquet")).notes)
 
 
+def test_shards_that_git_lfs_did_not_fetch_are_told(tmp_path: Path) -> None:
+    hugging_face(tmp_path / "test-00000-of-00002.parquet")
+    (tmp_path / "test-00001-of-00002.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid 1\n")
+    with pytest.raises(DatasetError, match=r"test-00001-of-00002\.parquet .* pointer of Git LFS") as refused:
+        open_dataset(tmp_path)
+    assert "git lfs pull" in refused.value.fix
+
+
 def test_shards_may_be_counted_from_1(tmp_path: Path) -> None:
     for name in ("a-1-of-2", "a-2-of-2"):
         hugging_face(tmp_path / f"{name}.parquet")
