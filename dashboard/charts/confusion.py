@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.charts.matrix import font_size_of, height_of, label_matrix, labels_of_cell
-from dashboard.charts.palette import SELECTED, ink, readable_on, rgb
+from dashboard.charts.palette import SELECTED, either_ink, ink, readable_on, rgb
 
 _LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from low to high counts
 _DARK_CELLS = ("#1b2c3f", "#a9cdf0")
@@ -81,7 +81,7 @@ def confusion_chart(
     )
     label = base.mark_text(fontSize=font_size_of(order)).encode(
         text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
-        color=alt.Color("ink:N", scale=None),
+        color=either_ink("ink"),
     )
     return (cells + label + _sums(base, sums, selection, dark)).properties(height=height_of(order))
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dashboard.charts.confusion import CELL
 from dashboard.charts.matrix import font_size_of, height_of, label_matrix
-from dashboard.charts.palette import ACCENT, SELECTED, ink, readable_on, rgb
+from dashboard.charts.palette import ACCENT, SELECTED, either_ink, ink, readable_on, rgb
 
 _ROOT = 0.6
 
@@ -67,7 +67,7 @@ def confusion_difference_chart(
     )
     numbers = base.mark_text(fontSize=font_size_of(names)).encode(
         text=alt.Text("difference:Q", format=text),
-        color=alt.Color("ink:N", scale=None),
+        color=either_ink("ink"),
     )
     return (rectangles + numbers).properties(height=height_of(names))
 

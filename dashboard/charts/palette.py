@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import altair as alt
 import numpy as np
 
 ACCENT = "#2f7dc8"  # contrast of at least 3:1 on white and on the dark background
@@ -12,6 +15,7 @@ SELECTED = "#e08a1e"
 
 MOST_CLASSES = 40  # up to this number, all classes are drawn
 
+_BLACK, _WHITE = "#000000", "#ffffff"
 _AS_FAR_FROM_BOTH = 0.179  # the luminance on which black and white have the same contrast
 
 OF_MANY = 20  # classes that are drawn if there are more
@@ -24,7 +28,12 @@ def rgb(colour: str) -> np.ndarray:
 
 def readable_on(background: np.ndarray) -> str:
     """Black or white, whichever has the greater contrast, at least 4.5:1, on a colour (red, green, blue) from 0 to 255."""
-    return "#000000" if _luminance(background) > _AS_FAR_FROM_BOTH else "#ffffff"
+    return _BLACK if _luminance(background) > _AS_FAR_FROM_BOTH else _WHITE
+
+
+def either_ink(field: str) -> dict[str, Any]:
+    """The colour of numbers whose field holds what `readable_on` gives. Not the field itself, since layers share a scale."""
+    return alt.condition(f"datum.{field} == '{_BLACK}'", alt.value(_BLACK), alt.value(_WHITE))  # type: ignore[return-value]
 
 
 def _luminance(colour: np.ndarray) -> float:

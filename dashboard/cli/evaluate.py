@@ -37,6 +37,7 @@ from dashboard.core.evaluation.work import Progress
 from dashboard.core.labels.label_map import read_label_map
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.runs.export import export_run, make_export_folder
+from dashboard.core.runs.left_out import failures
 from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
@@ -99,7 +100,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on a dataset. The result of the same dataset and version is reused.
 
-    Exits with 1 when there is no result, the accuracy is too low or a check fails, with 2 on wrong usage or when the
+    Exits with 1 when there is no result, no image could be evaluated, the accuracy is too low or a check fails, with 2 on wrong usage or when the
     file of checks is wrong.
     """
     if (dataset is None) == (not resume):
@@ -189,6 +190,9 @@ def _show_progress(bar: Bar, task: TaskID, p: Progress) -> None:
 
 def _verdict(run: Run, least: float | None) -> int:
     """The exit code."""
+    if run.evaluated.empty and len(failures(run)):
+        say("No image of the dataset could be evaluated.", "red")
+        return 1
     if least is None:
         return 0
     evaluation = run.evaluation()

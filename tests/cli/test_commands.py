@@ -372,6 +372,14 @@ def test_evaluate_below_the_accuracy_asked_for_exits_with_1(folder: Path) -> Non
     assert b"The accuracy 50.00% is below the required 60.00%." in failed.stderr
 
 
+def test_evaluate_without_one_image_that_can_be_read_exits_with_1(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "broken.zip", "w") as archive:
+        archive.writestr("ship/1.png", b"broken")
+    done = dashboard("evaluate", folder / "broken.zip", "--workers", "1", "--json", data_dir=folder / "data")
+    assert done.returncode == 1 and only_json(done)["n_failed"] == 1
+    assert b"No image of the dataset could be evaluated." in done.stderr
+
+
 def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(folder / "data" / "samples", data / "samples")

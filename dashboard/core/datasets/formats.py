@@ -62,7 +62,7 @@ class DataFiles:
 
     @cached_property
     def first_names(self) -> tuple[str, ...] | None:
-        """The names of the first few files in the tar; None if the file is not a tar. Raises DatasetError."""
+        """The names of the first few files in the tar; None if the file is not a tar of files. Raises DatasetError."""
         return first_names(self.path, self.first_bytes)
 
     @cached_property
@@ -140,7 +140,14 @@ def _open_zip(data: DataFiles) -> Dataset:
     dataset = ImageFiles(data.path, files, data.choices, data.use_labels_file)
     if files.question:
         dataset.questions = (files.question, *dataset.questions)
-        dataset.notes = (files.note, *dataset.notes)
+    dataset.notes = (*files.notes, *dataset.notes)
+    return dataset
+
+
+def _open_tar(data: DataFiles) -> Dataset:
+    files = TarFiles(data.path)
+    dataset = ImageFiles(data.path, files, data.choices, data.use_labels_file)
+    dataset.notes = (*files.notes, *dataset.notes)
     return dataset
 
 
@@ -168,7 +175,7 @@ FORMATS = (
         suffixes=(".tar", ".tar.gz", ".tgz"),
         sign=Sign.CONTENT,
         sniff=lambda data: data.first_names is not None and not has_batches(data.first_names),
-        open=lambda data: ImageFiles(data.path, TarFiles(data.path), data.choices, data.use_labels_file),
+        open=_open_tar,
         damaged=incomplete_tar,
     ),
     Format(

@@ -32,7 +32,12 @@ from dashboard.core.images.other_files import (
 _MOST_ASKED = 100  # files of a dataset without images that are asked what they are
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "icon\r"}
-_JUNK_FOLDERS = ("__MACOSX", ".ipynb_checkpoints", "@eaDir", ".AppleDouble", ".thumbnails", "$RECYCLE.BIN", ".git")
+_JUNK_FOLDERS = (
+    "__MACOSX", ".ipynb_checkpoints", "@eaDir", ".AppleDouble", ".thumbnails", ".git",
+    "$RECYCLE.BIN", "#recycle", ".Trash", ".Trashes",  # and .Trash-1000 ..., see `_TRASH`
+    ".stversions", ".picasaoriginals", ".Spotlight-V100", "System Volume Information",
+)  # fmt: skip
+_TRASH = ".Trash-"  # followed by the number of a user
 
 
 class ImageFiles:
@@ -52,7 +57,7 @@ class ImageFiles:
             (lambda name: is_image_name(name) or name in without_suffix) if without_suffix else is_image_name
         )
         if not any(map(self._is_image, source.names)):
-            raise no_images(path.name, _why_no_images(source))
+            raise no_images(path.name, source.names, _why_no_images(source))
         elsewhere = is_elsewhere(choices.labels)
         given = read_labels_elsewhere(Path(choices.labels), source.names) if elsewhere else None
         read = FilesReader(path.name, source, choices, given, use_labels_file, self._is_image).read()
@@ -149,7 +154,9 @@ def is_junk(name: str) -> bool:
     last = name[name.rfind("/") + 1 :]
     if last.startswith("._") or last.lower() in _JUNK_NAMES:
         return True
-    return any(folder in name and folder in name.split("/")[:-1] for folder in _JUNK_FOLDERS)
+    if any(folder in name and folder in name.split("/")[:-1] for folder in _JUNK_FOLDERS):
+        return True
+    return _TRASH in name and any(part.startswith(_TRASH) for part in name.split("/")[:-1])
 
 
 def joint_fingerprint(*parts: str) -> str:

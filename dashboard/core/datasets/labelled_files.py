@@ -133,7 +133,9 @@ class FilesReader:
             Split(name, self._splits.folders[name], int(self._is_image[positions].sum()), "image")
             for name, positions in self._splits.positions.items()
         ]
-        choice = choose_split(self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True)
+        choice = choose_split(
+            self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=self._splits.certain
+        )
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
         if self._given and not _any_label(read):
             by_labels_file(read.source.names, self._given, is_image=self._names_image)  # explains why no row fits

@@ -16,6 +16,7 @@ from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
 from dashboard.core.datasets.file_names import folder_of, is_image_name, suffix_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE
+from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import DatasetError, ImageError, counted, listed
@@ -224,13 +225,16 @@ def in_order(names: Sequence[str], table_name: str, labels: Sequence[str | None]
     return Labelling(SampleList(names, labels), notes=(f"Labels are taken from {table_name}.",))
 
 
-def no_images(dataset_name: str, reason: ImageError | None = None) -> DatasetError:
-    """The error for a dataset without images, and the reason why a picture in it is none."""
+def no_images(dataset_name: str, names: Sequence[str], reason: ImageError | None = None) -> DatasetError:
+    """The error for a dataset without images, and the reason why a picture in it is none. Takes the names of its files."""
     if reason:
         return DatasetError(
             f"{dataset_name} holds no images that are read here. {reason.message}", reason.fix, "no_images"
         )
-    return DatasetError(f"{dataset_name} holds no images.", ONE_FOLDER_A_CLASS, "no_images")
+    only = f", only {listed(names, 4)}" if names else ""
+    return DatasetError(
+        f"{dataset_name} holds no images{only}.", read_instead(names) or ONE_FOLDER_A_CLASS, "no_images"
+    )
 
 
 def _no_single_image(table_name: str, file: str, found: int) -> ImageError:

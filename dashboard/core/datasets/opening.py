@@ -22,7 +22,9 @@ from dashboard.core.datasets.folder_files import (
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
+from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.parquet_images import ParquetImages
+from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
@@ -130,23 +132,14 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     for kind in sorted(FORMATS, key=lambda each: each.sign):
         if kind.sniff(data):
             return kind.open(data)
-    if called := _other_archive(data):
-        raise DatasetError(
-            f"{path.name} is {called}, which is not opened here.",
-            "Unpack it, and pack the images as ZIP, or give the folder.", "unknown_format",
-        )  # fmt: skip
+    if reason := why_no_dataset(path):
+        raise reason
     for kind in FORMATS:
         if kind.damaged and path.name.lower().endswith(kind.suffixes):
             raise kind.damaged(path.name)
-    raise DatasetError(f"{path.name} is not a dataset of a supported format.", KINDS, "unknown_format")
-
-
-def _other_archive(data: DataFiles) -> str:
-    """What the file is, if it begins like an archive of another kind, whatever its name is; else ""."""
-    is_gzip_by_name = data.path.name.lower().endswith((".gz", ".tgz"))
-    begins = {b"Rar!": "a RAR archive", b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive"}
-    begins |= {} if is_gzip_by_name else {b"\x1f\x8b": "a file compressed with gzip"}
-    return next((what for begin, what in begins.items() if data.first_bytes.startswith(begin)), "")
+    raise DatasetError(
+        f"{path.name} is not a dataset of a supported format.", read_instead([path.name]) or KINDS, "unknown_format"
+    )
 
 
 def _open_images(path: Path, choices: Choices) -> Dataset:

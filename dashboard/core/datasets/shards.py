@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +12,12 @@ from pathlib import Path
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.formats import DataFiles, Format
+from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.split_choice import Split, choose_split
 from dashboard.core.datasets.splits import shards_by_split
-from dashboard.core.errors import listed
+from dashboard.core.errors import DatasetError, listed
+
+_NUMBERED = re.compile(r"(.*?)(\d{1,6})([-_]of[-_]\d{1,6})(\D.*)?")
 
 
 def open_shards(
@@ -36,16 +41,46 @@ def open_shards(
     by_split = shards_by_split(shards)
     loose = by_split.pop("", [])
     if len(by_split) < 2 or choices.split == NO_SPLITS:
-        return kind.open(DataFiles(path, tuple(root / name for name in shards), open_images, choices=choices))
+        dataset = _opened(kind, DataFiles(path, tuple(root / name for name in shards), open_images, choices=choices))
+        dataset.notes = (*_about_missing(shards), *dataset.notes)
+        return dataset
     splits = _sizes(kind, root, by_split)
     choice = choose_split(path.name, splits, choices.split, lambda _: True, may_pool=kind.pools)
     files = [name for split in choice.splits for name in by_split[split]]
     others = replace(choices, split=NO_SPLITS)  # the files tell the split, so a column of splits does not
-    dataset = kind.open(DataFiles(path, tuple(root / name for name in files), open_images, choices=others))
+    dataset = _opened(kind, DataFiles(path, tuple(root / name for name in files), open_images, choices=others))
     unused = (f"Files of no split are not used: {listed(loose, 4)}.",) if loose else ()
-    dataset.notes = (choice.note, *unused, *dataset.notes)
+    dataset.notes = (choice.note, *_about_missing(files), *unused, *dataset.notes)
     dataset.questions = (choice.question,)
     return dataset
+
+
+def _opened(kind: Format, data: DataFiles) -> Dataset:
+    try:
+        return kind.open(data)
+    except DatasetError:
+        for file in data.files:
+            if reason := why_no_dataset(file):
+                raise reason from None
+        raise
+
+
+def _about_missing(shards: Sequence[str]) -> tuple[str, ...]:
+    """What the user has to know if numbers such as 00001-of-00003 are missing in the names of the shards."""
+    numbers: dict[tuple[str, str, str], dict[int, str]] = defaultdict(dict)
+    for shard in shards:
+        if found := _NUMBERED.fullmatch(shard):
+            before, number, total, after = found.groups("")
+            numbers[before, total, after][int(number)] = number
+    notes = []
+    for (before, total, after), present in numbers.items():
+        count, width = int(total.lstrip("-of_")), len(next(iter(present.values())))
+        first = 1 if count in present and 0 not in present else 0
+        missing = [f"{before}{n:0{width}}{total}{after}" for n in range(first, first + count) if n not in present]
+        if missing:
+            are = "is" if len(missing) == 1 else "are"
+            notes.append(f"{len(missing):,} of {count:,} shards {are} missing: {listed(missing, 4)}.")
+    return tuple(notes)
 
 
 def _sizes(kind: Format, root: Path, by_split: Mapping[str, Sequence[str]]) -> list[Split]:

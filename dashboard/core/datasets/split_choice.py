@@ -15,7 +15,7 @@ from dashboard.core.questions import Answer, Question, UndecidedError
 class Split:
     """A split, as a user chooses it."""
 
-    name: str  # train, val or test
+    name: str  # train, val or test; or what a column calls another one
     called: tuple[str, ...]  # what the dataset calls it
     size: int
     unit: str  # what `size` counts: image or file
@@ -37,6 +37,7 @@ def choose_split(
     labelled: Callable[[str], bool],
     may_be_classes: bool = False,
     may_pool: bool = True,
+    certain: bool = True,
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -45,6 +46,7 @@ def choose_split(
         labelled: True if the images of a split have labels.
         may_be_classes: True if NO_SPLITS is a possible answer.
         may_pool: True if ALL_SPLITS is one.
+        certain: False if the user has to say whether these are splits.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
@@ -60,7 +62,7 @@ def choose_split(
         answers.append(Answer(NO_SPLITS, "these are classes, not splits"))
     question = Question("split", f"Which split of {dataset_name}?", tuple(answers))
     sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
-    chosen, why = _chosen(names, wanted, labelled, splits)
+    chosen, why = _chosen(names, wanted, labelled, splits) if wanted or certain else (None, "")
     if wanted and chosen not in [answer.value for answer in answers]:
         raise DatasetError(f"{dataset_name} has no split {wanted!r}.", question.way_out, "choice")
     if chosen is None:
@@ -80,7 +82,7 @@ def _chosen(
 ) -> tuple[str | None, str]:
     """The split to use, or ALL_SPLITS, and why; None if that is not certain."""
     if wanted:
-        own = {name.casefold(): split.name for split in splits for name in split.called}
+        own = {name.casefold(): split.name for split in splits for name in (*split.called, split.name)}
         spelled = wanted.casefold()
         found = own.get(spelled) or (spelled if spelled == ALL_SPLITS else split_called(wanted))
         return (found if found in (*names, ALL_SPLITS) else None), "as chosen"

@@ -6,6 +6,7 @@ Splits are called train, val and test here, whatever the dataset calls them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,26 @@ _SPLIT_OF = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "eval": "val",
     "test": "test", "testing": "test", "t10k": "test", "holdout": "test", "evaluation": "test",
+    "trainval": "train",  # what the model was fitted to; so it is with "train+val", see `_parts`
+    # German, French, Spanish, Italian and Portuguese, without accents
+    "entrainement": "train", "apprentissage": "train", "entrenamiento": "train", "addestramento": "train",
+    "treino": "train", "treinamento": "train",
+    "validierung": "val", "validacion": "val", "validazione": "val", "validacao": "val",
+    "prueba": "test", "pruebas": "test", "teste": "test",
 }  # fmt: skip
 SPLITS = ("test", "val", "train")  # in the order in which they are offered
 # Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test
 _PLAIN = frozenset(
-    {"set", "sets", "split", "data", "dataset", "image", "images", "img", "imgs", "folder", "the", "final"}
-)
+    {
+        "set", "sets", "split", "data", "dataset", "image", "images", "img", "imgs", "folder", "the", "final",
+        "daten", "bilder",
+    }
+)  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
-_SHARD = re.compile(rf"(?<![a-z])({'|'.join(sorted(_SPLIT_OF, key=len, reverse=True))})(?![a-z])", re.IGNORECASE)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # between the words of TrainData
+_GLUED = rf"({'|'.join(sorted(_SPLIT_OF, key=len, reverse=True))})(?:s?(?:{'|'.join(sorted(_PLAIN))}))?"  # also testset
+_SPLIT_WORD = re.compile(_GLUED)
+_SHARD = re.compile(rf"(?<![a-z]){_GLUED}(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,7 @@ class Splits:
     folders: Mapping[str, tuple[str, ...]]  # split -> what the dataset calls it
     outside: np.ndarray  # positions of the files that are in no split
     markers: frozenset[str]  # folders, as paths, whose names are the name of a split instead of a class
+    certain: bool = True  # False: the folders may be classes as well
 
 
 def split_called(name: str) -> str | None:
@@ -43,12 +57,23 @@ def split_called(name: str) -> str | None:
     return split if split and set(rest) <= _PLAIN else None
 
 
+def names_split(name: str) -> bool:
+    """True if one of the words in a name is the name of a split, such as in labeled_train and PublicTest."""
+    return _parts(name)[0] is not None
+
+
 def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
     """The split in the name of a folder, and the other words in it. None if it names no split, or several."""
-    words = [word.casefold() for word in _WORD.findall(name)]
-    found = {_SPLIT_OF[word] for word in words if word in _SPLIT_OF}
-    rest = tuple(word for word in words if word not in _SPLIT_OF)
-    return (found.pop() if len(found) == 1 else None), rest
+    bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    found, rest = set(), []
+    for word in _WORD.findall(_HUMP.sub(" ", bare)):
+        if split := _SPLIT_WORD.fullmatch(word := word.casefold()):
+            found.add(_SPLIT_OF[split[1]])
+        else:
+            rest.append(word)
+    if found == {"train", "val"}:
+        return "train", tuple(rest)
+    return (found.pop() if len(found) == 1 else None), tuple(rest)
 
 
 @dataclass(frozen=True)
@@ -74,15 +99,16 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
     """The splits of a dataset of files; None if it has not at least two.
 
     A folder counts if it is called like a split (train, Test, test_set), or like another folder beside it except for
-    the split (seg_train beside seg_test). It does not count if it holds images beside folders of images that are no
-    splits, and there is no second split beside it: then it is a class among other classes.
+    the split (seg_train beside seg_test), or if a word in its name is a split (labeled_train) and it holds folders of
+    the same names as another split beside it. It does not count if it holds images beside folders of images that are
+    no splits, and there is no second split beside it: then it is a class among other classes.
 
     Args:
         folders: of all files.
         is_image: (n,) bool.
     """
     holding = folders.holding(is_image)
-    split_in = _marked_folders(frozenset(holding))
+    split_in, certain = _marked_folders(frozenset(holding))
     with_images = {_outermost(folder, split_in) for folder in holding} - {""}
     if len(with_images) < 2:
         return None
@@ -96,27 +122,53 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
         {split: tuple(called[split]) for split in present},
         np.flatnonzero((of_folder == "")[folders.codes]),
         frozenset(split_in),
+        certain,
     )
 
 
-def _marked_folders(holding: Collection[str]) -> dict[str, str]:
-    """The folders that are splits, by path.
+def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool]:
+    """The folders that are splits, by path, and whether that is certain.
 
     Args:
         holding: the folders that hold images directly.
     """
     children: dict[str, set[str]] = defaultdict(set)
+    classes_in: dict[str, set[str]] = defaultdict(set)  # names of the folders of images in a folder
     for folder in holding:
         parts = folder.split("/") if folder else []
         for depth in range(len(parts)):
             children["/".join(parts[:depth])].add("/".join(parts[: depth + 1]))
+            classes_in["/".join(parts[:depth])].add(parts[-1])
     marked: dict[str, str] = {}
+    certain = True
     for siblings in children.values():
         found = _marked_among({folder: folder.rpartition("/")[2] for folder in siblings})
+        alike = _alike_inside(siblings, classes_in)
+        if not alike.keys() <= found.keys():
+            inside = set().union(*(classes_in[folder] for folder in alike))
+            others = [folder for folder in siblings if folder not in alike and inside & classes_in.get(folder, set())]
+            certain = certain and not others and not alike.keys().isdisjoint(found)
+            found |= alike
         classes = [folder for folder in siblings if folder not in found and folder in holding]
         a_class = len(set(found.values())) == 1 and any(folder in holding for folder in found)
         marked |= {} if classes and a_class else found
-    return marked
+    for folder in [*marked]:  # train_val/train and train_val/val
+        if marked[folder] == "train" and {"train", "val"} <= {marked.get(child) for child in children[folder]}:
+            del marked[folder]
+    return marked, certain
+
+
+def _alike_inside(siblings: Collection[str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
+    """The folders with the name of a split in theirs that hold classes of the same names as one of another split."""
+    named = {path: split for path in siblings if (split := _parts(path.rpartition("/")[2])[0])}
+    classes: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for path, split in named.items():
+        classes[split] |= classes_in.get(path, set())
+    return {
+        path: split
+        for path, split in named.items()
+        if any(other != split and classes_in.get(path, set()) & classes[other] for other in SPLITS)
+    }
 
 
 def _marked_among(siblings: Mapping[str, str]) -> dict[str, str]:
@@ -149,5 +201,5 @@ def shards_by_split(shards: Iterable[str]) -> dict[str, list[str]]:
         parts = shard.split("/")
         last = _SHARD.search(parts[-1])
         folders = (split for part in reversed(parts[:-1]) if (split := split_called(part)))
-        found[_SPLIT_OF[last[0].lower()] if last else next(folders, "")].append(shard)
+        found[_SPLIT_OF[last[1].lower()] if last else next(folders, "")].append(shard)
     return {split: found[split] for split in (*SPLITS, "") if split in found}

@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from dashboard.core.datasets.choices import ALL_SPLITS
-from dashboard.core.datasets.columns import SPLITS_OF_YES_AND_NO, plain_column
+from dashboard.core.datasets.columns import SPLIT_COLUMNS, SPLITS_OF_YES_AND_NO, plain_column
 from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
-from dashboard.core.datasets.splits import SPLITS, split_called
+from dashboard.core.datasets.splits import SPLITS, names_split, split_called
 from dashboard.core.datasets.table_rows import LabelsTable
 
 _NONE = frozenset({"", "none", "unassigned"})  # Vertex AI writes the last
 _YES = frozenset({"1", "1.0", "true", "yes", "y", "t"})
 _NO = frozenset({"0", "0.0", "false", "no", "n", "f"})
+_MOST_SPLITS = 12  # different values of a column
 
 
 def splits_of(cells: Iterable[object], column: str = "") -> tuple[str, ...]:
     """The split of each row, "" where it has none; () if the cells do not tell at least two splits and nothing else.
 
+    In a column that is called like splits, other values are splits too, with their own names, if at least two values
+    have the name of a split in theirs: train, test and extra; Training, PublicTest and PrivateTest.
+
     Args:
-        column: the name of the column, which tells what yes and no mean (`SPLITS_OF_YES_AND_NO`).
+        column: the name of the column, which also tells what yes and no mean (`SPLITS_OF_YES_AND_NO`).
     """
     words = [_word(cell) for cell in cells]
     of_yes, of_no = SPLITS_OF_YES_AND_NO.get(plain_column(column), (None, None))
     named = dict.fromkeys(_YES, of_yes) | dict.fromkeys(_NO, of_no) | dict.fromkeys(_NONE, "")
-    split_of = {word: named[word] if word in named else split_called(word) for word in set(words)}
+    different = dict.fromkeys(words)
+    split_of = {word: named.get(word.casefold(), split_called(word)) for word in different}
+    others = {word.casefold(): word for word in reversed(different) if split_of[word] is None}
+    if others and _has_own_splits(different, column):
+        split_of |= {word: others[word.casefold()] for word in different if split_of[word] is None}
     if None in split_of.values() or len(set(split_of.values()) - {""}) < 2:
         return ()
     return tuple(split_of[word] or "" for word in words)
 
 
+def _has_own_splits(words: Collection[str], column: str) -> bool:
+    folded = {word.casefold() for word in words if names_split(word)}
+    return (
+        plain_column(column) in SPLIT_COLUMNS
+        and len(folded) > 1
+        and len(words) <= _MOST_SPLITS
+        and ALL_SPLITS not in map(str.casefold, words)  # would be ambiguous as an answer
+    )
+
+
 def are_splits(cells: Iterable[object]) -> bool:
     """True if every cell is the name of a split, or says that there is none."""
-    return all(word in _NONE or split_called(word) for word in set(map(_word, cells)))
+    return all(word.casefold() in _NONE or split_called(word) for word in set(map(_word, cells)))
 
 
 def _word(cell: object) -> str:
-    return "" if cell is None else str(cell).strip().casefold()
+    return "" if cell is None else str(cell).strip()
+
+
+def _in_order(splits: Iterable[str]) -> list[str]:
+    """The different splits: SPLITS, then those with names of their own."""
+    found = set(splits) - {""}
+    return [*(split for split in SPLITS if split in found), *sorted(found.difference(SPLITS))]
 
 
 def choose_records(
@@ -63,7 +87,7 @@ def choose_records(
     splits = np.array(of_each)
     if not len(splits):
         return None
-    sizes = [Split(split, (where,), n, "image") for split in SPLITS if (n := int((splits == split).sum()))]
+    sizes = [Split(split, (where,), int((splits == split).sum()), "image") for split in _in_order(of_each)]
     labelled = set(splits[[label is not None for label in labels]].tolist())
     choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)
     used = splits == choice.question.chosen if choice.question.chosen != ALL_SPLITS else np.full(len(splits), True)
@@ -95,7 +119,7 @@ def choose_rows(
             split_at.setdefault(int(found[0]), set()).add(split)
             if table.labels[row] is not None or row in table.faults:
                 labelled.add(split)
-    counts = {split: sum(split in each for each in split_at.values()) for split in SPLITS}
+    counts = {split: sum(split in each for each in split_at.values()) for split in _in_order(table.splits)}
     sizes = [Split(split, (table.name,), count, "image") for split, count in counts.items() if count]
     if len(sizes) < 2:
         return None

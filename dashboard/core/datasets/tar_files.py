@@ -11,7 +11,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any, cast
 
-from dashboard.core.datasets.image_files import is_junk
+from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
+from dashboard.core.datasets.replaced import last_of_each_name, note_on_replaced
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import MOST_RATIO, Expands, SeekableGzip
@@ -44,12 +45,15 @@ class TarFiles:
         self._starts, self._sizes = array("q"), array("q")
         self._faults: dict[int, ImageError] = {}
         links: dict[int, str] = {}
-        self.names = PackedNames(self._index(links))
+        notes: list[str] = []
+        self.names = PackedNames(self._index(links, notes))
         self._follow(links)
+        self._leave_out_replaced(notes)
+        self.notes = tuple(notes)
 
-    def _index(self, links: dict[int, str]) -> Iterator[str]:
+    def _index(self, links: dict[int, str], notes: list[str]) -> Iterator[str]:
         """The names of the files. Notes for each where it is, why it cannot be read, or in `links` what it links to."""
-        for member in _members(self._file, self._path.name):
+        for member in _members(self._file, self._path.name, notes):
             if member.isdir() or is_junk(member.name):
                 continue
             position = len(self._starts)
@@ -75,10 +79,22 @@ class TarFiles:
                     "symlink",
                 )
 
+    def _leave_out_replaced(self, notes: list[str]) -> None:
+        """Leaves out the files that a later one of the same name replaces, as `tar -r` adds them."""
+        kept = last_of_each_name(self.names)
+        if len(kept) == len(self.names):
+            return
+        notes.append(note_on_replaced(self._path.name, self.names, range(len(self.names)), kept))
+        self._starts = array("q", (self._starts[i] for i in kept))
+        self._sizes = array("q", (self._sizes[i] for i in kept))
+        self._faults = {place: self._faults[i] for place, i in enumerate(kept) if i in self._faults}
+        self.names = PackedNames(self.names[i] for i in kept)
+
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file."""
-        return sha256_of(self._path)
+        """SHA-256 of the file, and what the user has to know about how it is read."""
+        digest = sha256_of(self._path)
+        return joint_fingerprint(digest, *self.notes) if self.notes else digest
 
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""
@@ -98,24 +114,23 @@ def _damaged_member(error: Exception) -> ImageError:
 
 
 def first_names(path: Path, first_bytes: bytes) -> tuple[str, ...] | None:
-    """The names of the first few files, or of fewer if the archive is damaged; None if the file is not a tar.
+    """The names of the first few files, or of fewer if the archive is damaged; None if the file is no tar, or holds zeros.
 
     Raises:
         DatasetError: the archive is compressed in a way that cannot be read piece by piece.
     """
     _refuse_other_compression(path, first_bytes)
-    names: list[str] | None = None
+    names: list[str] = []
     file = _opened(path)
     try:
         with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
-            names = []
             while len(names) < _FIRST_NAMES and (member := tar.next()):
                 names.append(member.name)
     except Exception:  # opening the archive tells what is wrong
         pass
     finally:
         file.close()
-    return None if names is None else tuple(names)
+    return tuple(names) or None
 
 
 def incomplete_tar(name: str) -> DatasetError:
@@ -145,23 +160,56 @@ def _opened(path: Path) -> IO[bytes] | SeekableGzip:
     return SeekableGzip(file) if compressed else file
 
 
-def _members(file: IO[bytes] | SeekableGzip, name: str) -> Iterator[tarfile.TarInfo]:
-    """All entries, read front to back. Raises DatasetError, at the end also if the archive is cut off there."""
+def _members(file: IO[bytes] | SeekableGzip, name: str, notes: list[str]) -> Iterator[tarfile.TarInfo]:
+    """All entries, read front to back, also of archives that follow the first one. Adds what the user has to know.
+
+    Raises DatasetError, at the end also if the archive is cut off there.
+    """
     with parsing(partial(_damaged, name)):
-        with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
-            while member := tar.next():
-                tar.members.clear()  # type: ignore[attr-defined]  # else they are all kept, at a kilobyte each
-                if tar.offset <= member.offset:  # a negative size: some versions of tarfile go round in circles
-                    raise tarfile.ReadError(f"the size of {member.name[:80]} is negative")
-                yield member
-            file.seek(tar.offset)
-            end = file.read(tarfile.BLOCKSIZE)
-        if len(end) == tarfile.BLOCKSIZE and end != _END:
-            raise tarfile.ReadError(f"no header where one is due, at byte {tar.offset:,}")
-        if end != _END:
-            raise EOFError("its end is missing")
-        while file.read(_BLOCK_BYTES):  # gzip's checksum is at the end
-            pass
+        archives = 0
+        start: int | None = 0
+        while start is not None:
+            file.seek(start)
+            with tarfile.open(fileobj=cast(Any, _Headers(file)), mode="r:") as tar:
+                while member := tar.next():
+                    tar.members.clear()  # type: ignore[attr-defined]  # else they are all kept, at a kilobyte each
+                    if tar.offset <= member.offset:  # a negative size: some versions of tarfile go round in circles
+                        raise tarfile.ReadError(f"the size of {member.name[:80]} is negative")
+                    yield member
+                file.seek(tar.offset)
+                end = file.read(tarfile.BLOCKSIZE)
+            if len(end) == tarfile.BLOCKSIZE and end != _END:
+                raise tarfile.ReadError(f"no header where one is due, at byte {tar.offset:,}")
+            if end != _END:
+                raise EOFError("its end is missing")
+            archives += 1
+            start = _next_archive(file, name, notes)
+        if archives > 1:
+            notes.append(f"{name} holds {archives:,} archives, one after the other. All are read.")
+
+
+def _next_archive(file: IO[bytes] | SeekableGzip, name: str, notes: list[str]) -> int | None:
+    """Where another archive begins behind the end of one; None if none does, and then the file is read to its end."""
+    position, zeros = file.tell(), bytes(_BLOCK_BYTES)
+    while block := file.read(_BLOCK_BYTES):
+        if block != zeros[: len(block)]:
+            at = (len(block) - len(block.lstrip(b"\0"))) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
+            if _is_header(block[at : at + tarfile.BLOCKSIZE]):
+                return position + at
+            notes.append(f"Behind its end, {name} holds something that is no archive. It is not read.")
+            break
+        position += len(block)
+    while file.read(_BLOCK_BYTES):  # gzip's checksum is at the end
+        pass
+    return None
+
+
+def _is_header(block: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except Exception:  # HeaderError, and whatever else damage leads to
+        return False
+    return True
 
 
 def _damaged(name: str, error: Exception) -> DatasetError:

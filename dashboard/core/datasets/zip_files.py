@@ -17,6 +17,7 @@ import numpy as np
 
 from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
+from dashboard.core.datasets.replaced import last_of_each_name, note_on_replaced
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
@@ -36,22 +37,69 @@ _SUPPORTED |= {getattr(zipfile, "ZIP_ZSTANDARD", zipfile.ZIP_STORED)}  # since P
 _LARGEST = 2**63 - 1
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, bytes of the name and of the extra fields
 _SIGNATURE = b"PK\3\4"
+_END, _END_BYTES = b"PK\5\6", 22  # the record at the end, without the comment that follows it
+_MOST_END_BYTES = _END_BYTES + 2**16
+_IN_ZIP64 = 0xFFFF  # another record has the number
 _NAME_BYTES = 512  # longer names with their extra fields are rare
 _LOCAL_HEADER_BYTES = 30  # the fixed part of the header before each member
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Opens a ZIP. Raises DatasetError when it is damaged, or its members overlap."""
+    """Opens a ZIP. Raises DatasetError when it is damaged or a part of one, follows another, or its members overlap."""
     with parsing(lambda e: DatasetError(f"{path.name} is damaged: {reason(e)}.", _AGAIN, "zip_damaged")):
+        if _is_last_part(path):
+            raise part_of_zip(path.name)
         opened = zipfile.ZipFile(path)
     places = _facts_of(opened.infolist(), ("header_offset", "compress_size"))
     starts, sizes = places[np.argsort(places[:, 0], kind="stable")].T
-    if (starts[1:] - starts[:-1] - _LOCAL_HEADER_BYTES < sizes[:-1]).any() or (starts < 0).any():
+    if (starts < 0).any():
+        raise DatasetError(
+            f"{path.name} is not a complete ZIP file: its beginning is missing.",
+            f"If it is one part of several, give them joined; otherwise: {_AGAIN}", "zip_truncated",
+        )  # fmt: skip
+    if (starts[1:] - starts[:-1] - _LOCAL_HEADER_BYTES < sizes[:-1]).any():
         raise DatasetError(
             f"{path.name} has overlapping members, like archives that are made to exhaust memory.",
             "Make the ZIP again from the images.", "zip_overlap",
         )  # fmt: skip
+    if len(starts) and _ends_at(path, int(starts[0])):
+        raise DatasetError(
+            f"{path.name} holds two ZIP files, one after the other, and programs find only the last one.",
+            "Give each of them alone; or unpack both into one folder, and give that.", "zip_damaged",
+        )  # fmt: skip
     return opened
+
+
+def _is_last_part(path: Path) -> bool:
+    """True if the end of the ZIP says that other files hold its beginning."""
+    record = _end_record(path, path.stat().st_size)
+    return 0 < int.from_bytes(record[4:6], "little") < _IN_ZIP64
+
+
+def _ends_at(path: Path, position: int) -> bool:
+    """True if a ZIP begins with the file and ends at a position."""
+    with path.open("rb") as file:
+        return file.read(len(_SIGNATURE)) == _SIGNATURE and bool(_end_record(path, position))
+
+
+def _end_record(path: Path, position: int) -> bytes:
+    """The record at the end of a ZIP that ends at a position of the file; b"" if none does."""
+    with path.open("rb") as file:
+        file.seek(max(0, position - _MOST_END_BYTES))
+        end = file.read(min(position, _MOST_END_BYTES))
+    record = end[end.rfind(_END) :] if _END in end else b""
+    is_whole = len(record) == _END_BYTES + int.from_bytes(record[_END_BYTES - 2 : _END_BYTES], "little")
+    return record if is_whole else b""
+
+
+def part_of_zip(name: str) -> DatasetError:
+    """The error for one of the files of a ZIP in several parts: photos.z01, photos.z02, photos.zip."""
+    whole = f"{PurePosixPath(name).stem}.zip"
+    return DatasetError(
+        f"{name} is one part of a ZIP in several (.z01, .z02 ... and .zip).",
+        f"Put all parts into one folder, join them there with `zip -s 0 {in_command(whole)} --out whole.zip` or unpack them "
+        "in the 7-Zip program, and give what this makes.", "zip_truncated",
+    )  # fmt: skip
 
 
 def _facts_of(members: Sequence[zipfile.ZipInfo], facts: Sequence[str]) -> np.ndarray:
@@ -89,10 +137,15 @@ class ZipFiles:
         # some Windows programs write backslashes
         names = [name.partition("\0")[0].replace("\\", "/") for name in read.names]
         kept = [i for i, name in enumerate(names) if not is_junk(name)]
+        last = [kept[i] for i in last_of_each_name([names[i] for i in kept])]
+        replaced = [note_on_replaced(path.name, names, kept, last)] if len(last) < len(kept) else []
+        kept = last
         members = [files[i] for i in kept]
         _refuse_if_no_image_can_be_read(path.name, members)
         self.names = PackedNames(names[i] for i in kept)
-        self.question, self.note, self._encoding = read.question, read.note, read.encoding
+        self.question = read.question
+        self.notes = (*([read.note] if read.question else []), *replaced)
+        self._read_as = (*([read.encoding] if read.encoding else []), *replaced)
         self._stored_names = PackedNames(m.orig_filename for m in members)
         self._facts = _facts_of(members, _FACTS)
         self._file = PlacedFile(path)
@@ -101,9 +154,9 @@ class ZipFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file, and the encoding of its names if the file does not tell it."""
+        """SHA-256 of the file, and what it does not tell: the encoding of its names, and that some are replaced."""
         digest = sha256_of(self._path)
-        return joint_fingerprint(digest, self._encoding) if self._encoding else digest
+        return joint_fingerprint(digest, *self._read_as) if self._read_as else digest
 
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""

@@ -14,6 +14,7 @@ _RAW = ".dng .nef .nrw .arw .sr2 .srf .orf .rw2 .raf .pef .srw .x3f .raw .crw .3
 _DRAWING = f"{_EXPORT} in a drawing program or with rsvg-convert, in the size that you want."
 _GIT_LFS = "In the repository that it comes from, run git lfs pull, and copy it again."
 _MOVIE = "Save the frames that you want as images, for example with ffmpeg."
+_LFS_BEGINS = b"version https://git-lfs.github.com/spec/"
 _PACKED = "Use the pictures in it: unpack it, or save them from the document as PNG or JPEG."
 
 
@@ -75,8 +76,7 @@ _KINDS = (
     _Kind("a sound", "Choose an image instead; a dataset goes without this file.", (b"ID3", b"OggS", b"fLaC")),
     _Kind("what macOS keeps beside a file (AppleDouble)", "Copy the file whose name is the same without ._ at its beginning.",
           (b"\0\5\x16\7",)),
-    _Kind("a pointer of Git LFS: the image itself was not fetched", _GIT_LFS,
-          (b"version https://git-lfs.github.com/spec/",)),
+    _Kind("a pointer of Git LFS: the file itself was not fetched", _GIT_LFS, (_LFS_BEGINS,)),
 )  # fmt: skip
 RAW_SUFFIXES = frozenset(_RAW.split())  # many of these files begin like a TIFF
 _SVG = re.compile(rb"<svg[\s/>]", re.IGNORECASE)
@@ -133,6 +133,19 @@ def why_not_read(data: bytes, suffix: str = "") -> ImageError | None:
     )
 
 
+def instead_of_file(data: bytes) -> ImageError | None:
+    """The reason why a file of any kind is not there, if something else lies in its place; None otherwise.
+
+    Args:
+        data: the file, or its first FIRST_BYTES.
+    """
+    head = data[:FIRST_BYTES]
+    text = _as_text(head)
+    if head.startswith(_LFS_BEGINS) or (head and not any(head)) or (text and text.lstrip()[:1] in (b"{", b"[", b"<")):
+        return why_not_read(head)
+    return None
+
+
 def is_picture_suffix(suffix: str) -> bool:
     """True for the lower-case suffix of pictures of a kind that is not read."""
     return bool(suffix) and any(suffix in kind.suffixes.split() for kind in _KINDS)
@@ -144,11 +157,11 @@ def _why_no_text(text: bytes) -> ImageError:
     if _HTML.search(text):
         return _not_read(
             "The file is a web page (HTML), perhaps the error page of a download that failed.",
-            "Download the image again.",
+            "Download it again.",
         )
     if text.lstrip()[:1] in (b"{", b"[", b"<"):
         return _not_read(
-            "The file is text (JSON or XML), perhaps the error of a download that failed.", "Download the image again."
+            "The file is text (JSON or XML), perhaps the error of a download that failed.", "Download it again."
         )
     return _not_read(
         "The file is text, not an image.", "Choose an image file; the end of a name does not make a picture."

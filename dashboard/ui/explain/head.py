@@ -50,7 +50,7 @@ def show_ways_on(services: Services) -> None:
 
 def show_head(services: Services, picture: Picture, answer: Answer) -> None:
     """Shows the picture and the answer that all maps below belong to."""
-    small, words = st.columns([1, 4], gap="medium", vertical_alignment="center", wrap=False)
+    small, words = st.columns([1, 4], gap="medium", wrap=False)
     with small.container(key="small-picture"):
         st.html(
             f"<style>.st-key-small-picture [data-testid=stImageContainer] img:not([style*=max-height]) {{ max-height: {SIDE}px }}</style>"

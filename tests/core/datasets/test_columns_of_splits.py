@@ -93,7 +93,7 @@ def test_the_rows_of_a_split_keep_their_columns_and_faults(tmp_path: Path) -> No
         dataset.image(1)
 
 
-@pytest.mark.parametrize("cells", [["train"] * 7, ["train", "test", "fold 1", "", "", "", ""], [*range(7)]])
+@pytest.mark.parametrize("cells", [["train"] * 7, ["train", "fold 1", "fold 2", "", "", "", ""], [*range(7)]])
 def test_another_column_is_an_ordinary_one(tmp_path: Path, cells: list[object]) -> None:
     columns = {"image": pa.array(FILES, pa.binary()), "label": LABELS, "split": cells}
     pq.write_table(pa.table(columns), tmp_path / "x.parquet")
@@ -145,6 +145,38 @@ def of_parquet(folder: Path, column: str, cells: list[object]) -> Path:
     table = pa.table({"image": pa.array(FILES, pa.binary()), "label": LABELS, column: cells})
     pq.write_table(table, folder / "x.parquet")
     return folder / "x.parquet"
+
+
+@pytest.mark.parametrize("make", [of_labels_csv, of_parquet])
+def test_further_splits_have_their_own_names(tmp_path: Path, make: Callable[..., Path]) -> None:
+    path = make(tmp_path, "split", ["train", "test", "Extra", "extra", "test", "", "train"])
+    dataset = open_dataset(path)
+    assert [sample.label for sample in dataset.samples if sample.label != "f"] == ["b", "e"]
+    assert "train: 2 images" in dataset.notes[0] and "Extra: 2 images" in dataset.notes[0]
+    extra = open_dataset(path, Choices(split="extra"))
+    assert [sample.label for sample in extra.samples if sample.label != "f"] == ["c", "d"]
+    trainval = make(tmp_path, "split", ["trainval", "test", *["trainval"] * 5])
+    assert [sample.label for sample in open_dataset(trainval).samples] == ["b"]
+
+
+def test_the_usage_of_fer2013_is_asked_about(tmp_path: Path) -> None:
+    path = of_labels_csv(tmp_path, "Usage", ["Training", "PublicTest", "PrivateTest", *["Training"] * 4])
+    with pytest.raises(UndecidedError, match=r"train: 5 images .*; PrivateTest: 1 image .*; PublicTest: 1 image"):
+        open_dataset(path)
+    assert [sample.label for sample in open_dataset(path, Choices(split="PrivateTest")).samples] == ["c"]
+
+
+def test_the_training_images_of_cub_are_not_test_images(tmp_path: Path) -> None:
+    path = of_labels_csv(tmp_path, "is_training_image", [1, 0, 1, 1, 0, 0, 1])
+    assert [sample.label for sample in open_dataset(path).samples] == ["b", "e", "f"]
+
+
+def test_shards_of_trainval_are_not_pooled_with_those_of_test(tmp_path: Path) -> None:
+    for name in ("trainval", "test"):
+        columns = {"image": pa.array(FILES[:2], pa.binary()), "label": ["a", "b"]}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}-00000-of-00001.parquet")
+    dataset = open_dataset(tmp_path)
+    assert len(dataset.samples) == 2 and "train: 2 images in trainval-00000-of-00001.parquet" in dataset.notes[0]
 
 
 def of_tfrecord(folder: Path, column: str, cells: list[object]) -> Path:

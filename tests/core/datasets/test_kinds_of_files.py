@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pillow_heif
+import pyarrow as pa
 import pytest
+from pyarrow import feather
 
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.uploads import LOOSE_FILES
@@ -101,7 +105,7 @@ def test_an_image_whose_name_says_something_else_is_told_how_to_be_called(make_z
         ({"cat/a.cr2": b"II*\0\x10\0\0\0CR\2\0"}, "raw file (CR2)"),
         ({"a.php": encoded(picture(1))}, "but its name ends in .php"),
         ({"inner.zip": b"PK\3\4"}, "such as inner.zip"),
-        ({"a.txt": b"x"}, "holds no images."),
+        ({"a.txt": b"x"}, "holds no images, only a.txt."),
     ],
 )
 def test_a_dataset_of_such_files_alone_says_what_they_are(
@@ -110,6 +114,43 @@ def test_a_dataset_of_such_files_alone_says_what_they_are(
     with pytest.raises(DatasetError) as caught:
         open_dataset(make_zip({}, extra=files))
     assert caught.value.code == "no_images" and said in caught.value.message and caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "files, fix",
+    [
+        (["cat.npy", "dog.npy"], "images.npy"),
+        (["images_0.npy", "labels_0.npy"], "images.npy"),
+        (["batches.meta.txt", "test_batch.bin"], "the Python version of CIFAR-10"),
+        (["batches.meta", "test_batch"], "`tar -czf cifar10.tar.gz test_batch`"),
+        (["dataset_info.json", "data-00000-of-00001.arrow"], "as Parquet"),
+        (["a.feather"], "as Parquet"),
+        (["a.h5"], "one folder per class"),
+    ],
+)
+def test_files_of_images_in_other_formats_are_named_with_what_is_read(
+    tmp_path: Path, files: list[str], fix: str
+) -> None:
+    for name in files:
+        (tmp_path / name).write_bytes(b"\x80\4x" * 90)
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(tmp_path)
+    assert f"holds no images, only {', '.join(sorted(files))}." in caught.value.message and fix in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["a.arrow", "a.feather"])
+def test_the_way_from_arrow_to_parquet_works_to_the_letter(tmp_path: Path, name: str) -> None:
+    table = pa.table({"image": pa.array([encoded(picture(i)) for i in range(2)], pa.binary()), "label": ["cat", "dog"]})
+    if name == "a.feather":
+        feather.write_feather(table, tmp_path / name)
+    else:
+        with pa.OSFile(str(tmp_path / name), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(tmp_path / name)
+    code = caught.value.fix.split('"')[1]
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert [sample.label for sample in open_dataset(tmp_path / "a.parquet").samples] == ["cat", "dog"]
 
 
 def test_a_single_file_is_opened_or_says_what_it_is(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import struct
+import subprocess
 import time
 import zipfile
 import zlib
@@ -17,6 +18,7 @@ import pytest
 
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.files import sha256_of
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.damage import outcomes_of_dataset
 
@@ -160,16 +162,51 @@ def test_damage_within_a_member_is_a_reason_whatever_the_method(tmp_path: Path, 
     assert {reason(dataset, i).code for i in range(20)} == {"zip_member"}
 
 
-def test_23_equal_names_are_different_images(tmp_path: Path) -> None:
+def test_the_last_file_of_each_name_is_used_and_said(tmp_path: Path) -> None:
     path = tmp_path / "equal.zip"
     with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("cat/a.png", encoded(picture(1)))
         archive.writestr("cat/a.png", encoded(picture(2)))
         archive.writestr("Cat/A.png", encoded(picture(3)))
     dataset = open_dataset(path)
-    assert names(dataset) == ["cat/a.png", "cat/a.png", "Cat/A.png"]
-    for i in range(3):
-        assert np.array_equal(dataset.image(i), picture(i + 1))
+    assert names(dataset) == ["cat/a.png", "Cat/A.png"]
+    assert dataset.notes[0].startswith("1 name occurs more than once in equal.zip: cat/a.png.")
+    for i in range(2):
+        assert np.array_equal(dataset.image(i), picture(i + 2))
+    assert dataset.fingerprint != sha256_of(path), "the same file was once read in another way"
+
+
+@pytest.mark.parametrize("comment", [b"", b"my pictures"])
+def test_two_zips_in_one_file_are_refused(make_zip: MakeZip, comment: bytes) -> None:
+    first, second = make_zip({"cat": 2}, "a.zip"), make_zip({"dog": 3}, "b.zip")
+    with zipfile.ZipFile(first, "a") as archive:
+        archive.comment = comment
+    both = first.with_name("both.zip")
+    both.write_bytes(first.read_bytes() + second.read_bytes())
+    assert "two ZIP files" in refused(both).message
+    both.write_bytes(b"MZ" + bytes(900) + second.read_bytes())  # a program that unpacks itself
+    assert len(open_dataset(both).samples) == 3
+
+
+def test_a_part_of_a_zip_has_a_way_out_that_works(tmp_path: Path) -> None:
+    if not shutil.which("zip"):
+        pytest.skip("needs zip")
+    noise = np.random.default_rng(0).integers(0, 256, (8, 100, 100, 3), np.uint8)
+    (tmp_path / "cat").mkdir()
+    for i, pixels in enumerate(noise):
+        (tmp_path / "cat" / f"{i}.png").write_bytes(encoded(pixels))
+    subprocess.run(["zip", "-q", "-r", "-s", "64k", "my photos.zip", "cat"], cwd=tmp_path, check=True)
+    for part in ("my photos.zip", "my photos.z01"):
+        error = refused(tmp_path / part)
+        assert "one part of a ZIP" in error.message
+    subprocess.run(error.fix.split("`")[1], shell=True, cwd=tmp_path, check=True)
+    assert len(open_dataset(tmp_path / "whole.zip").samples) == 8
+
+
+def test_a_zip_whose_beginning_is_missing_says_so(make_zip: MakeZip) -> None:
+    path = make_zip({"cat": 5})
+    path.write_bytes(path.read_bytes()[300:])
+    assert "its beginning is missing" in refused(path).message
 
 
 def overlap_bomb(members: int = 2000, kernel_bytes: int = 250_000) -> bytes:
@@ -293,6 +330,37 @@ def test_a_nul_in_a_name_ends_it(make_zip: MakeZip) -> None:
     dataset = open_dataset(path)
     assert "\0" not in "".join(names(dataset)) and len(dataset.samples) == 2
     assert np.array_equal(dataset.image(1), picture(2))
+
+
+@pytest.mark.parametrize("name", ["my photos.zip", "photos.tar", "photos.rar", "x.parquet"])
+@pytest.mark.parametrize(
+    "data, says, fix",
+    [
+        (b"Rar!\x1a\7\1\0", "is a RAR archive", "7z x"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "is a 7-Zip archive", "7z x"),
+        (b"<!DOCTYPE html><html><title>Sign in</title>", "a web page (HTML)", "Download it again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS", "git lfs pull"),
+        (b'{"error": "no access"}', "JSON or XML", "Download it again"),
+        (bytes(5000), "zeros only", "again"),
+    ],
+)
+def test_what_lies_in_the_place_of_a_dataset_is_told(
+    tmp_path: Path, name: str, data: bytes, says: str, fix: str
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    error = refused(tmp_path / name)
+    assert says in error.message and fix in error.fix and error.code == "unknown_format"
+
+
+def test_parts_of_a_file_have_a_way_out_that_works(make_zip: MakeZip) -> None:
+    path = make_zip({"cat": 2}, "my photos.zip")
+    data = path.read_bytes()
+    path.unlink()
+    for i in range(3):
+        (path.parent / f"my photos.zip.00{i + 1}").write_bytes(data[i * 100 :][: 100 if i < 2 else None])
+    error = refused(path.parent / "my photos.zip.001")
+    subprocess.run(error.fix.split("`")[1], shell=True, cwd=path.parent, check=True)
+    assert len(open_dataset(path).samples) == 2
 
 
 def test_what_is_neither_zip_nor_folder(tmp_path: Path) -> None:

@@ -104,6 +104,33 @@ def test_a_folder_of_shards_is_one_dataset(tmp_path: Path) -> None:
         assert len(open_unchanged(path, dataset.samples[2:5]).fingerprint) == 64
 
 
+@pytest.mark.parametrize("beside", [(), ("train-00000-of-00001",)])
+def test_missing_shards_are_said(tmp_path: Path, beside: tuple[str, ...]) -> None:
+    for name in ("test-00000-of-00004", "test-00003-of-00004", *beside):
+        hugging_face(tmp_path / f"{name}.parquet")
+    dataset = open_dataset(tmp_path)
+    said = "2 of 4 shards are missing: test-00001-of-00004.parquet, test-00002-of-00004.parquet."
+    assert len(dataset.samples) == 14 and dataset.notes[1 if beside else 0] == said
+    for name in ("test-00001-of-00004", "test-00002-of-00004"):
+        hugging_face(tmp_path / f"{name}.parquet")
+    assert not any("missing" in note for note in open_dataset(tmp_path).notes)
+    assert not any("missing" in note for note in open_dataset(hugging_face(tmp_path / "a-1-of-2.parquet")).notes)
+
+
+def test_shards_that_git_lfs_did_not_fetch_are_told(tmp_path: Path) -> None:
+    hugging_face(tmp_path / "test-00000-of-00002.parquet")
+    (tmp_path / "test-00001-of-00002.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid 1\n")
+    with pytest.raises(DatasetError, match=r"test-00001-of-00002\.parquet .* pointer of Git LFS") as refused:
+        open_dataset(tmp_path)
+    assert "git lfs pull" in refused.value.fix
+
+
+def test_shards_may_be_counted_from_1(tmp_path: Path) -> None:
+    for name in ("a-1-of-2", "a-2-of-2"):
+        hugging_face(tmp_path / f"{name}.parquet")
+    assert not any("missing" in note for note in open_dataset(tmp_path).notes)
+
+
 def test_there_may_be_more_shards_than_files_may_be_open(tmp_path: Path, few_open_files: int) -> None:
     for i in range(2 * few_open_files):
         hugging_face(tmp_path / f"{i:03}.parquet", slice(i % 7, i % 7 + 1))

@@ -33,6 +33,9 @@ def names(dataset: Dataset) -> list[str]:
     [
         ("test", "test"), ("Test", "test"), ("test_set", "test"), ("testing", "test"), ("TRAIN", "train"),
         ("training_images", "train"), ("valid", "val"), ("validation", "val"), ("2017_val", "val"), ("dev", "val"),
+        ("trainval", "train"), ("train+val", "train"), ("trainset", "train"), ("TestData", "test"), ("devset", "val"),
+        ("TrainingImages", "train"), ("Trainingsdaten", "train"), ("entraînement", "train"), ("labeled_train", None),
+        ("trainstation", None), ("testosterone", None), ("trainsport", None), ("iTunes", None),
         ("latest", None), ("trains", None), ("train station", None), ("train_test", None), ("cat", None),
     ],
 )  # fmt: skip
@@ -90,6 +93,39 @@ def test_folders_called_like_one_another_are_splits(tmp_path: Path) -> None:
     assert "1 image lies in no split, so not used: seg_pred/2.png." in dataset.notes[1]
 
 
+@pytest.mark.parametrize(
+    "train, test",
+    [
+        ("trainval", "test"), ("train_val", "test"), ("train+val", "test"), ("labeled_train", "test"),
+        ("trainset", "testset"), ("TrainData", "TestData"), ("Trainingsdaten", "Testdaten"), ("entrainement", "test"),
+        ("training-original", "test"),
+    ],
+)  # fmt: skip
+def test_splits_of_less_usual_names_are_not_pooled(tmp_path: Path, train: str, test: str) -> None:
+    path = folder_of(tmp_path, [f"{train}/cat/0.png", f"{train}/dog/1.png", f"{test}/cat/2.png"])
+    dataset = open_dataset(path)
+    assert [(s.name, s.label) for s in dataset.samples] == [(f"{test}/cat/2.png", "cat")]
+    assert f"train: 2 images in {train}" in dataset.notes[0]
+    assert len(open_dataset(path, Choices(split="train")).samples) == 2
+
+
+@pytest.mark.parametrize(
+    "folders", [("labeled_train", "test", "extra"), ("bullet train", "test tube", "car"), ("old_train", "new_test")]
+)
+def test_folders_that_may_be_splits_or_classes_are_asked_about(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    path = folder_of(tmp_path, [f"{folder}/{view}/{view}.png" for folder in folders for view in ("cat", "dog")])
+    with pytest.raises(UndecidedError, match="holds more than one split") as asked:
+        open_dataset(path)
+    assert asked.value.question.answers[-1].value == NO_SPLITS
+    assert len(open_dataset(path, Choices(split=NO_SPLITS)).samples) == 2 * len(folders)
+    assert len(open_dataset(path, Choices(split="test")).samples) == 2
+
+
+def test_a_folder_of_train_and_val_does_not_hide_these(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["train_val/train/cat/0.png", "train_val/val/cat/1.png", "test/cat/2.png"])
+    assert names(open_dataset(path, Choices(split="val"))) == ["train_val/val/cat/1.png"]
+
+
 def test_splits_inside_of_classes(tmp_path: Path) -> None:
     path = folder_of(tmp_path, ["cat/train/0.png", "cat/test/1.png", "dog/train/2.png", "dog/test/3.png"])
     assert [(s.name, s.label) for s in open_dataset(path).samples] == [
@@ -100,9 +136,12 @@ def test_splits_inside_of_classes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "paths",
-    [["train/0.png", "bus/1.png"], ["test/cat/0.png", "test/dog/1.png"], ["latest/0.png", "trained/1.png"]],
-    ids=["a class called train", "one split only", "other words"],
-)
+    [
+        ["train/0.png", "bus/1.png"], ["test/cat/0.png", "test/dog/1.png"], ["latest/0.png", "trained/1.png"],
+        ["freight_train/front/0.png", "crash_test/dummy/1.png", "bus/front/2.png"],
+    ],
+    ids=["a class called train", "one split only", "other words", "classes with different folders"],
+)  # fmt: skip
 def test_what_is_no_split(paths: list[str]) -> None:
     assert find_splits(Folders.of(paths), np.ones(len(paths), bool)) is None
 

@@ -208,6 +208,42 @@ def test_an_archive_that_was_cut_off_between_two_files_says_so(tmp_path: Path) -
     assert refused(path).code == "tar_truncated"
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_archives_behind_one_another_are_all_read(tmp_path: Path, name: str) -> None:
+    parts = [tar(tmp_path / f"{i}{name}", {file: data}) for i, (file, data) in enumerate(PICTURES.items())]
+    path = tmp_path / name
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    dataset = open_dataset(path)
+    assert tuple(sample.name for sample in dataset.samples) == NAMES
+    assert [np.array_equal(dataset.image(i), picture(i)) for i in range(3)] == [True] * 3
+    assert dataset.notes[0] == f"{name} holds 3 archives, one after the other. All are read."
+    path.write_bytes(b"".join(part.read_bytes() for part in parts)[: -9500 if name == "a.tar" else -20])
+    assert refused(path).code == "tar_truncated"
+
+
+def test_what_is_no_archive_behind_one_is_said(tmp_path: Path) -> None:
+    path = tar(tmp_path / "a.tar", PICTURES)
+    path.write_bytes(path.read_bytes() + b"signed by me")
+    dataset = open_dataset(path)
+    assert len(dataset.samples) == 3 and "something that is no archive" in dataset.notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_the_last_file_of_each_name_is_used_and_said(tmp_path: Path, name: str) -> None:
+    changed = {NAMES[0]: encoded(picture(7)), NAMES[2]: encoded(picture(8))}
+    files = list(PICTURES.items()) + list(changed.items())
+    with tarfile.open(tmp_path / name, "w:gz" if name.endswith("gz") else "w") as archive:
+        archive.addfile(entry("photos/cat/pipe.png", type=tarfile.FIFOTYPE))
+        for file, data in files:
+            archive.addfile(entry(file, size=len(data)), io.BytesIO(data))
+        archive.addfile(entry("photos/cat/1.png", type=tarfile.FIFOTYPE))
+    dataset = open_dataset(tmp_path / name)
+    assert [s.name for s in dataset.samples] == ["photos/cat/pipe.png", NAMES[0], NAMES[2], NAMES[1]]
+    assert np.array_equal(dataset.image(1), picture(7)) and np.array_equal(dataset.image(2), picture(8))
+    assert [reason(dataset, i).code for i in (0, 3)] == ["tar_member", "tar_member"]
+    assert dataset.notes[0].startswith(f"3 names occur more than once in {name}: photos/cat/0.png, photos/cat/1.png, ")
+
+
 def test_damage_between_the_files_is_noticed(tmp_path: Path) -> None:
     path = tar(tmp_path / "a.tar", PICTURES)
     data = bytearray(path.read_bytes())

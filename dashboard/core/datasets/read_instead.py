@@ -1,0 +1,36 @@
+"""What is read instead of files that hold images in a format that is not read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dashboard.core.datasets.cifar10_archive import FILE_NAME, has_batches
+from dashboard.core.shell import in_command
+
+_TO_PARQUET = (
+    "import pyarrow as a, pyarrow.parquet as p; p.write_table(a.ipc.open_{0}('a.{1}').read_all(), 'a.parquet')"
+)
+_PARQUET = 'Save it as Parquet, which is read: `python -c "{0}"`.'
+_ADVICE = (
+    (
+        ".npy",
+        "Save all images as one array, images.npy, of uint8 (N, height, width, channels), and their classes in the same "
+        "order as labels.npy; or save each as a PNG in the folder of its class.",
+    ),
+    (".arrow", _PARQUET.format(_TO_PARQUET.format("stream", "arrow"))),
+    (".feather", _PARQUET.format(_TO_PARQUET.format("file", "feather"))),
+)
+_BINARY_BATCH = re.compile(r"(^|/)(data_batch_\d|test_batch)\.bin$")
+
+
+def read_instead(names: Sequence[str]) -> str | None:
+    """What to give instead of files with these names; None if that is not known."""
+    if batches := [name for name in names if has_batches([name])]:
+        files = " ".join(map(in_command, batches))
+        return (
+            f"CIFAR-10's batches are read from an archive: `tar -czf cifar10.tar.gz {files}` makes one, in that folder."
+        )
+    if any(map(_BINARY_BATCH.search, names)):
+        return f"Give the Python version of CIFAR-10 instead: {FILE_NAME}, as it is downloaded."
+    return next((fix for suffix, fix in _ADVICE if any(name.lower().endswith(suffix) for name in names)), None)
