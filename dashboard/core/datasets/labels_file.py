@@ -34,13 +34,14 @@ from dashboard.core.datasets.columns import (
     csv_separator,
     plain_column,
 )
-from dashboard.core.datasets.json_records import as_records
+from dashboard.core.datasets.json_records import FILE, LABEL, as_records
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.datasets.table_splits import are_splits, splits_of
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
@@ -173,11 +174,27 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
 
 
 def json_value(data: bytes, suffix: str) -> object:
-    """The value of a JSON file; for .jsonl and the like, the list of its values, one per line. Raises ValueError."""
+    """The value of a JSON file; for .jsonl and the like, the list of its values, one per line. Raises ValueError.
+
+    An object of files and labels that names a file with several labels becomes a list of records.
+    """
     text = decode_text(data)
     if suffix in _LINES:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return json.loads(text)
+        return [parse_json(line) for line in text.splitlines() if line.strip()]
+    doubled: list[tuple[dict[str, Any], list[tuple[str, Any]], str]] = []
+
+    def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if key := key_of_two_values(found, pairs):
+            doubled.append((found, pairs, key))
+        return found
+
+    value = json.loads(text, object_pairs_hook=as_object)
+    for found, pairs, key in doubled:
+        if found is not value or any(isinstance(each, (dict, list)) for _, each in pairs):
+            raise key_with_two_values(key)
+        value = [{FILE: file, LABEL: label} for file, label in pairs]
+    return value
 
 
 def _from_parquet(name: str, data: bytes) -> LabelsTable:

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault, sha256_of
+from dashboard.core.files import first_fault, parse_json, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
+from dashboard.core.labels.text_encoding import decode_text
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
@@ -167,7 +168,7 @@ def _parse(folder: Path) -> ModelVersion:
 @lru_cache(256)
 def _record(folder: Path, *state: int) -> ModelVersion:
     """Reads the record of a version. Every request asks for it, so it is read again only if `state` is another one."""
-    return ModelFile.model_validate_json((folder / RECORD).read_bytes()).version(folder)
+    return ModelFile.model_validate(parse_json(decode_text((folder / RECORD).read_bytes()))).version(folder)
 
 
 def how_to_restore(folder: Path) -> str:

@@ -119,6 +119,21 @@ def test_two_rows_for_one_image(labelled) -> None:
     assert np.array_equal(dataset.image(0), picture(0))
 
 
+@pytest.mark.parametrize("last", ['"dog"', '["dog"]', '{"label": "dog"}'])
+def test_json_that_names_an_image_twice(labelled, last: str) -> None:
+    first = last.replace("dog", "cat")
+    content = f'{{"a.png": {first}, "b.png": {first}, "c.png": {last}, "b.png": {last}, "a.png": {first}}}'
+    if last != '"dog"':
+        with pytest.raises(DatasetError, match=r"labels\.json cannot be used .* it gives the key 'b\.png' two values"):
+            labelled("labels.json", content)
+        return
+    dataset = labelled("labels.json", content)
+    assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": "dog"}
+    assert "Named more than once in labels.json: a.png, b.png." in dataset.notes
+    with pytest.raises(ImageError, match="different labels: cat, dog"):
+        dataset.image(1)
+
+
 def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None:
     images = {name: encoded(picture(i)) for i, name in enumerate(("set/a.png", "set/x/b.png", "set/y/b.png"))}
     table = b"file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n"
@@ -155,6 +170,8 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.json", '[{"file": "a.png", "label": [[1]]}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": {"name": "cat"}}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": true}]', "not a label"),
+        ("labels.json", '[{"file": "a.png", "label": "cat", "label": "dog"}]', "it gives the key 'label' two values"),
+        ("labels.jsonl", '{"file": "a.png", "label": "cat", "label": "dog"}', "it gives the key 'label' two values"),
         ("labels.json", '[{"file": "a.png", "label": "c\\ud800t"}]', "surrogates"),
         ("labels.parquet", parquet(pa.table([["a.png"], ["cat"], ["dog"]], ["file", "label", "label"])), "the same name"),
         ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
