@@ -180,7 +180,9 @@ def test_a_file_that_is_no_record(tmp_path: Path, text: str) -> None:
 def test_a_record_that_gives_a_key_two_values_is_not_used(tmp_path: Path) -> None:
     record = add(tmp_path, "pets", "1") / "model.json"
     record.write_text(json.dumps(RECORD)[:-1] + ', "class_names": ["dog", "cat"]}')
-    with pytest.raises(BrokenVersionError, match=r"model\.json cannot be used: it gives the key 'class_names' two values"):
+    with pytest.raises(
+        BrokenVersionError, match=r"model\.json cannot be used: it gives the key 'class_names' two values"
+    ):
         Registry(tmp_path).get("pets")
 
 
