@@ -240,14 +240,16 @@ class FilesReader:
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
         )
-        labelling = self._with_names(labelling, np.setdiff1d(others, classes).tolist())
+        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
+        labelling = self._with_names(
+            labelling, np.setdiff1d(others, [*classes, *([] if table_at is None else [table_at])]).tolist()
+        )
         if table:
             labelling = named_after_folders(labelling, ClassFolders(markers))
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
         questions = ((split.question,) if split else ()) + ((question,) if question else ())
-        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
 
@@ -330,7 +332,7 @@ class FilesReader:
             found = [*wanted, *(i for i in found if i not in wanted)]  # there is room at least for what the user named
         tables = read_tables(self._source, found, image_names)
         unmatched = [i for i, table in tables.items() if not table.matched]
-        names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
+        names_of_classes = {each.file for each in find_class_maps(self._source, unmatched) if not each.fault}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
         count = len(image_names)
         if (

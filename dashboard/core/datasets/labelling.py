@@ -31,6 +31,7 @@ _DOCUMENTS = frozenset(
         ".csv",
         ".tsv",
         ".json",
+        ".pbtxt",
         ".jsonl",
         ".ndjson",
         ".manifest",
