@@ -13,6 +13,7 @@ from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.class_map import SAME_NAME, ClassMap, names_of_numbers
 from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_notes import about_missing
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray, keys_of, open_npy
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
@@ -69,6 +70,8 @@ class ArrayImages:
         )
         names, notes = names_of_numbers(self.samples.labels, _class_names(arrays))
         self.samples, self.notes = self.samples.renamed(names), (*self.notes, *notes)
+        if labels:
+            self.notes += about_missing(len(self.samples.unlabelled), "image")
         if labels and not choice:
             self.notes = (*self.notes, *_about_others(arrays, self._images, labels))
         if choice:
@@ -151,7 +154,8 @@ def _about_others(arrays: Mapping[str, StoredArray], images: StoredArray, labels
     shapes = ((len(images),), (len(images), 1))
     others = [
         key for key, array in arrays.items()
-        if array not in (images, labels) and array.header.shape in shapes and _LIKE_LABELS.search(key)
+        if array not in (images, labels) and array.header.shape in shapes
+        and (_LIKE_LABELS.search(key) or column_among([key.rpartition("/")[2]], LABEL_KEYS))
     ]  # fmt: skip
     name = labels.name.rpartition(": ")[2]
     return (f"Other arrays may hold labels too: {listed(others)}. They are not used, {name} is.",) if others else ()

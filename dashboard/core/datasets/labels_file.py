@@ -35,12 +35,13 @@ from dashboard.core.datasets.columns import (
     plain_column,
 )
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
+from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.datasets.table_splits import are_splits, splits_of
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import DatasetError
 from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
@@ -208,7 +209,9 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     split = column_among(columns, SPLIT_COLUMNS)
-    wanted = [file, label, *([split] if split else [])]
+    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
+    others = [each for each in among if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    wanted = [file, label, *([split] if split else []), *others]
     flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
     table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
@@ -216,7 +219,9 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     splits = splits_of(_values(table[split]), split) if split else ()
-    read = rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+    labels = _values(table[label])
+    notes = about_other_labels(name, label, labels, {each: _values(table[each]) for each in others})
+    read = rows_of(name, _values(table[file]), labels, notes, used=_used(columns, file, label))
     return replace(read, splits=splits)
 
 
@@ -256,7 +261,10 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
     files, labels = ([record.get(column) for record in value] for column in (file, label))
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
-    return replace(rows_of(name, files, labels, used=_used(columns, file, label)), splits=splits)
+    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
+    others = {each: [record.get(each) for record in value] for each in among}
+    notes = about_other_labels(name, label, labels, others)
+    return replace(rows_of(name, files, labels, notes, used=_used(columns, file, label)), splits=splits)
 
 
 def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:
@@ -373,24 +381,8 @@ def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label:
 
 def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> tuple[str, ...]:
     """What the user has to know about other columns that may hold labels."""
-    labels = rows[header.index(label)]
-    others = [each for each in columns_among(header, LABEL_COLUMNS) if each != label]
-    others = [each for each in others if _says_other(labels, rows[header.index(each)])]
-    if not others:
-        return ()
-    are = "is" if len(others) == 1 else "are"
-    return (
-        f"{name} has several columns that may hold labels: {label.strip()} is used, "
-        f"{listed([each.strip() for each in others])} {are} not.",
-    )
-
-
-def _says_other(labels: pd.Series, others: pd.Series) -> bool:
-    """True unless the two columns are equal, or names and numbers, or other words, for the same classes."""
-    pairs = set(zip(labels, others, strict=True))
-    these, those = {label for label, _ in pairs}, {other for _, other in pairs}
-    one_to_one = len(these) == len(those) == len(pairs)
-    return not one_to_one or (not these.isdisjoint(those) and any(label != other for label, other in pairs))
+    others = {each: rows[header.index(each)] for each in columns_among(header, LABEL_COLUMNS) if each != label}
+    return about_other_labels(name, label, rows[header.index(label)], others)
 
 
 def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterable[int]) -> list[int]:

@@ -10,8 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.choices import NO_SPLITS
-from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, SPLIT_COLUMNS, column_among
+from dashboard.core.datasets.columns import (
+    IMAGE_FEATURES,
+    LABEL_FEATURES,
+    NAME_FEATURES,
+    SPLIT_COLUMNS,
+    column_among,
+    columns_among,
+)
 from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_notes import about_missing, about_other_labels
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.table_splits import choose_records, splits_of
@@ -53,11 +61,18 @@ class TFRecordImages:
         faults: list[DatasetError] = []
         names: list[str | None] = []
         labels: list[str | None] = []
+        missing: list[bool] = []  # True for a record that gives no label at all
         cells: list[str | None] = []  # the split of each record
+        rivals = [each for each in columns_among(list(first), LABEL_FEATURES) if each not in (self._image, label, name)]
+        others: dict[str, list[str | None]] = {each: [] for each in rivals}
         for _, _, features in self._examples():
             names.append(_name(features, name))
+            n_faults = len(faults)
             labels.append(_label(features, label, path.name, faults))
+            missing.append(bool(features) and labels[-1] is None and len(faults) == n_faults)
             cells.append(_cell(features, column))
+            for each, values in others.items():
+                values.append(_cell(features, each))
         if faults and not any(labels):
             raise faults[0]
         given = [each for each in names if each]
@@ -69,11 +84,12 @@ class TFRecordImages:
         self.notes: tuple[str, ...] = (
             (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
         )
+        if label:
+            self.notes += about_other_labels(path.name, label, labels, others, "features")
 
         self._split = ""  # the one in use, if there are several
-        if column is None or split == NO_SPLITS:
-            return
-        splits = splits_of(cells, column)
+        rows = list(range(len(labels)))
+        splits = splits_of(cells, column) if column and split != NO_SPLITS else ()
         if found := choose_records(path.name, f"the feature {column}", splits, labels, split):
             positions, choice = found
             rows = positions.tolist()
@@ -82,6 +98,8 @@ class TFRecordImages:
             self._starts = array("q", (self._starts[row] for row in rows))
             self.questions, self.notes = (choice.question,), (choice.note, *self.notes)
             self._split = choice.question.chosen or ""
+        if label:
+            self.notes += about_missing(sum(missing[row] for row in rows), "record")
 
     def _examples(self) -> Iterator[tuple[int, int, Mapping[str, Feature]]]:
         """Yields the file number, the start and the features of each record. A damaged record has no features."""

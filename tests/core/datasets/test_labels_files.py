@@ -134,6 +134,17 @@ def test_json_that_names_an_image_twice(labelled, last: str) -> None:
         dataset.image(1)
 
 
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_columns_that_contradict_each_other_are_told(labelled, kind: str) -> None:
+    for ids, contradict in (([0, 1, 0], False), ([0, 1, 1], True)):
+        frame = pd.DataFrame({"file": NAMES, "label_name": ALL.values(), "label": ids})
+        csv, json_text = frame.to_csv(index=False), frame.to_json(orient="records")
+        content = parquet(frame) if kind == "parquet" else json_text if kind == "json" else csv
+        dataset = labelled(f"labels.{kind}", content)
+        told = f"labels.{kind} has several columns that may hold labels: label_name is used, label is not."
+        assert labels(dataset) == ALL and (told in dataset.notes) is contradict
+
+
 def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None:
     images = {name: encoded(picture(i)) for i, name in enumerate(("set/a.png", "set/x/b.png", "set/y/b.png"))}
     table = b"file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n"

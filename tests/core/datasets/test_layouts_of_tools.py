@@ -352,10 +352,10 @@ def test_names_that_take_gigabytes_when_unpacked_are_not_read(tmp_path: Path, mo
 
 
 def test_another_array_of_labels_is_told(tmp_path: Path) -> None:
-    others = {"fine_labels": IDS, "weights": IDS, "label_names": np.array(["dog", "cat"])}
+    others = {"fine_labels": IDS, "weights": IDS, "y_test": IDS, "label_names": np.array(["dog", "cat"])}
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=IDS, **others)
     notes = open_dataset(tmp_path / "a.npz").notes
-    assert "Other arrays may hold labels too: fine_labels. They are not used, labels is." in notes
+    assert "Other arrays may hold labels too: fine_labels, y_test. They are not used, labels is." in notes
 
 
 def test_names_beside_shards_are_used_and_a_part_of_the_fingerprint(tmp_path: Path) -> None:
