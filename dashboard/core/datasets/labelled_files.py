@@ -38,6 +38,7 @@ from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.datasets.tables import (
     Table,
+    foreign_tables,
     likely_first,
     must_be_usable,
     read_tables,
@@ -325,6 +326,8 @@ class FilesReader:
         if not positions:
             return {}
         found = table_positions(self._names, positions, image_names)
+        if not found and len(folders) < 2:  # beside class folders, they may be anything
+            found = foreign_tables(self._names, positions)
         if not self._choices.labels:
             found = likely_first(self._names, found)
         if self._choices.labels:

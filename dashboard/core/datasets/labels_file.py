@@ -36,7 +36,7 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
 from dashboard.core.datasets.label_notes import about_other_labels
-from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
+from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
 _WORKBOOKS = frozenset({".xlsx", ".xls", ".ods"})  # are not read, but likely hold the labels
+_PANDAS_READERS = {".feather": "read_feather", ".pkl": "read_pickle", ".pickle": "read_pickle"}
+FOREIGN_SUFFIXES = frozenset(_PANDAS_READERS)  # are not read either; if called labels, they likely hold the labels
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | _WORKBOOKS
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
@@ -61,6 +63,10 @@ _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
 _PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
 _WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
+
+
+class _CommentsError(ValueError):
+    """A CSV begins with comments."""
 
 
 def read_labels_file(
@@ -86,6 +92,13 @@ def read_labels_file(
             table = _from_parquet(name, data)
         elif suffix in _JSON:
             table = _from_json(name, json_value(data, suffix), stems)
+        elif suffix in FOREIGN_SUFFIXES:
+            stem = PurePosixPath(name).name[: -len(suffix)]
+            raise refused(
+                name, "such files are not read, only CSV, JSON and Parquet",
+                "Save it as CSV beside it, with pandas in Python: "
+                f"`pandas.{_PANDAS_READERS[suffix]}({stem + suffix!r}).to_csv({stem + '.csv'!r}, index=False)`.",
+            )  # fmt: skip
         elif suffix in _WORKBOOKS or data.startswith(_WORKBOOK_MARKS):
             raise refused(
                 name, "it is a workbook of a spreadsheet program, and only tables as text are read",
@@ -106,6 +119,8 @@ def _refused(name: str, error: Exception) -> DatasetError:
             f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\". Or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         )  # fmt: skip
+    if isinstance(error, _CommentsError):
+        return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
     if isinstance(error, json.JSONDecodeError):
         why = f"it is not valid JSON ({reason(error)})"
     else:
@@ -167,6 +182,8 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
             io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
         )
     except pd.errors.ParserError as error:
+        if first.startswith("#"):
+            raise _CommentsError(f"it begins with lines that are no rows ({first[:60]})") from error
         if longer := _LONGER_LINE.search(str(error)):
             raise ValueError(
                 f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"
@@ -343,6 +360,11 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     # Without a known header, the columns are certain only if exactly one names images, and one other is no split.
     others = [i for i in range(len(header)) if i not in named and not are_splits((cells if headless else rows)[i])]
     if len(others) != 1 or len(named) != 1:
+        if file is not None and marks_classes(rows, file):
+            raise refused(
+                name, "its columns seem to be classes, but their cells are not 0 and 1",
+                "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
+            )  # fmt: skip
         raise _no_columns(name, header, file is not None)
     [column], [at] = named, others
     if not headless and _PREDICTED.fullmatch(header[at].strip()):

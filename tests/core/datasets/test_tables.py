@@ -235,6 +235,17 @@ def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -
     assert "it has no name for 2" in partly.notes[-1]
 
 
+def test_a_table_that_is_not_there_where_no_other_is(make_zip: MakeZip) -> None:
+    with pytest.raises(DatasetError, match=r"no table three\.csv, nor any other") as caught:
+        open_dataset(make_zip({"cat": 1}), Choices(labels="three.csv"))
+    assert "leave out" in caught.value.fix and "Choose one" not in caught.value.fix
+
+
+def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"labels.pkl": b"\x80\x04"}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 1}
+
+
 @pytest.mark.parametrize(
     "name, content, why",
     [
