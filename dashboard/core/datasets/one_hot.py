@@ -41,7 +41,7 @@ def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]
 
 def marks_classes(rows: pd.DataFrame, file: int) -> bool:
     """True if all columns but the one of file names have the same two values, such as a blank and x, or -1 and 1."""
-    values = {str(cell).strip().casefold() for i in rows.columns if i != file for cell in rows[i].unique()}
+    values = {str(cell).strip().casefold() for i in range(len(rows.columns)) if i != file for cell in rows[i].unique()}
     return len(values) == 2 and not values.isdisjoint(_NOT_MARKED) and len(rows.columns) > _LEAST_CLASSES
 
 
