@@ -114,7 +114,7 @@ class ModelFile(BaseModel):
     class_names: list[Annotated[str, BeforeValidator(str)]] = Field(min_length=2)
     preprocessing: Preprocessing
     output: Output
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: float = Field(default=1.0, ge=0.01, le=100)  # beyond, every answer would be 100% or the same
     familiarity: Familiarity | None = None
     bfloat16: Annotated[bool, BeforeValidator(lambda stated: stated is True)] = False
     sha256: str

@@ -156,7 +156,8 @@ def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
         {"output": "numbers"}, {"output": None}, {"temperature": 0}, {"temperature": -1}, {"temperature": "warm"},
         {"temperature": float("nan")}, {"temperature": float("inf")}, {"temperature": 10**400}, {"preprocessing": None},
         {"preprocessing": {"height": 0, "width": 8}}, {"preprocessing": {"height": 8, "width": 8, "scale": 10**400}},
-        {"metrics": 3},
+        {"metrics": 3}, {"temperature": 1e300}, {"temperature": 1e-9},
+        {"preprocessing": {"height": 8, "width": 8, "scale": 0}}, {"preprocessing": {"height": 8, "width": 8, "scale": -1}},
         {"familiarity": 3}, {"familiarity": {"kept": 0.95}}, {"familiarity": {**DOUBTS, "kept": 2}},
     ],
 )  # fmt: skip
