@@ -149,6 +149,12 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
 
 
 def _parse(folder: Path) -> ModelVersion:
+    for named in (folder.parent, folder):
+        if "@" in named.name:
+            raise ModelError(
+                f"the name of the folder {named.name} holds an @, which stands between a name and a version.",
+                f"Rename the folder {named}, for example to {named.name.replace('@', '-')}.", "bad_name",
+            )  # fmt: skip
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", how_to_restore(folder), "model_missing")
     try:
@@ -200,6 +206,8 @@ def _sound_version(but: Path) -> str:
     for folder in sorted(folders, key=lambda each: (each.parent.name != but.parent.name, *newest_first(each.name))):
         with contextlib.suppress(Exception):  # this one cannot be used either
             version = _record(folder, *_state(folder / RECORD))
+            if version.ref.count("@") > 1 or class_names_fault(version.class_names):
+                continue
             if _digest(version.file, *_state(version.file)) == version.sha256:
                 return version.ref
     return ""

@@ -187,6 +187,41 @@ def test_a_record_that_gives_a_key_two_values_is_not_used(tmp_path: Path) -> Non
         Registry(tmp_path).get("pets")
 
 
+def test_a_folder_whose_name_holds_an_at_sign_is_named(tmp_path: Path) -> None:
+    add(tmp_path, "ok", "2")
+    add(tmp_path, "ok@1", "1")
+    add(tmp_path, "pets", "1@2")
+    registry = Registry(tmp_path)
+    assert refs(tmp_path) == ["ok@2"] and registry.get("ok").ref == "ok@2"
+    for ref, folder, better in (("ok@1@1", "ok@1", "ok-1"), ("pets@1@2", "1@2", "1-2"), ("pets", "1@2", "1-2")):
+        with pytest.raises(ModelError, match=f"the name of the folder {folder} holds an @") as caught:
+            registry.get(ref)
+        assert f"{folder}, for example to {better}." in caught.value.fix
+    shutil.rmtree(tmp_path / "ok")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    add(tmp_path, "also@1", "1", sha256=sha256)
+    add(tmp_path, "twice", "1", sha256=sha256, class_names=["cat", "cat"])
+    (add(tmp_path, "gone", "1") / "model.keras").unlink()
+    with pytest.raises(ModelError, match="missing") as caught:
+        registry.get("gone")
+    assert "another version" not in caught.value.fix
+
+
+def test_records_that_begin_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    record = add(tmp_path, "pets", "1") / "model.json"
+    add(tmp_path, "pets", "2")
+    for path, content in ((record, json.dumps(RECORD)), (tmp_path / "active.json", '{"model": "pets@1"}')):
+        path.write_text(content, encoding="utf-8-sig")
+    assert Registry(tmp_path).get().ref == "pets@1"
+
+
+def test_a_file_instead_of_the_folder_of_models_is_told(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("not a folder")
+    with pytest.raises(ModelError, match="models: it is a file") as caught:
+        Registry(tmp_path / "models").get()
+    assert "set DASHBOARD_MODELS_DIR" in caught.value.fix
+
+
 def test_next_version(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     assert registry.next_version("pets") == "1"
