@@ -24,7 +24,7 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.table_splits import choose_records, splits_of
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, counted
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.questions import Question
@@ -82,7 +82,9 @@ class TFRecordImages:
         rest = f", labels from {label}" if label else "; without labels, they are predicted, but not compared"
         sources = f"Images are read from the feature {self._image}{rest}."
         self.notes: tuple[str, ...] = (
-            (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
+            (sources, f"{counted(len(faults), 'record')} {'has' if len(faults) == 1 else 'have'} no usable label.")
+            if faults
+            else (sources,)
         )
         if label:
             self.notes += about_other_labels(path.name, label, labels, others, "features")
@@ -209,9 +211,9 @@ def _label(example: Mapping[str, Feature], key: str | None, file_name: str, faul
             DatasetError(f"{file_name}: {what}.", "For one-hot labels, store their argmax.", "tfrecord_features")
         )
         return None
-    if values and isinstance(values[0], bytes):
-        return as_label(values[0].decode(errors="replace"))  # bytes that are not UTF-8 stay visible in the label
     try:
+        if values and isinstance(values[0], bytes):
+            return as_label(values[0].decode(errors="replace"))  # bytes that are not UTF-8 stay visible in the label
         return as_label(values[0]) if values else None
     except ValueError as error:
         faults.append(DatasetError(f"{file_name}: {error}.", "Store class ids or names.", "tfrecord_features"))

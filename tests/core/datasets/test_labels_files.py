@@ -189,6 +189,7 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.json", '[{"file": "a.png", "label": "cat", "label": "dog"}]', "it gives the key 'label' two values"),
         ("labels.jsonl", '{"file": "a.png", "label": "cat", "label": "dog"}', "it gives the key 'label' two values"),
         ("labels.json", '[{"file": "a.png", "label": "c\\ud800t"}]', "surrogates"),
+        ("labels.csv", "file,label\na.png,c\0at\n", "'c\\x00at' is not a label: it holds the character NUL"),
         ("labels.parquet", parquet(pa.table([["a.png"], ["cat"], ["dog"]], ["file", "label", "label"])), "the same name"),
         ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
         ("labels.csv", "file,label\nnowhere.png,cat\n", "names none of the 3 images"),

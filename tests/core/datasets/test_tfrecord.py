@@ -83,6 +83,14 @@ def test_features_of_labels_that_contradict_each_other_and_records_without_a_lab
     assert "no label" not in notes(b"cat", b"dog")
 
 
+def test_labels_that_are_filled_or_damaged_with_nul(tmp_path: Path) -> None:
+    texts = (b"cat\0\0", b"c\0at", b"dog")
+    records = [example(image=data, label=text) for data, text in zip(FILES, texts, strict=False)]
+    dataset = open_dataset(write(tmp_path / "x.tfrecord", records))
+    assert [sample.label for sample in dataset.samples] == ["cat", None, "dog"]
+    assert "1 record has no usable label." in dataset.notes
+
+
 def test_numbers_as_labels(tmp_path: Path) -> None:
     path = write(tmp_path / "x.tfrecords", [example(image=data, label=i) for i, data in enumerate(FILES)])
     dataset = open_dataset(path)
