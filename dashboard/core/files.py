@@ -14,7 +14,7 @@ import threading
 import time
 import unicodedata
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
@@ -242,11 +242,33 @@ def remove_unfinished(folder: Path, older_than_s: float = 0) -> None:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises ValueError for anything else, also for one that is nested too deeply."""
+    """The value of a JSON text.
+
+    Raises ValueError for anything else, also for one that is nested too deeply or gives a key two values.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if key := key_of_two_values(value, pairs):
+        raise key_with_two_values(key)
+    return value
+
+
+def key_with_two_values(key: str) -> ValueError:
+    """The error for a JSON text that gives a key of one object two values, of which only one would count."""
+    return ValueError(f"it gives the key {key[:80]!r} two values")
+
+
+def key_of_two_values(value: Mapping[str, Any], pairs: Sequence[tuple[str, Any]]) -> str:
+    """The first key to which the pairs of a JSON object give another value than `value` does; "" if there is none."""
+    if len(value) == len(pairs):
+        return ""
+    return next((key for key, each in pairs if value[key] != each), "")
 
 
 def disk_is_full(error: OSError) -> bool:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
-from dashboard.core.datasets.class_map import ClassMap, names_of_numbers
+from dashboard.core.datasets.class_map import SAME_NAME, ClassMap, names_of_numbers
 from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, IMAGE_KEYS, LABEL_KEYS, column_among
 from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_notes import about_missing
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.npy import StoredArray, keys_of, open_npy
 from dashboard.core.datasets.sample_list import NumberedNames, SampleList
@@ -22,6 +23,7 @@ from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.labels.names_file import NumberedNames as NamesOfNumbers
+from dashboard.core.parsing import reason
 from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
@@ -68,6 +70,8 @@ class ArrayImages:
         )
         names, notes = names_of_numbers(self.samples.labels, _class_names(arrays))
         self.samples, self.notes = self.samples.renamed(names), (*self.notes, *notes)
+        if labels:
+            self.notes += about_missing(len(self.samples.unlabelled), "image")
         if labels and not choice:
             self.notes = (*self.notes, *_about_others(arrays, self._images, labels))
         if choice:
@@ -150,7 +154,8 @@ def _about_others(arrays: Mapping[str, StoredArray], images: StoredArray, labels
     shapes = ((len(images),), (len(images), 1))
     others = [
         key for key, array in arrays.items()
-        if array not in (images, labels) and array.header.shape in shapes and _LIKE_LABELS.search(key)
+        if array not in (images, labels) and array.header.shape in shapes
+        and (_LIKE_LABELS.search(key) or column_among([key.rpartition("/")[2]], LABEL_KEYS))
     ]  # fmt: skip
     name = labels.name.rpartition(": ")[2]
     return (f"Other arrays may hold labels too: {listed(others)}. They are not used, {name} is.",) if others else ()
@@ -163,14 +168,14 @@ def _class_names(arrays: Mapping[str, StoredArray]) -> list[ClassMap]:
         return []
     names, header = arrays[found], arrays[found].header
     if len(header.shape) != 1 or header.dtype.kind not in "US" or len(names) * header.row_bytes > _MOST_NAMES_BYTES:
-        return []
+        return [ClassMap(names.name, NamesOfNumbers({}), f"it has the shape {header.shape} of {header.dtype}")]
     try:
         values = [as_label(value) for piece in names.pieces(_ROWS) for value in piece.tolist()]
-    except (OSError, ValueError):
-        return []
+    except (OSError, ValueError) as error:
+        return [ClassMap(names.name, NamesOfNumbers({}), reason(error))]
     by_number = {number: value for number, value in enumerate(values) if value is not None}
-    whole = len(set(by_number.values())) == len(values)
-    return [ClassMap(names.name, NamesOfNumbers(by_number, is_list=True))] if whole else []
+    fault = SAME_NAME if len(set(by_number.values())) < len(values) else ""
+    return [ClassMap(names.name, NamesOfNumbers(by_number, is_list=True), fault)]
 
 
 def labels_beside(path: Path) -> Path | None:

@@ -12,14 +12,22 @@ from dashboard.core.datasets.file_names import is_image_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.sample_list import SampleList
-from dashboard.core.errors import counted, listed
-from dashboard.core.labels.class_ids import NO_ID, are_numbers
-from dashboard.core.labels.names_file import NAMES_SUFFIXES, NumberedNames, read_names_file
+from dashboard.core.errors import ImageError, counted, listed
+from dashboard.core.labels.class_ids import IDS_UNCERTAIN, NO_ID, are_numbers
+from dashboard.core.labels.names_file import (
+    NAMES_SUFFIXES,
+    NotNamesError,
+    NumberedNames,
+    SeveralNamesError,
+    read_names_file,
+)
+from dashboard.core.parsing import reason
 
 _MAX_BYTES = 2**20
 _MOST_FILES = 20
 _MOST_WORDS = 2
 _TABLES = (".csv", ".tsv")
+SAME_NAME = "it gives several numbers the same name"  # a fault
 _TEXT_STEMS = re.compile(r"(class|label|categor|name|synset)", re.IGNORECASE)
 
 
@@ -29,10 +37,12 @@ class ClassMap:
 
     file: str  # path inside the dataset
     content: NumberedNames
+    fault: str = ""  # why the names cannot be used, without a full stop
+    numbers: frozenset[int] | None = None  # of a file with a fault, as far as they are known
 
 
 def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassMap]:
-    """The files that name numbers, among the files at these positions."""
+    """The files that name numbers, among the files at these positions; also those that seem to, but have a fault."""
     found = []
     candidates = [i for i in positions if _may_be_map(source.names[i])]
     candidates.sort(key=lambda i: suffix_of(source.names[i]) == ".json" and not _is_called_so(source.names[i]))
@@ -40,14 +50,23 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
         name = source.names[position]
         try:
             data = source.read(position, _MAX_BYTES + 1)
+        except ImageError:
+            continue
+        seems_to = _is_called_so(name) and not _mentions_images(data, source.names)
+        try:
             content = read_names_file(data, name) if len(data) <= _MAX_BYTES else NumberedNames({})
-        except Exception:  # it is something else
+        except Exception as error:
+            if seems_to and not isinstance(error, NotNamesError):
+                numbers = error.numbers if isinstance(error, SeveralNamesError) else None
+                found.append(ClassMap(name, NumberedNames({}), reason(error), numbers))
             continue
         if content.is_list and suffix_of(name) in _TABLES:
             continue  # its other columns may be names of images
-        names = content.names.values()
+        names = list(content.names.values())
         if _name_classes(names) and not _name_images(names, source.names):
             found.append(ClassMap(name, content))
+        elif seems_to and len(set(names)) < len(names) and not are_numbers(names):
+            found.append(ClassMap(name, content, SAME_NAME, frozenset(content.names)))
     return found
 
 
@@ -67,7 +86,7 @@ def give_names(dataset: Numbered, source: FileSource, positions: Sequence[int], 
     maps = find_class_maps(source, positions)
     names, notes = names_of_numbers(labels, maps)
     dataset.samples, dataset.notes = dataset.samples.renamed(names), (*dataset.notes, *notes)
-    dataset.names_files = tuple(root / each.file for each in maps) if names else ()
+    dataset.names_files = tuple(root / each.file for each in maps if not each.fault) if names else ()
 
 
 def _may_be_map(name: str) -> bool:
@@ -79,6 +98,13 @@ def _may_be_map(name: str) -> bool:
 
 def _is_called_so(name: str) -> bool:
     return _TEXT_STEMS.search(file_stem(name)) is not None
+
+
+def _mentions_images(data: bytes, files: Sequence[str]) -> bool:
+    """True if images are named in a file, so that it tells of these rather than of classes."""
+    words = set(re.split(r"[\s,;:\"'\[\]{}]+", data.decode(errors="replace")))
+    stems = {file_stem(file) for file in files if is_image_name(file)}
+    return any(is_image_name(word) or (file_stem(word) in stems and not word.isdecimal()) for word in words)
 
 
 def _name_classes(names: Collection[str]) -> bool:
@@ -95,15 +121,23 @@ def _name_images(names: Collection[str], files: Sequence[str]) -> bool:
 
 
 def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The name of each label, if all labels are numbers and the files agree on a name for each; and notes about it."""
+    """The name of each label, if all labels are numbers and the files agree on a name for each; and notes about it.
+
+    The last note is IDS_UNCERTAIN if a file seems to name the numbers, but cannot be used.
+    """
     numbers = [label for label in labels if label != NO_ID]
     if not maps or not are_numbers(numbers):
         return {}, ()
     numbers.sort(key=int)
     whole: list[tuple[str, dict[str, str]]] = []
     notes: list[str] = []
+    uncertain = False
     for each in maps:
-        if each.content.is_list:
+        if each.fault:
+            if each.numbers is None or _name_most(each.numbers, numbers):
+                notes.append(f"{each.file} is not used for the numbers: {each.fault}.")
+                uncertain = True
+        elif each.content.is_list:
             if places := _places(numbers, each.content.names):
                 whole.append((each.file, {label: each.content.names[i] for label, i in places.items()}))
             else:
@@ -112,21 +146,26 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
                     f"without numbers, and the labels are {counted(len(numbers), 'number')} ({listed(numbers)}). "
                     "To use it, write in each of its lines the number before the name."
                 )
-            continue
-        missing = [label for label in numbers if int(label) not in each.content.names]
-        if not missing:
+                uncertain |= suffix_of(each.file) != ".json" or _is_called_so(each.file)
+        elif missing := [label for label in numbers if int(label) not in each.content.names]:
+            if len(missing) < len(numbers):
+                notes.append(f"{each.file} is not used for the numbers: it has no name for {listed(missing)}.")
+                uncertain |= _name_most(each.content.names, numbers)
+        else:
             whole.append((each.file, {label: each.content.names[int(label)] for label in numbers}))
-        elif len(missing) < len(numbers):
-            notes.append(f"{each.file} is not used for the numbers: it has no name for {listed(missing)}.")
     if not whole:
-        return {}, tuple(notes)
+        return {}, (*notes, IDS_UNCERTAIN) if uncertain else tuple(notes)
     file, names = whole[0]
     if any(other != names for _, other in whole[1:]):
         files = " and ".join(each for each, _ in whole)
-        return {}, (*notes, f"The numbers keep their form, since {files} give them different names.")
+        return {}, (*notes, f"The numbers keep their form, since {files} give them different names.", IDS_UNCERTAIN)
     examples = ", ".join(f"{label} is {names[label]}" for label in numbers[:3])
     more = " and so on" if len(numbers) > 3 else ""
     return names, (*notes, f"{file} says what the numbers mean: {examples}{more}.")
+
+
+def _name_most(named: Collection[int], numbers: Sequence[str]) -> bool:
+    return 2 * sum(int(number) in named for number in numbers) > len(numbers)
 
 
 def _places(numbers: Sequence[str], names: Mapping[int, str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
-from dashboard.core.datasets.label_value import as_label, several_labels
+from dashboard.core.datasets.label_value import OF_THIS_IMAGE, as_label, several_labels
 from dashboard.core.datasets.table_rows import LabelsTable, checked, file_name_of, refused
 from dashboard.core.errors import ImageError, listed
 
@@ -22,11 +22,15 @@ def is_coco(value: object) -> TypeGuard[dict[str, Any]]:
 def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
     """A row for each image. Categories that no annotation uses don't matter.
 
+    An id that occurs twice, as after joining two exports, leaves its images without a certain label.
+
     Raises:
         DatasetError: the annotations have no categories, or no image has exactly one.
         KeyError, TypeError, ValueError: the JSON has another structure.
     """
-    names = {each["id"]: as_label(each.get("name", each["id"])) for each in coco.get("categories", [])}
+    names: dict[object, dict[str, None]] = {}  # id of the category -> its names, in their order
+    for each in coco.get("categories", []):
+        names.setdefault(each["id"], {})[str(as_label(each.get("name", each["id"])))] = None
     used: dict[object, dict[object, None]] = {}  # id of the image -> ids of its categories, in their order
     for annotation in coco.get("annotations", []):
         if "category_id" in annotation:
@@ -36,6 +40,9 @@ def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
             name, "its annotations have no categories, so they say nothing about classes",
             "Give the file with the annotations of objects (instances_...json), or a labels file.",
         )  # fmt: skip
+    files_of: dict[object, set[object]] = {}
+    for image in coco["images"]:
+        files_of.setdefault(image["id"], set()).add(image["file_name"])
     files: list[str] = []
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
@@ -43,12 +50,24 @@ def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
         files.append(file_name_of(image["file_name"]))
         categories = list(used.get(image["id"], ()))
         unknown = [str(each) for each in categories if each not in names]
-        different = list(dict.fromkeys(str(names[each]) for each in categories if each in names))
-        labels.append(different[0] if len(different) == 1 and not unknown else None)
-        if unknown:
+        different = list(dict.fromkeys(called for each in categories for called in names.get(each, ())))
+        shared = len(files_of[image["id"]]) if categories else 0
+        labels.append(different[0] if len(different) == 1 and not unknown and shared == 1 else None)
+        if shared > 1:
             faults[row] = ImageError(
-                f"{name} gives this image the category {listed(unknown)}, which is not in its list of categories.",
+                f"{name} {OF_THIS_IMAGE}the id {image['id']}, which {shared} images have, so its annotations are not certain.",
+                "Give each image an id of its own, or export the annotations again.", "several_labels",
+            )  # fmt: skip
+        elif unknown:
+            faults[row] = ImageError(
+                f"{name} {OF_THIS_IMAGE}the category {listed(unknown)}, which is not in its list of categories.",
                 "Add the category to the list, or export the annotations again.", "label_unknown",
+            )  # fmt: skip
+        elif ambiguous := [each for each in categories if len(names[each]) > 1]:
+            faults[row] = ImageError(
+                f"{name} {OF_THIS_IMAGE}the category {ambiguous[0]}, which has several names in it: "
+                f"{listed(list(names[ambiguous[0]]))}.",
+                "Give each category an id of its own, or export the annotations again.", "several_labels",
             )  # fmt: skip
         elif len(different) > 1:
             faults[row] = several_labels(name, different, "categories")

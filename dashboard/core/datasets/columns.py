@@ -28,6 +28,9 @@ LABEL_COLUMNS = (
 PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
 ONE_PROB_NAMES = (*PROBS_NAMES, "prob", "probability", "score", "y_score")  # of one of two classes
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
+PREDICTED_COLUMNS = (
+    "predicted_label", "predicted_class", "predicted", "prediction", "pred_label", "pred_class", "pred", "y_pred",
+)  # fmt: skip
 REASON_COLUMNS = ("reason",)  # why a row has no prediction
 
 # Arrays in an .npz file

@@ -30,7 +30,7 @@ def as_label(value: object) -> str | None:
 
     Raises:
         SeveralLabels: the value is a list of several labels.
-        ValueError: the value has another type.
+        ValueError: the value has another type, or holds a character that no name has.
     """
     if isinstance(value, (list, tuple, np.ndarray)):
         return _only_label(list(value))
@@ -44,7 +44,9 @@ def as_label(value: object) -> str | None:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise ValueError(f"{str(value)[:60]!r} is not a label: a name or a whole number is needed")
-    text = unicodedata.normalize("NFC", str(value).strip())
+    text = unicodedata.normalize("NFC", str(value).rstrip("\0").strip())  # programs in C fill cells with NUL
+    if "\0" in text:
+        raise ValueError(f"{text[:60]!r} is not a label: it holds the character NUL, as damaged files do")
     text.encode()  # raises for half characters, which JSON may hold and UTF-8 cannot store
     if text.startswith("[") and text.endswith("]") and (items := _items(text)) is not None:
         return _only_label(items)

@@ -38,6 +38,7 @@ from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.datasets.tables import (
     Table,
+    foreign_tables,
     likely_first,
     must_be_usable,
     read_tables,
@@ -242,14 +243,16 @@ class FilesReader:
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
         )
-        labelling = self._with_names(labelling, np.setdiff1d(others, classes).tolist())
+        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
+        labelling = self._with_names(
+            labelling, np.setdiff1d(others, [*classes, *([] if table_at is None else [table_at])]).tolist()
+        )
         if table:
             labelling = named_after_folders(labelling, ClassFolders(markers))
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
         questions = ((split.question,) if split else ()) + ((question,) if question else ())
-        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
 
@@ -325,6 +328,8 @@ class FilesReader:
         if not positions:
             return {}
         found = table_positions(self._names, positions, image_names)
+        if not found and len(folders) < 2:  # beside class folders, they may be anything
+            found = foreign_tables(self._names, positions)
         if not self._choices.labels:
             found = likely_first(self._names, found)
         if self._choices.labels:
@@ -332,7 +337,7 @@ class FilesReader:
             found = [*wanted, *(i for i in found if i not in wanted)]  # there is room at least for what the user named
         tables = read_tables(self._source, found, image_names)
         unmatched = [i for i, table in tables.items() if not table.matched]
-        names_of_classes = {each.file for each in find_class_maps(self._source, unmatched)}
+        names_of_classes = {each.file for each in find_class_maps(self._source, unmatched) if not each.fault}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
         count = len(image_names)
         if (

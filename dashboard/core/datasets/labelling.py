@@ -32,6 +32,7 @@ _DOCUMENTS = frozenset(
         ".csv",
         ".tsv",
         ".json",
+        ".pbtxt",
         ".jsonl",
         ".ndjson",
         ".manifest",

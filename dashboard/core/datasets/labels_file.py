@@ -34,13 +34,15 @@ from dashboard.core.datasets.columns import (
     csv_separator,
     plain_column,
 )
-from dashboard.core.datasets.json_records import as_records
-from dashboard.core.datasets.one_hot import class_columns, one_hot_rows
+from dashboard.core.datasets.json_records import FILE, LABEL, as_records
+from dashboard.core.datasets.label_notes import about_other_labels
+from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
 from dashboard.core.datasets.table_splits import are_splits, splits_of
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import DatasetError
+from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
@@ -51,6 +53,8 @@ if TYPE_CHECKING:
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
 _WORKBOOKS = frozenset({".xlsx", ".xls", ".ods"})  # are not read, but likely hold the labels
+_PANDAS_READERS = {".feather": "read_feather", ".pkl": "read_pickle", ".pickle": "read_pickle"}
+FOREIGN_SUFFIXES = frozenset(_PANDAS_READERS)  # are not read either; if called labels, they likely hold the labels
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | _WORKBOOKS
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
@@ -59,6 +63,10 @@ _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
 _PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
 _WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
+
+
+class _CommentsError(ValueError):
+    """A CSV begins with comments."""
 
 
 def read_labels_file(
@@ -84,6 +92,13 @@ def read_labels_file(
             table = _from_parquet(name, data)
         elif suffix in _JSON:
             table = _from_json(name, json_value(data, suffix), stems)
+        elif suffix in FOREIGN_SUFFIXES:
+            stem = PurePosixPath(name).name[: -len(suffix)]
+            raise refused(
+                name, "such files are not read, only CSV, JSON and Parquet",
+                "Save it as CSV beside it, with pandas in Python: "
+                f"`pandas.{_PANDAS_READERS[suffix]}({stem + suffix!r}).to_csv({stem + '.csv'!r}, index=False)`.",
+            )  # fmt: skip
         elif suffix in _WORKBOOKS or data.startswith(_WORKBOOK_MARKS):
             raise refused(
                 name, "it is a workbook of a spreadsheet program, and only tables as text are read",
@@ -104,6 +119,8 @@ def _refused(name: str, error: Exception) -> DatasetError:
             f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\". Or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         )  # fmt: skip
+    if isinstance(error, _CommentsError):
+        return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
     if isinstance(error, json.JSONDecodeError):
         why = f"it is not valid JSON ({reason(error)})"
     else:
@@ -165,6 +182,8 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
             io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
         )
     except pd.errors.ParserError as error:
+        if first.startswith("#"):
+            raise _CommentsError(f"it begins with lines that are no rows ({first[:60]})") from error
         if longer := _LONGER_LINE.search(str(error)):
             raise ValueError(
                 f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"
@@ -173,11 +192,27 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
 
 
 def json_value(data: bytes, suffix: str) -> object:
-    """The value of a JSON file; for .jsonl and the like, the list of its values, one per line. Raises ValueError."""
+    """The value of a JSON file; for .jsonl and the like, the list of its values, one per line. Raises ValueError.
+
+    An object of files and labels that names a file with several labels becomes a list of records.
+    """
     text = decode_text(data)
     if suffix in _LINES:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    return json.loads(text)
+        return [parse_json(line) for line in text.splitlines() if line.strip()]
+    doubled: list[tuple[dict[str, Any], list[tuple[str, Any]], str]] = []
+
+    def as_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if key := key_of_two_values(found, pairs):
+            doubled.append((found, pairs, key))
+        return found
+
+    value = json.loads(text, object_pairs_hook=as_object)
+    for found, pairs, key in doubled:
+        if found is not value or any(isinstance(each, (dict, list)) for _, each in pairs):
+            raise key_with_two_values(key)
+        value = [{FILE: file, LABEL: label} for file, label in pairs]
+    return value
 
 
 def _from_parquet(name: str, data: bytes) -> LabelsTable:
@@ -191,7 +226,9 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     split = column_among(columns, SPLIT_COLUMNS)
-    wanted = [file, label, *([split] if split else [])]
+    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
+    others = [each for each in among if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    wanted = [file, label, *([split] if split else []), *others]
     flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
     table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
@@ -199,7 +236,9 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     splits = splits_of(_values(table[split]), split) if split else ()
-    read = rows_of(name, _values(table[file]), _values(table[label]), used=_used(columns, file, label))
+    labels = _values(table[label])
+    notes = about_other_labels(name, label, labels, {each: _values(table[each]) for each in others})
+    read = rows_of(name, _values(table[file]), labels, notes, used=_used(columns, file, label))
     return replace(read, splits=splits)
 
 
@@ -239,7 +278,10 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
     files, labels = ([record.get(column) for record in value] for column in (file, label))
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
-    return replace(rows_of(name, files, labels, used=_used(columns, file, label)), splits=splits)
+    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
+    others = {each: [record.get(each) for record in value] for each in among}
+    notes = about_other_labels(name, label, labels, others)
+    return replace(rows_of(name, files, labels, notes, used=_used(columns, file, label)), splits=splits)
 
 
 def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:
@@ -318,6 +360,11 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     # Without a known header, the columns are certain only if exactly one names images, and one other is no split.
     others = [i for i in range(len(header)) if i not in named and not are_splits((cells if headless else rows)[i])]
     if len(others) != 1 or len(named) != 1:
+        if file is not None and marks_classes(rows, file):
+            raise refused(
+                name, "its columns seem to be classes, but their cells are not 0 and 1",
+                "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
+            )  # fmt: skip
         raise _no_columns(name, header, file is not None)
     [column], [at] = named, others
     if not headless and _PREDICTED.fullmatch(header[at].strip()):
@@ -356,24 +403,8 @@ def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label:
 
 def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> tuple[str, ...]:
     """What the user has to know about other columns that may hold labels."""
-    labels = rows[header.index(label)]
-    others = [each for each in columns_among(header, LABEL_COLUMNS) if each != label]
-    others = [each for each in others if _says_other(labels, rows[header.index(each)])]
-    if not others:
-        return ()
-    are = "is" if len(others) == 1 else "are"
-    return (
-        f"{name} has several columns that may hold labels: {label.strip()} is used, "
-        f"{listed([each.strip() for each in others])} {are} not.",
-    )
-
-
-def _says_other(labels: pd.Series, others: pd.Series) -> bool:
-    """True unless the two columns are equal, or names and numbers, or other words, for the same classes."""
-    pairs = set(zip(labels, others, strict=True))
-    these, those = {label for label, _ in pairs}, {other for _, other in pairs}
-    one_to_one = len(these) == len(those) == len(pairs)
-    return not one_to_one or (not these.isdisjoint(those) and any(label != other for label, other in pairs))
+    others = {each: rows[header.index(each)] for each in columns_among(header, LABEL_COLUMNS) if each != label}
+    return about_other_labels(name, label, rows[header.index(label)], others)
 
 
 def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterable[int]) -> list[int]:

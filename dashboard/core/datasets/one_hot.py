@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ZERO_OR_ONE = re.compile(r"[01]([.,]0*)?|true|false", re.IGNORECASE)  # pandas' get_dummies gives True and False
 _NUMBER = re.compile(r"[-+]?[0-9]*[.,]?[0-9]+")
 _LEAST_CLASSES = 2
+_NOT_MARKED = frozenset({"", "-", "-1", "0", "n", "no"})
 _NO_LABELS = frozenset({*FILE_COLUMNS, "split", "set", "subset", "fold", "usage"})
 
 
@@ -36,6 +37,12 @@ def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]
     found = [i for i in range(len(header)) if i != file and all(map(_is_zero_or_one, rows[i].unique()))]
     names = {header[i].strip() for i in found}
     return found if len(found) >= _LEAST_CLASSES and len(names) == len(found) and "" not in names else []
+
+
+def marks_classes(rows: pd.DataFrame, file: int) -> bool:
+    """True if all columns but the one of file names have the same two values, such as a blank and x, or -1 and 1."""
+    values = {str(cell).strip().casefold() for i in range(len(rows.columns)) if i != file for cell in rows[i].unique()}
+    return len(values) == 2 and not values.isdisjoint(_NOT_MARKED) and len(rows.columns) > _LEAST_CLASSES
 
 
 def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, classes: list[int]) -> LabelsTable:

@@ -20,9 +20,17 @@ import pyarrow.parquet as pq
 
 from dashboard.core.datasets.attributes import Attributes, attributes_of, parquet_columns
 from dashboard.core.datasets.choices import NO_SPLITS
-from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, SPLIT_COLUMNS, column_among
+from dashboard.core.datasets.columns import (
+    IMAGE_FEATURES,
+    LABEL_FEATURES,
+    NAME_FEATURES,
+    SPLIT_COLUMNS,
+    column_among,
+    columns_among,
+)
 from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_notes import about_missing, about_other_labels
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
@@ -81,11 +89,25 @@ class ParquetImages:
         if label is None:
             columns = ", ".join(schema.names)
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
+        else:
+            with parsing(self._unreadable):
+                self.notes += about_other_labels(path.name, label, labels, self._other_labels(label))
         self._rows, self._split = np.arange(count), ""  # the rows of the split in use, if there are several
         with parsing(self._unreadable):
             self._take_split(labels, split)
+        if label:
+            faulty = np.isin(self._rows[self.samples.unlabelled], list(self._faults))
+            self.notes += about_missing(int((~faulty).sum()), "row")
         self._lock = threading.Lock()
         self._reader = _Reader(groups, self._image)
+
+    def _other_labels(self, label: str) -> dict[str, list[object]]:
+        """The values of the other columns that may hold the labels."""
+        others = columns_among([n for n in self._schema.names if n not in self._used], LABEL_FEATURES)
+        kinds = {each: self._schema.field(each).type for each in others}
+        plain = [n for n, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_string(kind)]
+        names_of = {each: _class_names(self._schema, each) for each in plain}
+        return {each: [_named(value, names_of[each]) for value in self._column(each)] for each in plain}
 
     def _take_split(self, labels: Sequence[str | None], wanted: str) -> None:
         schema = self._schema

@@ -90,7 +90,12 @@ def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> 
 def _wanted(tables: Sequence[Table], wanted: str) -> Table:
     found = named_among([table.name for table in tables], range(len(tables)), wanted)
     if len(found) != 1:
-        names = ", ".join(table.name for table in tables) or "none"
+        names = ", ".join(table.name for table in tables)
+        if not names:
+            raise DatasetError(
+                f"The dataset holds no table {wanted}, nor any other table.",
+                Advice("Put the table into it, or leave out ", Choice("labels", wanted), "."), "choice",
+            )  # fmt: skip
         raise DatasetError(
             f"The dataset holds no single table {wanted}. Its tables: {names}.", "Choose one of these.", "choice"
         )

@@ -11,6 +11,7 @@ from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.labels_file import (
+    FOREIGN_SUFFIXES,
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
     read_labels_file,
@@ -68,6 +69,11 @@ def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequ
         if len(tables) > MOST_TABLES or 2 * len(beside) > len(stems):
             tables = [i for i in tables if i not in beside]
     return tables[:MOST_TABLES]
+
+
+def foreign_tables(names: Sequence[str], positions: Sequence[int]) -> list[int]:
+    """The files that likely are tables of labels, but of a kind that is not read: labels.feather."""
+    return [i for i in positions if suffix_of(names[i]) in FOREIGN_SUFFIXES and is_likely(names[i])][:MOST_TABLES]
 
 
 def likely_first(names: Sequence[str], tables: Sequence[int]) -> list[int]:

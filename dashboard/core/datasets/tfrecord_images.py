@@ -10,13 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets.choices import NO_SPLITS
-from dashboard.core.datasets.columns import IMAGE_FEATURES, LABEL_FEATURES, NAME_FEATURES, SPLIT_COLUMNS, column_among
+from dashboard.core.datasets.columns import (
+    IMAGE_FEATURES,
+    LABEL_FEATURES,
+    NAME_FEATURES,
+    SPLIT_COLUMNS,
+    column_among,
+    columns_among,
+)
 from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_notes import about_missing, about_other_labels
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.table_splits import choose_records, splits_of
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, counted
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
 from dashboard.core.questions import Question
@@ -53,11 +61,18 @@ class TFRecordImages:
         faults: list[DatasetError] = []
         names: list[str | None] = []
         labels: list[str | None] = []
+        missing: list[bool] = []  # True for a record that gives no label at all
         cells: list[str | None] = []  # the split of each record
+        rivals = [each for each in columns_among(list(first), LABEL_FEATURES) if each not in (self._image, label, name)]
+        others: dict[str, list[str | None]] = {each: [] for each in rivals}
         for _, _, features in self._examples():
             names.append(_name(features, name))
+            n_faults = len(faults)
             labels.append(_label(features, label, path.name, faults))
+            missing.append(bool(features) and labels[-1] is None and len(faults) == n_faults)
             cells.append(_cell(features, column))
+            for each, values in others.items():
+                values.append(_cell(features, each))
         if faults and not any(labels):
             raise faults[0]
         given = [each for each in names if each]
@@ -67,13 +82,16 @@ class TFRecordImages:
         rest = f", labels from {label}" if label else "; without labels, they are predicted, but not compared"
         sources = f"Images are read from the feature {self._image}{rest}."
         self.notes: tuple[str, ...] = (
-            (sources, f"{len(faults):,} records have no usable label.") if faults else (sources,)
+            (sources, f"{counted(len(faults), 'record')} {'has' if len(faults) == 1 else 'have'} no usable label.")
+            if faults
+            else (sources,)
         )
+        if label:
+            self.notes += about_other_labels(path.name, label, labels, others, "features")
 
         self._split = ""  # the one in use, if there are several
-        if column is None or split == NO_SPLITS:
-            return
-        splits = splits_of(cells, column)
+        rows = list(range(len(labels)))
+        splits = splits_of(cells, column) if column and split != NO_SPLITS else ()
         if found := choose_records(path.name, f"the feature {column}", splits, labels, split):
             positions, choice = found
             rows = positions.tolist()
@@ -82,6 +100,8 @@ class TFRecordImages:
             self._starts = array("q", (self._starts[row] for row in rows))
             self.questions, self.notes = (choice.question,), (choice.note, *self.notes)
             self._split = choice.question.chosen or ""
+        if label:
+            self.notes += about_missing(sum(missing[row] for row in rows), "record")
 
     def _examples(self) -> Iterator[tuple[int, int, Mapping[str, Feature]]]:
         """Yields the file number, the start and the features of each record. A damaged record has no features."""
@@ -191,9 +211,9 @@ def _label(example: Mapping[str, Feature], key: str | None, file_name: str, faul
             DatasetError(f"{file_name}: {what}.", "For one-hot labels, store their argmax.", "tfrecord_features")
         )
         return None
-    if values and isinstance(values[0], bytes):
-        return as_label(values[0].decode(errors="replace"))  # bytes that are not UTF-8 stay visible in the label
     try:
+        if values and isinstance(values[0], bytes):
+            return as_label(values[0].decode(errors="replace"))  # bytes that are not UTF-8 stay visible in the label
         return as_label(values[0]) if values else None
     except ValueError as error:
         faults.append(DatasetError(f"{file_name}: {error}.", "Store class ids or names.", "tfrecord_features"))

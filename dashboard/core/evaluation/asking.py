@@ -12,6 +12,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.class_folders import in_class_folders
 from dashboard.core.evaluation.plan import check_splits_are_no_classes
 from dashboard.core.labels.choices import LabelChoices, label_choices
+from dashboard.core.labels.class_ids import IDS_UNCERTAIN
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Question, UndecidedError
 
@@ -59,7 +60,7 @@ def ask(
             return ask(path, version, {t: a for t, a in answers.items() if t not in dropped}, earlier)
         raise
     counts = label_counts(in_class_folders(dataset.samples, version.class_names))
-    labels = label_choices(counts, version.class_names)
+    labels = label_choices(counts, version.class_names, ids_uncertain=IDS_UNCERTAIN in dataset.notes)
     questions = dataset.questions
     if labels.question:
         starts = [answer.value for answer in labels.question.answers]

@@ -14,7 +14,7 @@ from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, counted, listed, meaning
 from dashboard.core.evaluation.class_folders import in_class_folders
-from dashboard.core.labels.class_ids import are_numbers, uncertain_start
+from dashboard.core.labels.class_ids import IDS_UNCERTAIN, are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.synsets import synset_name
@@ -55,7 +55,8 @@ def plan_run(
     dataset, fingerprint = open_with_fingerprint(path)
     check_splits_are_no_classes(dataset, version)
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
-    mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id)
+    uncertain = IDS_UNCERTAIN in dataset.notes
+    mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, uncertain)
     if mapping.question:
         raise UndecidedError(
             " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),

@@ -75,6 +75,8 @@ class Preprocessing:
             raise ModelError(f"Unknown fit {self.fit!r} or color {self.color!r} in the preprocessing.")
         if not all(math.isfinite(v) for v in (self.scale, *self.mean, *self.std)):
             raise ModelError("Scale, mean and std in the preprocessing need finite numbers.")
+        if self.scale <= 0:
+            raise ModelError("Scale in the preprocessing must be greater than 0; a negative std inverts pictures.")
         if any(len(v) not in (1, self.channels) for v in (self.mean, self.std)) or 0 in self.std:
             raise ModelError("Mean and std need one value, or one per channel, and std may not be 0.")
 

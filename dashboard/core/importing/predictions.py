@@ -14,12 +14,12 @@ import pyarrow as pa
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.folder_files import check_readable_name
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, counted
 from dashboard.core.files import sha256_of
 from dashboard.core.importing.classes import which_classes
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
-from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows
+from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows, contradicted
 from dashboard.core.importing.true_labels import PlacedLabels, place, read_given_labels, with_labels
 from dashboard.core.labels.class_ids import uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
@@ -102,6 +102,11 @@ def import_predictions(
         if repeated := tally.n_repeated:
             repeat = "row repeats" if repeated == 1 else "rows repeat"
             notes.append(f"{repeated:,} {repeat} the file name of an earlier row.")
+        if n := tally.n_contradicted:
+            notes.append(
+                f"In {counted(n, 'row')}, {request.path.name} says that another class is predicted than the one of the "
+                "highest probability, which counts here. Check the order of the classes and of the rows."
+            )
         evaluation = tally.evaluation(opened.class_names)
         if evaluation and not request.labels:
             notes.append(_perhaps_predicted(evaluation, request.path.name))
@@ -207,6 +212,7 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
         rows = check_rows(piece, opened.order, done, ids, source)
         folder.add_part(part, as_table(rows, names))
         tally.add(rows)
+        tally.n_contradicted += contradicted(rows, piece.predicted, names)
         done += len(rows.failed)
         on_progress(done, predictions.n_rows)
     if done != predictions.n_rows:

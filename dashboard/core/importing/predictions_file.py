@@ -21,6 +21,7 @@ class Piece:
     labels: Sequence[str | None] | None  # None if the file has none
     files: Sequence[str] | None
     reasons: Sequence[str] | None = None  # why a row has no prediction
+    predicted: Sequence[str] | None = None  # the column of predicted classes, as it is
 
 
 def piece_rows(n_classes: int) -> int:

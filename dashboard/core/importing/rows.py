@@ -98,11 +98,25 @@ def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
     return pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
 
 
+def contradicted(rows: Rows, predicted: Sequence[str] | None, class_names: Sequence[str]) -> int:
+    """The number of rows with probabilities whose column of predicted classes names one that is not the most probable.
+
+    Args:
+        predicted: cells of that column. Those that are no class, such as numbers, tell nothing.
+    """
+    ids = {name: i for i, name in enumerate(class_names)}
+    named = np.fromiter((ids.get(cell.strip(), -1) for cell in predicted or ()), np.int64)
+    told = np.flatnonzero((named >= 0) & ~rows.absent) if len(named) else named
+    most = rows.pred_probs[told].max(axis=1) if len(told) else np.empty(0)
+    return int((rows.pred_probs[told, named[told]] < most).sum())
+
+
 class Tally:
     """Collects what the metrics of the whole run need, so that the probabilities need not stay in memory."""
 
     def __init__(self) -> None:
         self.n_evaluated = self.n_left_out = self.n_absent = self.n_no_class = self.n_unlabelled = 0
+        self.n_contradicted = 0  # see `contradicted`
         self._unlabelled: list[str] = []  # the names of the first of them
         self._true: list[np.ndarray] = []  # class ids of the rows with both a prediction and a label
         self._predicted: list[np.ndarray] = []

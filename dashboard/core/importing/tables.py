@@ -29,6 +29,7 @@ from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
     ONE_PROB_NAMES,
+    PREDICTED_COLUMNS,
     PROBS_NAMES,
     PROBS_PREFIXES,
     REASON_COLUMNS,
@@ -85,6 +86,9 @@ class TablePredictions:
                 self.n_classes = len(self._probs)
                 if path.suffix.lower() != ".parquet":
                     self._decimal = self._decimal_of(self._probs)
+
+            unused = [each for each in columns if each not in (*self._probs, self._label, self._file, self._reason)]
+            self._predicted = column_among(unused, PREDICTED_COLUMNS)
 
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
@@ -191,7 +195,7 @@ class TablePredictions:
 
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
-        others = [column for column in (self._label, self._file, self._reason) if column]
+        others = [column for column in (self._label, self._file, self._reason, self._predicted) if column]
         yield from self._guarded(map(self._piece, self._frames([*dict.fromkeys([*self._probs, *others])])))
 
     def _piece(self, frame: pd.DataFrame) -> Piece:
@@ -200,6 +204,7 @@ class TablePredictions:
             list(map(as_label, frame[self._label])) if self._label else None,
             self._files(frame) if self._file else None,
             frame[self._reason].fillna("").astype(str).tolist() if self._reason else None,
+            frame[self._predicted].astype(object).fillna("").astype(str).tolist() if self._predicted else None,
         )
 
     def _files(self, frame: pd.DataFrame) -> list[str]:

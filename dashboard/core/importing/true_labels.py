@@ -140,7 +140,11 @@ def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
     numbers = np.fromiter((number_of.setdefault(file, len(number_of)) for file in files), np.int64)
     if given.files is None or not len(numbers):
         given.check_count(predictions.n_rows)
-        return PlacedLabels(given, np.arange(predictions.n_rows))
+        in_order = (
+            f"The predictions name no files, so the rows of {given.name} belong to them in their order: the first is for "
+            f"{given.files[0][:80]}. If their order differs, give the predictions as a table with a column `file`.",
+        ) if given.files else ()  # fmt: skip
+        return PlacedLabels(given, np.arange(predictions.n_rows), in_order)
     names = list(number_of)
     find, places, ambiguous = Finder(names), np.full(len(names), -1), []
     for row, file in enumerate(given.files):

@@ -12,6 +12,9 @@ from dashboard.core.questions import Answer, Question
 NO_ID = "-1"  # "no label" among class ids, as in scikit-learn and Hugging Face
 _ID = re.compile(r"[0-9]{1,6}")
 _EXAMPLES = 3
+IDS_UNCERTAIN = (  # a note of a dataset
+    "So it is not certain that the numbers are the class ids of the model. If they are not, correct what names them."
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ def are_numbers(labels: Sequence[str]) -> bool:
     return bool(labels) and all(map(_ID.fullmatch, labels))
 
 
-def read_class_ids(labels: Sequence[str], class_names: Sequence[str], first_id: int | None = None) -> ClassIds:
+def read_class_ids(
+    labels: Sequence[str], class_names: Sequence[str], first_id: int | None = None, uncertain: bool = False
+) -> ClassIds:
     """Reads numbers as class ids.
 
     If 0 occurs, they count from 0. If exactly 1 to K occur, for K classes, they count from 1. If 0 is missing for
@@ -37,6 +42,7 @@ def read_class_ids(labels: Sequence[str], class_names: Sequence[str], first_id: 
     Args:
         labels: whole numbers, all different; without NO_ID.
         first_id: the number of the first class, if the user has said so: 0 or 1.
+        uncertain: the dataset seems to name its numbers in another way, see IDS_UNCERTAIN, so the user has to decide.
 
     Raises:
         DatasetError: a label is smaller than `first_id`, or too large; code `label_map`.
@@ -57,18 +63,23 @@ def read_class_ids(labels: Sequence[str], class_names: Sequence[str], first_id: 
         return _counted(ids, class_names, first_id, "as chosen")
     if highest >= count + (lowest > 0):
         return ClassIds({})
-    if lowest == 0:
+    if lowest == 0 and not uncertain:
         return _counted(ids, class_names, 0)
-    if set(ids.values()) == set(range(1, count + 1)):
+    if not uncertain and set(ids.values()) == set(range(1, count + 1)):
         return _counted(ids, class_names, 1, f"since they are exactly 1 to {count}")
-    starts = [first for first in (0, 1) if highest < first + count]
+    starts = [first for first in (0, 1) if first <= lowest and highest < first + count]
     answers = tuple(Answer(str(first), _examples(ids, class_names, first)) for first in starts)
-    return ClassIds({}, Question("labels_from", "Do the numbers count from 0 or from 1?", answers))
+    asks = "Do the numbers count from 0 or from 1?"
+    if uncertain:
+        asks = "Are the numbers the class ids of the model, counted from 0 or from 1?"
+    return ClassIds({}, Question("labels_from", asks, answers))
 
 
 def uncertain_start(labels: Sequence[str]) -> str:
     """Why it is not certain where these numbers begin."""
     numbers = sorted(set(map(int, labels)))
+    if numbers[0] == 0:
+        return f"The labels are numbers from 0 to {numbers[-1]}."
     return f"The labels are numbers from {numbers[0]} to {numbers[-1]} without 0, so they may count from 0 or from 1."
 
 

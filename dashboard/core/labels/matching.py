@@ -42,6 +42,7 @@ def match_labels(
     class_names: Sequence[str],
     label_map: Mapping[str, str] | None = None,
     first_id: int | None = None,
+    ids_uncertain: bool = False,
 ) -> LabelMapping:
     """Matches labels with classes: exactly; else ignoring case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
@@ -60,6 +61,7 @@ def match_labels(
             label of the dataset, stands for all labels that match no class; with `first_id`, if it means LEAVE_OUT, also
             for numbers that are no class ids.
         first_id: the number of the first class, if the user says that the labels are class ids: 0 or 1.
+        ids_uncertain: whether the dataset has the note IDS_UNCERTAIN.
 
     Raises:
         DatasetError: the label map has a label or a class that does not exist, or the labels do not count from
@@ -75,7 +77,7 @@ def match_labels(
     if numbers and not any(name in class_names for name in open_names):
         if first_id is not None and label_map.get(OTHERS) == LEAVE_OUT and OTHERS not in wanted:
             given = [name for name in given if first_id <= int(name) < first_id + len(class_names)]
-        ids = read_class_ids(given, class_names, first_id) if given else ids
+        ids = read_class_ids(given, class_names, first_id, ids_uncertain) if given else ids
     elif first_id is not None:
         raise DatasetError(
             f"The labels are not class ids: {listed(wanted)}.",

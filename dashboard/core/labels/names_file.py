@@ -8,13 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import PurePath
 from typing import Any
 
 from dashboard.core.files import parse_json
 from dashboard.core.labels.text_encoding import decode_text
 
-NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json", ".yaml", ".yml"})
+NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json", ".yaml", ".yml", ".pbtxt"})
+_ITEM = re.compile(r"item\s*\{(.*?)\n?\}", re.DOTALL)
+_FIELD = re.compile(r"""\b(id|name|display_name)\s*:\s*(\d+|"[^"]*"|'[^']*')""")
 _NUMBERED = re.compile(r"(\d{1,6})[\s:,;=]+(\S.*)")
 _NUMBERED_AFTER = re.compile(r"(\S.*?)[\s:,;=]+(\d{1,6})")
 _NAME_COLUMNS = ("name", "class_name", "classname", "class", "label", "category")
@@ -44,17 +47,32 @@ class NumberedNames:
     is_list: bool = False  # the file has no numbers: the names are in order, and the first one is number 0 here
 
 
+class NotNamesError(ValueError):
+    """The content is something else than names of classes."""
+
+
+class SeveralNamesError(ValueError):
+    """A number has several names."""
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        """Takes all numbers in the file."""
+        super().__init__("it gives one number several names")
+        self.numbers = frozenset(numbers)
+
+
 def read_names_file(data: bytes, name: str) -> NumberedNames:
     """The names in the content of a file called `name`.
 
-    Text has one name per line, perhaps with its number before or after it ("0 cat"). JSON is a list of names, or an
+    Text has one name per line, perhaps with its number before or after it ("0 cat"), perhaps below comments ("# mine"). JSON is a list of names, or an
     object from names to numbers or from numbers to names, such as class_indices.json or the config of a model of
     Hugging Face; or a list of objects with id and name, as in COCO. YAML holds the same as JSON, such as YOLO's data.yaml.
     The README.md and dataset_infos.json of Hugging Face have the names of a column of class ids.
-    CSV has a column of names, and perhaps one of numbers.
+    CSV has a column of names, and perhaps one of numbers. A .pbtxt is a label map of TensorFlow's Object Detection API.
 
     Raises:
-        Exception: the content has none of these forms, or gives a number two names; see `core.parsing`.
+        SeveralNamesError: a number has two names.
+        NotNamesError: the content has none of these forms.
+        Exception: the content is damaged; see `core.parsing`.
     """
     text = decode_text(data)
     suffix = PurePath(name).suffix.lower()
@@ -63,15 +81,18 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     if suffix in (".yaml", ".yml"):
         value = _yaml(text)
         if not isinstance(value, dict) or not any(isinstance(value.get(key), (dict, list)) for key in _NAMES_IN_JSON):
-            raise ValueError("it has no list `names`, so it may hold settings")
+            raise NotNamesError("it has no list `names`, so it may hold settings")
         return _from_json(value)
+    if suffix == ".pbtxt":
+        return _from_items(text)
     if suffix == ".md":
         return _only_class_labels(_yaml(_front_matter(text)))
     if suffix in (".csv", ".tsv"):
         return _from_table(
             list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
         )
-    return _from_lines([line.strip() for line in text.splitlines() if line.strip()])
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return _from_lines(list(dropwhile(lambda line: line.startswith("# "), lines)))  # comments
 
 
 def _yaml(text: str) -> Any:
@@ -122,11 +143,19 @@ def counts_up(numbers: Collection[int]) -> bool:
     return n > 0 and sorted(numbers) in (list(range(n)), list(range(1, n + 1)))
 
 
+def _from_items(text: str) -> NumberedNames:
+    """The items of a label map: `item { id: 1 name: 'cat' }`, perhaps with a display_name, which people read."""
+    items = [{key: value.strip("\"'") for key, value in _FIELD.findall(item)} for item in _ITEM.findall(text)]
+    if not items or not all("id" in item and ("name" in item or "display_name" in item) for item in items):
+        raise ValueError("its items have no id and name")
+    return _numbered((int(item["id"]), item.get("display_name") or item["name"]) for item in items)
+
+
 def _from_lines(lines: Sequence[str]) -> NumberedNames:
     if not lines:
         raise ValueError("it is empty")
     if sentences := [line for line in lines if line[-1] in ".:!?" and len(line.split()) >= _WORDS_OF_A_SENTENCE]:
-        raise ValueError(f"it holds sentences rather than names ({sentences[0][:60]!r})")
+        raise NotNamesError(f"it holds sentences rather than names ({sentences[0][:60]!r})")
     before = [_NUMBERED.fullmatch(line) for line in lines]
     if all(before):
         names = {int(found[1]): found[2].strip() for found in before if found}
@@ -147,7 +176,7 @@ def _from_json(value: Any) -> NumberedNames:
         return _list(value)
     if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
         if not all(isinstance(each.get("id"), int) and isinstance(each.get("name"), str) for each in value):
-            raise ValueError("its objects have no id and name")
+            raise NotNamesError("its objects have no id and name")
         return _numbered((each["id"], each["name"]) for each in value)
     if isinstance(value, dict) and next(_class_labels(value), None):
         return _only_class_labels(value)
@@ -166,7 +195,7 @@ def _from_json(value: Any) -> NumberedNames:
                 (int(key), f"{each} ({value[key][0]})" if times[each] > 1 and isinstance(value[key], list) else each)
                 for key, each in last.items()
             )
-    raise ValueError("it is neither a list of names nor an object of names and numbers")
+    raise NotNamesError("it is neither a list of names nor an object of names and numbers")
 
 
 def _from_table(rows: Sequence[Sequence[str]]) -> NumberedNames:
@@ -178,7 +207,7 @@ def _from_table(rows: Sequence[Sequence[str]]) -> NumberedNames:
     named = [header.index(name) for name in _NAME_COLUMNS if name in header]
     body = rows[1:] if named or set(header) & set(_ID_COLUMNS) - {""} else rows
     if not body:
-        raise ValueError("it has only names of columns")
+        raise NotNamesError("it has only names of columns")
     columns = list(zip(*body, strict=True))
     if len(columns) == 1:
         return _list(columns[0])
@@ -189,8 +218,12 @@ def _from_table(rows: Sequence[Sequence[str]]) -> NumberedNames:
         i for i in range(len(columns)) if i not in counting
     ]
     if len(counting) > 1 or (len(others) > 1 and not named) or not others:
-        raise ValueError(f"it is not clear which of its columns holds the names ({', '.join(rows[0][:8])})")
+        raise NotNamesError(f"it is not clear which of its columns holds the names ({', '.join(rows[0][:8])})")
     names = columns[others[0]]
+    for numbers in (columns[i] for i in range(len(columns)) if named and not counting and header[i] in _ID_COLUMNS):
+        different = set(map(int, numbers)) if all(map(str.isdecimal, numbers)) else set()
+        if counts_up(different) and len(set(zip(numbers, names, strict=True))) > len(different):
+            raise SeveralNamesError(different)
     return _numbered(zip(map(int, columns[counting[0]]), names, strict=True)) if counting else _list(names)
 
 
@@ -199,10 +232,10 @@ def _list(names: Iterable[str]) -> NumberedNames:
 
 
 def _numbered(pairs: Iterable[tuple[int, str]]) -> NumberedNames:
-    pairs = list(pairs)
+    pairs = list(dict.fromkeys(pairs))
     names = {number: name.strip() for number, name in pairs}
     if len(names) < len(pairs):
-        raise ValueError("it gives one number several names")
+        raise SeveralNamesError(names)
     return NumberedNames(names)
 
 

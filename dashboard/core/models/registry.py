@@ -12,7 +12,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from dashboard.core.errors import ModelError
-from dashboard.core.files import how_to_write_again, portable_name, write_json
+from dashboard.core.files import how_to_write_again, parse_json, portable_name, write_json
+from dashboard.core.labels.text_encoding import decode_text
 from dashboard.core.models.version import BrokenVersion, ModelVersion, newest_first, read_version
 from dashboard.core.settings import Settings
 
@@ -62,7 +63,9 @@ class Registry:
         if not ref:
             return self.active()
         name, _, version = ref.partition("@")
-        found = next((v for v in self.entries() if v.name == name and version in ("", v.version)), None)
+        entries = self.entries()
+        found = next((v for v in entries if v.name == name and version in ("", v.version)), None)
+        found = found or next((v for v in entries if v.ref == ref), None)  # the name of its folder may hold an @
         if found is None:
             raise ModelError(f"There is no model {ref!r}.", f"Known versions: {self._known()}.", "model_unknown")
         return _usable(found)
@@ -88,8 +91,9 @@ class Registry:
             return _usable(first)
         train = "Train one with `python -m dashboard.training`, or add one with `python -m dashboard models add FILE --name NAME`."
         if not self.root.is_dir():
+            why = "it is a file" if self.root.exists() else "there is no such folder"
             raise ModelError(
-                f"There is no model in {self.root}: there is no such folder.",
+                f"There is no model in {self.root}: {why}.",
                 f"If your models are in another folder, set DASHBOARD_MODELS_DIR to it. {train}",
                 "model_missing",
             )
@@ -126,8 +130,8 @@ class Registry:
     def _active_in_file(self) -> str:
         """What active.json names; "" if there is no such file. Raises ModelError if it names nothing."""
         try:
-            named = _ACTIVE.validate_json(self._choice.read_bytes())["model"]
-        except FileNotFoundError:
+            named = _ACTIVE.validate_python(parse_json(decode_text(self._choice.read_bytes())))["model"]
+        except (FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:
             raise self._not_in_file(f"cannot be read ({error.strerror or error})") from error

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault, sha256_of
+from dashboard.core.files import first_fault, parse_json, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
+from dashboard.core.labels.text_encoding import decode_text
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
@@ -113,7 +114,7 @@ class ModelFile(BaseModel):
     class_names: list[Annotated[str, BeforeValidator(str)]] = Field(min_length=2)
     preprocessing: Preprocessing
     output: Output
-    temperature: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    temperature: float = Field(default=1.0, ge=0.01, le=100)  # beyond, every answer would be 100% or the same
     familiarity: Familiarity | None = None
     bfloat16: Annotated[bool, BeforeValidator(lambda stated: stated is True)] = False
     sha256: str
@@ -148,6 +149,12 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
 
 
 def _parse(folder: Path) -> ModelVersion:
+    for named in (folder.parent, folder):
+        if "@" in named.name:
+            raise ModelError(
+                f"the name of the folder {named.name} holds an @, which stands between a name and a version.",
+                f"Rename the folder {named}, for example to {named.name.replace('@', '-')}.", "bad_name",
+            )  # fmt: skip
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", how_to_restore(folder), "model_missing")
     try:
@@ -167,7 +174,7 @@ def _parse(folder: Path) -> ModelVersion:
 @lru_cache(256)
 def _record(folder: Path, *state: int) -> ModelVersion:
     """Reads the record of a version. Every request asks for it, so it is read again only if `state` is another one."""
-    return ModelFile.model_validate_json((folder / RECORD).read_bytes()).version(folder)
+    return ModelFile.model_validate(parse_json(decode_text((folder / RECORD).read_bytes()))).version(folder)
 
 
 def how_to_restore(folder: Path) -> str:
@@ -199,6 +206,8 @@ def _sound_version(but: Path) -> str:
     for folder in sorted(folders, key=lambda each: (each.parent.name != but.parent.name, *newest_first(each.name))):
         with contextlib.suppress(Exception):  # this one cannot be used either
             version = _record(folder, *_state(folder / RECORD))
+            if version.ref.count("@") > 1 or class_names_fault(version.class_names):
+                continue
             if _digest(version.file, *_state(version.file)) == version.sha256:
                 return version.ref
     return ""

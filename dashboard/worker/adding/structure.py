@@ -23,6 +23,7 @@ from dashboard.worker.models.archive import (
     check_archive,
     check_members,
     check_sizes,
+    members_of,
     nodes_of,
 )
 
@@ -108,20 +109,23 @@ def check(config: Any, what: str) -> None:
 def without_training(data: bytes, what: str) -> bytes:
     """The archive without optimizers, losses and metrics, which are not needed and which the allow-list refuses.
 
+    Also without what macOS leaves behind.
+
     A malformed archive is returned unchanged, so that `check_archive` raises the error.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if set(archive.namelist()) - MEMBERS or archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
+            names = members_of(archive)
+            if names - MEMBERS or archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
                 return data
             config = json.loads(archive.read("config.json"))
             _refuse_subclassed(config, what)
-            if not _strip_training(config):
+            if not _strip_training(config) and len(names) == len(archive.namelist()):
                 return data
             buffer = io.BytesIO()
             with zipfile.ZipFile(buffer, "w") as stripped:
                 stripped.writestr("config.json", json.dumps(config))
-                for name in set(archive.namelist()) - {"config.json"}:
+                for name in names - {"config.json"}:
                     with archive.open(name) as source, stripped.open(name, "w", force_zip64=True) as copy:
                         while block := source.read(2**20):
                             copy.write(block)

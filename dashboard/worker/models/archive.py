@@ -55,9 +55,15 @@ def _damaged(what: str, error: Exception) -> ModelError:
     )  # fmt: skip
 
 
+def members_of(archive: zipfile.ZipFile) -> set[str]:
+    """The names in the archive, without the files that macOS leaves behind when it packs a folder."""
+    names = set(archive.namelist())
+    return {n for n in names if not n.startswith("__MACOSX/") and n.rpartition("/")[2] != ".DS_Store"}
+
+
 def check_members(archive: zipfile.ZipFile, what: str) -> None:
     """Raises ModelError unless the archive holds what a `.keras` file holds, and not too much of it."""
-    names = {m.filename for m in archive.infolist()}
+    names = members_of(archive)
     if missing := {"config.json", "model.weights.h5"} - names:
         raise ModelError(
             f"{what} is not a whole .keras file: it does not contain {', '.join(sorted(missing))}.",

@@ -119,6 +119,32 @@ def test_two_rows_for_one_image(labelled) -> None:
     assert np.array_equal(dataset.image(0), picture(0))
 
 
+@pytest.mark.parametrize("last", ['"dog"', '["dog"]', '{"label": "dog"}'])
+def test_json_that_names_an_image_twice(labelled, last: str) -> None:
+    first = last.replace("dog", "cat")
+    content = f'{{"a.png": {first}, "b.png": {first}, "c.png": {last}, "b.png": {last}, "a.png": {first}}}'
+    if last != '"dog"':
+        with pytest.raises(DatasetError, match=r"labels\.json cannot be used .* it gives the key 'b\.png' two values"):
+            labelled("labels.json", content)
+        return
+    dataset = labelled("labels.json", content)
+    assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": "dog"}
+    assert "Named more than once in labels.json: a.png, b.png." in dataset.notes
+    with pytest.raises(ImageError, match="different labels: cat, dog"):
+        dataset.image(1)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet"])
+def test_columns_that_contradict_each_other_are_told(labelled, kind: str) -> None:
+    for ids, contradict in (([0, 1, 0], False), ([0, 1, 1], True)):
+        frame = pd.DataFrame({"file": NAMES, "label_name": ALL.values(), "label": ids})
+        csv, json_text = frame.to_csv(index=False), frame.to_json(orient="records")
+        content = parquet(frame) if kind == "parquet" else json_text if kind == "json" else csv
+        dataset = labelled(f"labels.{kind}", content)
+        told = f"labels.{kind} has several columns that may hold labels: label_name is used, label is not."
+        assert labels(dataset) == ALL and (told in dataset.notes) is contradict
+
+
 def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None:
     images = {name: encoded(picture(i)) for i, name in enumerate(("set/a.png", "set/x/b.png", "set/y/b.png"))}
     table = b"file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n"
@@ -140,7 +166,12 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.csv", "file,label\n", "no rows"),
         ("labels.csv", "one,two,three\na.png,x,y\n", "not certain which of its columns holds the labels"),
         ("labels.csv", "a\tb\tc\nx\ty\tz\n", "no columns of file names and labels"),
-        ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
+        ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "begins with lines that are no rows (# made in 2024)"),
+        ("labels.csv", "made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
+        ("labels.csv", "file,cat,dog\na.png,x,\nb.png,,x\n", "its columns seem to be classes"),
+        ("labels.csv", "file,cat,dog\na.png,1,-1\nb.png,-1,1\n", "its columns seem to be classes"),
+        ("labels.feather", b"ARROW1", "such files are not read"),
+        ("metadata.pkl", b"\x80\x04", "such files are not read"),
         ("labels.csv", b"PK\3\4 an Excel file", "workbook"),
         ("labels.csv", "file,prediction\na.png,cat\n", "seems to hold predictions"),
         ("labels.csv", "file,label,label\na.png,cat,dog\n", "two of its columns are called label, and they differ"),
@@ -155,7 +186,10 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.json", '[{"file": "a.png", "label": [[1]]}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": {"name": "cat"}}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": true}]', "not a label"),
+        ("labels.json", '[{"file": "a.png", "label": "cat", "label": "dog"}]', "it gives the key 'label' two values"),
+        ("labels.jsonl", '{"file": "a.png", "label": "cat", "label": "dog"}', "it gives the key 'label' two values"),
         ("labels.json", '[{"file": "a.png", "label": "c\\ud800t"}]', "surrogates"),
+        ("labels.csv", "file,label\na.png,c\0at\n", "'c\\x00at' is not a label: it holds the character NUL"),
         ("labels.parquet", parquet(pa.table([["a.png"], ["cat"], ["dog"]], ["file", "label", "label"])), "the same name"),
         ("labels.parquet", b"PAR1 no parquet PAR1", "labels file"),
         ("labels.csv", "file,label\nnowhere.png,cat\n", "names none of the 3 images"),

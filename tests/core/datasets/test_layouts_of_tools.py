@@ -16,6 +16,7 @@ from dashboard.core.datasets import Dataset, arrays, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.labels.class_ids import IDS_UNCERTAIN
 from tests.conftest import MakeZip, encoded, picture
 
 ALL = {"01.png": "cat", "02.png": "dog", "10.png": "cat"}
@@ -339,7 +340,11 @@ def test_an_npz_says_what_its_numbers_mean(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", images=IMAGES, labels=IDS + 1, class_names=np.array(["dog", "cat"]))
     assert [sample.label for sample in open_dataset(tmp_path / "b.npz").samples] == list(ALL.values())
     np.savez(tmp_path / "c.npz", images=IMAGES, labels=IDS + 5, class_names=np.array(["dog", "cat"]))
-    assert "is not used for the numbers" in open_dataset(tmp_path / "c.npz").notes[-1]
+    assert "is not used for the numbers" in open_dataset(tmp_path / "c.npz").notes[-2]
+    np.savez(tmp_path / "d.npz", images=IMAGES, labels=IDS, class_names=np.array(["dog", "dog"]))
+    assert open_dataset(tmp_path / "d.npz").notes[-2:] == (
+        "d.npz: class_names is not used for the numbers: it gives several numbers the same name.", IDS_UNCERTAIN,
+    )  # fmt: skip
 
 
 def test_names_that_take_gigabytes_when_unpacked_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,14 +353,14 @@ def test_names_that_take_gigabytes_when_unpacked_are_not_read(tmp_path: Path, mo
     np.savez_compressed(tmp_path / "a.npz", images=IMAGES, labels=IDS, class_names=names)
     dataset = open_dataset(tmp_path / "a.npz")
     assert {sample.label for sample in dataset.samples} == {"0", "1"}
-    assert not any("class_names" in note for note in dataset.notes)
+    assert "class_names is not used for the numbers: it has the shape (2,) of <U3000." in dataset.notes[-2]
 
 
 def test_another_array_of_labels_is_told(tmp_path: Path) -> None:
-    others = {"fine_labels": IDS, "weights": IDS, "label_names": np.array(["dog", "cat"])}
+    others = {"fine_labels": IDS, "weights": IDS, "y_test": IDS, "label_names": np.array(["dog", "cat"])}
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=IDS, **others)
     notes = open_dataset(tmp_path / "a.npz").notes
-    assert "Other arrays may hold labels too: fine_labels. They are not used, labels is." in notes
+    assert "Other arrays may hold labels too: fine_labels, y_test. They are not used, labels is." in notes
 
 
 def test_names_beside_shards_are_used_and_a_part_of_the_fingerprint(tmp_path: Path) -> None:

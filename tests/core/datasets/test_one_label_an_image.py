@@ -162,6 +162,16 @@ def test_coco_images_with_several_categories_are_not_guessed(labelled: Labelled)
     assert np.array_equal(dataset.image(3), picture(3))
 
 
+def test_coco_in_which_an_id_means_two_images_or_categories_is_not_guessed(labelled: Labelled) -> None:
+    images = [{"id": i, "file_name": f"{letter}.png"} for i, letter in zip((10, 10, 11, 12, 12), "abcdd", strict=True)]
+    categories = [*CATEGORIES, {"id": 7, "name": "cat"}, {"id": 1, "name": "cat"}]
+    dataset = labelled("_annotations.coco.json", coco((10, 1), (11, 7), (12, 1), images=images, categories=categories))
+    assert labels(dataset) == [None, None, None, "cat"]
+    assert "the id 10, which 2 images have" in reason(dataset, 0).message
+    assert "the id 10, which 2 images have" in reason(dataset, 1).message
+    assert "the category 7, which has several names in it: dog, cat." in reason(dataset, 2).message
+
+
 @pytest.mark.parametrize(
     "changes, said",
     [

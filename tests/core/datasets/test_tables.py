@@ -13,6 +13,7 @@ from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError
+from dashboard.core.labels.class_ids import IDS_UNCERTAIN
 from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 
@@ -203,6 +204,7 @@ def test_a_typed_table_is_looked_for_in_the_dataset_first(tmp_path: Path, monkey
         ("class_index.json", json.dumps({"0": ["n02121620", "cat"], "1": ["n02084071", "dog"]}), True),
         ("classes.json", json.dumps(["cat", "dog"]), True),
         ("labels.txt", "0 cat\n1 dog\n", True),
+        ("labels.txt", "# my classes\n# by hand\ncat\ndog\n", True),
         ("classes.txt", "cat\ndog\n", True),
         ("class_indices.json", json.dumps({"cat": 0, "mouse": 2}), False),
         ("settings.json", json.dumps({"author": "me", "year": "2020"}), False),
@@ -223,12 +225,69 @@ def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -
     table = {"train.csv": b"image,label\na,1\nb,2\n"}
     listed = open_dataset(make_zip({}, "1.zip", extra={**images, **table, "classes.txt": b"cat\ndog\nfrog\n"}))
     assert label_counts(listed.samples) == {"1": 1, "2": 1}, "the list does not say whether it counts from 0"
-    assert "classes.txt is not used for the numbers: it lists 3 names without numbers" in listed.notes[-1]
+    assert "classes.txt is not used for the numbers: it lists 3 names without numbers" in listed.notes[-2]
+    assert listed.notes[-1] == IDS_UNCERTAIN
     maps = {"one.json": b'{"1": "cat", "2": "dog"}', "two.json": b'{"1": "dog", "2": "cat"}'}
     differing = open_dataset(make_zip({}, "2.zip", extra={**images, **table, **maps}))
-    assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-1]
+    assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-2]
+    assert differing.notes[-1] == IDS_UNCERTAIN
     partly = open_dataset(make_zip({}, "3.zip", extra={**images, **table, "one.json": b'{"1": "cat"}'}))
     assert "it has no name for 2" in partly.notes[-1]
+
+
+def test_a_table_that_is_not_there_where_no_other_is(make_zip: MakeZip) -> None:
+    with pytest.raises(DatasetError, match=r"no table three\.csv, nor any other") as caught:
+        open_dataset(make_zip({"cat": 1}), Choices(labels="three.csv"))
+    assert "leave out" in caught.value.fix and "Choose one" not in caught.value.fix
+
+
+def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> None:
+    dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"labels.pkl": b"\x80\x04"}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 1}
+
+
+@pytest.mark.parametrize(
+    "name, content, why",
+    [
+        ("class_indices.json", '{"cat": 1, "dog": 0, "cat": 0}', "it gives the key 'cat' two values"),
+        ("class_indices.json", '{"cat": 0, "dog": 0, "fox": 1}', "it gives one number several names"),
+        ("class_indices.json", '{"0": "cat", "1": "cat"}', "it gives several numbers the same name"),
+        ("class_indices.json", '{"cat": 1, "dog"', "Expecting ':' delimiter"),
+        ("classes.csv", "id,name\n0,cat\n1,dog\n1,cat\n", "it gives one number several names"),
+        ("classes.txt", "cat\ncat\n", "it gives several numbers the same name"),
+        ("labels.txt", "cat\ndog\na very wild fox\n", "it lists 3 names without numbers"),
+        ("label_map.pbtxt", "item {\n  id: 0\n}\n", "its items have no id and name"),
+    ],
+)
+def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
+    make_zip: MakeZip, name: str, content: str, why: str
+) -> None:
+    images = {f"{place}.png": encoded(picture(i)) for i, place in enumerate(("0/a", "1/b", "1/c"))}
+    dataset = open_dataset(make_zip({}, extra={**images, name: content.encode()}))
+    assert dataset.notes[-1] == IDS_UNCERTAIN
+    assert f"{name} is not used for the numbers: {why}" in dataset.notes[-2]
+    assert not any("ignored" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("settings.json", '{"epochs": 0, "epochs": 1}'), ("class_counts.json", '{"cat": 500, "dog": 500}'),
+        ("class_weights.json", '{"cat": 0.5, "dog": {}}'), ("labels.txt", "The images were labelled by hand."),
+        ("labels_of_all.txt", "0.png 1\n0.png 1\n0.png 0"), ("class_per_row.txt", "0\n0\n1\n"),
+        ("classes.csv", "class,images\ncat,3\ndog,3\n"), ("label_settings.yaml", "seed: 0\nseed: 1\n"),
+    ],
+)  # fmt: skip
+def test_what_names_no_numbers_leaves_no_doubt_about_them(make_zip: MakeZip, name: str, content: str) -> None:
+    dataset = open_dataset(make_zip({"0": 1, "1": 2}, extra={name: content.encode()}))
+    assert IDS_UNCERTAIN not in dataset.notes
+
+
+def test_a_label_map_of_object_detection_names_numbers(make_zip: MakeZip) -> None:
+    items = "item { id: 1 name: '/m/01' display_name: 'cat' }\nitem {\n  name: \"dog\"\n  id: 2\n}\n"
+    dataset = open_dataset(make_zip({"1": 1, "2": 2}, extra={"label_map.pbtxt": items.encode()}))
+    assert label_counts(dataset.samples) == {"cat": 1, "dog": 2}
+    assert len(dataset.samples) == 3
 
 
 def test_numbered_folders_are_named_too(make_zip: MakeZip) -> None:

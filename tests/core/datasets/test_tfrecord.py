@@ -67,6 +67,30 @@ def test_features_of_every_kind_and_negative_numbers() -> None:
     assert features == {"a": [b"x"], "b": [-5, 2**40], "c": [0.5]}
 
 
+def test_features_of_labels_that_contradict_each_other_and_records_without_a_label_are_told(tmp_path: Path) -> None:
+    def notes(*texts: bytes, extra: int | None = None) -> str:
+        records = [
+            example(image=data, image__class__text=text, image__class__label=i % 2 + 1)
+            for i, (data, text) in enumerate(zip(FILES, texts, strict=False))
+        ]
+        bare = [example(image=FILES[4])] * (extra or 0)
+        return " ".join(open_dataset(write(tmp_path / "x.tfrecord", [*records, *bare])).notes)
+
+    told = "x.tfrecord has several features that may hold labels: image/class/text is used, image/class/label is not."
+    assert told in notes(b"cat", b"dog", b"dog", b"dog")
+    assert told not in notes(b"cat", b"dog", b"cat", b"dog")
+    assert "2 records have no label, so predicted but not compared." in notes(b"cat", b"dog", extra=2)
+    assert "no label" not in notes(b"cat", b"dog")
+
+
+def test_labels_that_are_filled_or_damaged_with_nul(tmp_path: Path) -> None:
+    texts = (b"cat\0\0", b"c\0at", b"dog")
+    records = [example(image=data, label=text) for data, text in zip(FILES, texts, strict=False)]
+    dataset = open_dataset(write(tmp_path / "x.tfrecord", records))
+    assert [sample.label for sample in dataset.samples] == ["cat", None, "dog"]
+    assert "1 record has no usable label." in dataset.notes
+
+
 def test_numbers_as_labels(tmp_path: Path) -> None:
     path = write(tmp_path / "x.tfrecords", [example(image=data, label=i) for i, data in enumerate(FILES)])
     dataset = open_dataset(path)

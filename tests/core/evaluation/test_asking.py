@@ -64,6 +64,21 @@ def test_an_answer_that_does_not_apply_any_more_is_dropped(make_zip: MakeZip, ti
         ask(path.with_name("gone.zip"), tiny_version, {"split": "val"})
 
 
+def test_numbers_that_a_file_seems_to_name_are_asked_about(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    names = {"class_indices.json": b'{"dog": 0, "cat": 1, "dog": 1}'}
+    path = make_zip({"0": 1, "1": 1}, extra=names)
+    with pytest.raises(UndecidedError, match=r"The labels are numbers from 0 to 1.*'dog' two values") as caught:
+        plan_run(path, tiny_version)
+    assert [answer.value for answer in caught.value.question.answers] == ["0"]
+    asked = ask(path, tiny_version, {})
+    assert asked.needs_the_user and asked.questions == (caught.value.question,)
+    answered = ask(path, tiny_version, {"labels_from": "0"})
+    first, second = tiny_version.class_names[:2]
+    assert answered.label_map == {"0": first, "1": second}
+    assert plan_run(path, tiny_version, first_id=0).mapping.class_of == {"0": first, "1": second}
+    assert plan_run(path, tiny_version, {"0": second, "1": first}).mapping.class_of == {"0": second, "1": first}
+
+
 def test_folders_that_are_splits_or_classes_of_the_model(
     make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_record_survives_the_round_trip() -> None:
         {"height": 0}, {"width": 100_000}, {"height": "32"}, {"fit": "zoom"}, {"color": "cmyk"}, {"std": [0.0]},
         {"mean": [1, 2]}, {"mean": ["x"]}, {"mean": None}, {"extra": 1}, {"scale": "big"}, {"scale": None},
         {"std": [float("nan")]}, {"scale": float("inf")}, {"height": 32.5},
+        {"scale": 0}, {"scale": -1},
     ],
 )  # fmt: skip
 def test_records_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:

@@ -566,6 +566,36 @@ def test_points_and_commas_in_one_file_are_refused(tmp_path: Path, store: RunSto
     assert "row 1 has '0.8' in the column p_dog" in error.message and "all with a point" in error.fix
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_of_predictions_that_contradicts_the_probabilities_is_told(
+    tmp_path: Path, store: RunStore, kind: str
+) -> None:
+    path = tmp_path / f"x.{kind}"
+
+    def notes(predicted: list[Any]) -> str:
+        frame = table().assign(predicted_label=predicted)
+        frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+        return " ".join(import_file(path, store).manifest.notes)
+
+    assert "In 2 rows, x" in notes(["dog", " dog ", "cat", None])
+    assert "In 1 row, x" in notes(["", "dog", "frog", "dog"])
+    assert "highest probability" not in notes(["cat", "dog", "frog", "cat"]) + notes(["0", "7", "hound", None])
+
+
+def test_a_table_of_labels_for_predictions_without_files_is_told_to_go_by_its_order(
+    tmp_path: Path, store: RunStore
+) -> None:
+    np.save(tmp_path / "x.npy", PROBS)
+    (tmp_path / "y.csv").write_text("file,label\n" + "".join(f"{9 - i}.png,{each}\n" for i, each in enumerate(LABELS)))
+    told = " ".join(import_file(tmp_path / "x.npy", store, NAMES, tmp_path / "y.csv").manifest.notes)
+    assert "The predictions name no files" in told and "the first is for 9.png" in told
+    table().to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "y.csv").write_text((tmp_path / "y.csv").read_text().replace("9", "0"))
+    assert "name no files" not in " ".join(
+        import_file(tmp_path / "x.csv", store, None, tmp_path / "y.csv").manifest.notes
+    )
+
+
 def test_a_column_of_labels_that_may_hold_predictions_is_pointed_out(tmp_path: Path, store: RunStore) -> None:
     probs = np.tile(PROBS, (6, 1))
     right = [NAMES[i] for i in probs.argmax(axis=1)]

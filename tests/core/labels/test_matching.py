@@ -186,6 +186,9 @@ def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
     file.write_text('{"kitten": 3}')
     with pytest.raises(DatasetError, match="not an object of labels and classes"):
         read_label_map([str(file)])
+    file.write_text('{"kitten": "cat", "kitten": "dog"}')
+    with pytest.raises(DatasetError, match="it gives the key 'kitten' two values"):
+        read_label_map([str(file)])
 
 
 def test_matching_labels_needs_neither_downloads_nor_pickle() -> None:

@@ -156,7 +156,8 @@ def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
         {"output": "numbers"}, {"output": None}, {"temperature": 0}, {"temperature": -1}, {"temperature": "warm"},
         {"temperature": float("nan")}, {"temperature": float("inf")}, {"temperature": 10**400}, {"preprocessing": None},
         {"preprocessing": {"height": 0, "width": 8}}, {"preprocessing": {"height": 8, "width": 8, "scale": 10**400}},
-        {"metrics": 3},
+        {"metrics": 3}, {"temperature": 1e300}, {"temperature": 1e-9},
+        {"preprocessing": {"height": 8, "width": 8, "scale": 0}}, {"preprocessing": {"height": 8, "width": 8, "scale": -1}},
         {"familiarity": 3}, {"familiarity": {"kept": 0.95}}, {"familiarity": {**DOUBTS, "kept": 2}},
     ],
 )  # fmt: skip
@@ -175,6 +176,50 @@ def test_a_record_that_makes_no_sense_breaks_its_version_only(tmp_path: Path, ch
 def test_a_file_that_is_no_record(tmp_path: Path, text: str) -> None:
     (add(tmp_path, "bad", "1") / "model.json").write_text(text, encoding="utf-8")
     assert [b.error.code for b in Registry(tmp_path).broken()] == ["model_record"]
+
+
+def test_a_record_that_gives_a_key_two_values_is_not_used(tmp_path: Path) -> None:
+    record = add(tmp_path, "pets", "1") / "model.json"
+    record.write_text(json.dumps(RECORD)[:-1] + ', "class_names": ["dog", "cat"]}')
+    with pytest.raises(
+        BrokenVersionError, match=r"model\.json cannot be used: it gives the key 'class_names' two values"
+    ):
+        Registry(tmp_path).get("pets")
+
+
+def test_a_folder_whose_name_holds_an_at_sign_is_named(tmp_path: Path) -> None:
+    add(tmp_path, "ok", "2")
+    add(tmp_path, "ok@1", "1")
+    add(tmp_path, "pets", "1@2")
+    registry = Registry(tmp_path)
+    assert refs(tmp_path) == ["ok@2"] and registry.get("ok").ref == "ok@2"
+    for ref, folder, better in (("ok@1@1", "ok@1", "ok-1"), ("pets@1@2", "1@2", "1-2"), ("pets", "1@2", "1-2")):
+        with pytest.raises(ModelError, match=f"the name of the folder {folder} holds an @") as caught:
+            registry.get(ref)
+        assert f"{folder}, for example to {better}." in caught.value.fix
+    shutil.rmtree(tmp_path / "ok")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    add(tmp_path, "also@1", "1", sha256=sha256)
+    add(tmp_path, "twice", "1", sha256=sha256, class_names=["cat", "cat"])
+    (add(tmp_path, "gone", "1") / "model.keras").unlink()
+    with pytest.raises(ModelError, match="missing") as caught:
+        registry.get("gone")
+    assert "another version" not in caught.value.fix
+
+
+def test_records_that_begin_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    record = add(tmp_path, "pets", "1") / "model.json"
+    add(tmp_path, "pets", "2")
+    for path, content in ((record, json.dumps(RECORD)), (tmp_path / "active.json", '{"model": "pets@1"}')):
+        path.write_text(content, encoding="utf-8-sig")
+    assert Registry(tmp_path).get().ref == "pets@1"
+
+
+def test_a_file_instead_of_the_folder_of_models_is_told(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("not a folder")
+    with pytest.raises(ModelError, match="models: it is a file") as caught:
+        Registry(tmp_path / "models").get()
+    assert "set DASHBOARD_MODELS_DIR" in caught.value.fix
 
 
 def test_next_version(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.errors import ModelError
-from dashboard.worker.adding.structure import copied_anew
+from dashboard.worker.adding.structure import copied_anew, without_training
 from dashboard.worker.models.archive import MAX_CONFIG_BYTES, check_archive
 from dashboard.worker.models.loading import load_file
 
@@ -174,6 +174,13 @@ def test_a_layer_of_absurd_size_is_refused(whole: bytes, key: str, value: float)
 )
 def test_other_members_are_refused(whole: bytes, name: str) -> None:
     assert "also contains" in refused(packed({**members(whole), name: b"x"})).message
+
+
+def test_what_macos_leaves_behind_is_not_in_the_model(whole: bytes) -> None:
+    debris = {"__MACOSX/._config.json": b"\0\5\x16\7", ".DS_Store": b"Bud1"}
+    data = packed({**members(whole), **debris})
+    check_archive(data, "m.keras")
+    assert members(without_training(data, "m.keras")).keys() == members(whole).keys()
 
 
 def test_a_config_or_metadata_of_hundreds_of_megabytes_is_refused(whole: bytes) -> None:
