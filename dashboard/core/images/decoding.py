@@ -12,12 +12,20 @@ from functools import lru_cache
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dashboard.core.errors import ImageError
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
+from dashboard.core.images.tiff_files import (
+    BITS_PER_SAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    WHITE_IS_ZERO,
+    mend,
+    unread_kind,
+    why_unknown,
+)
 from dashboard.core.shell import install_requirements
-
-BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNK_FRAME = 12  # bytes of length, type and CRC
@@ -36,8 +44,10 @@ MAX_FILE_BYTES = 64 * 2**20
 
 KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
 _ACCEPTED = f"Use a {KINDS} file."
+_ON_WHITE = "Transparent parts are shown on white."
+_SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies grays of 2 and 4 bits
 _HEIF_LIMIT = "Security limit exceeded"  # what libheif says
-_TIFF_BEGINS = (b"II*\0", b"MM\0*")
+_TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two: BigTIFF
 _PLAIN_PPM, _MAX_PLAIN_PPM_BYTES = (b"P1", b"P2", b"P3"), 8 * 2**20  # Pillow reads half a megabyte of digits a second
 _DNG_VERSION, _SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330  # tags of raw files, whose first image is a small preview
 
@@ -120,7 +130,7 @@ def _learn_heif() -> None:
 
 
 def _unidentified(data: bytes) -> ImageError:
-    if known := why_not_read(data):
+    if known := why_not_read(data) or (why_unknown(data) if data.startswith(_TIFF_BEGINS) else None):
         return known
     if kind := readable_kind(data[:FIRST_BYTES]):
         return ImageError(f"The {kind[0]} image is damaged or cut off.", "Export or copy it again.", "truncated")
@@ -168,12 +178,15 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
             "The file is a camera's raw file, in which only a small preview is an image.",
             "Export it as JPEG or TIFF with your camera's program, darktable or RawTherapee.", "not_an_image",
         )  # fmt: skip
-    if getattr(image, "n_frames", 1) > 1:
+    if _has_more_frames(image):
         if image.format == "HEIF":  # it is at the image that viewers show, which may not be the first
             notes.append("Only the main image is used.")
         else:
             notes.append("Only the first frame is used.")
             image.seek(0)
+    if isinstance(image, TiffImageFile):
+        mend(image)
+    _scale_transparency(image)
     bits = _bits_of_a_colour(image)
     image.load()
     if image.width * image.height > most:  # a HEIC may be larger than it says
@@ -189,6 +202,8 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         notes.append("16-bit gray, shown with 8 bits.")
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode in ("F", "I"):
+        if isinstance(image, TiffImageFile):
+            raise unread_kind(image.tag_v2)
         raise ImageError(
             "The pixels are 32-bit numbers without a known range.",
             "Save the image with 8 bits per channel.",
@@ -200,13 +215,16 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
         if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
             gray = 255 - gray  # Pillow inverts 8-bit images only
+        if "transparency" in upright.info:
+            notes.append(_ON_WHITE)
+            gray[np.asarray(upright) == upright.info["transparency"]] = 255
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes), whole)
     if bits > 8 and upright.mode != "L":
         notes.append(f"{bits}-bit colours, shown with 8 bits.")
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         if np.asarray(rgba.getchannel("A")).min() < 255:
-            notes.append("Transparent parts are shown on white.")
+            notes.append(_ON_WHITE)
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes), whole)
 
@@ -221,8 +239,24 @@ def _bits_of_a_colour(image: Image.Image) -> int:
         how = getattr(image, "tile")[0].args  # noqa: B009  # such as "RGB;16B", or of a PPM ("RGB", 65535)
         if image.format == "PPM" and isinstance(how, tuple):
             return int(how[1]).bit_length()
-        return 16 if ";16" in str(how) else 8
+        return 16 if ";16B" in str(how) or ";16N" in str(how) else 8  # BGR;16 of a BMP is 16 bits of a pixel
     return 8
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+    if isinstance(image, TiffImageFile):  # counting them takes half a minute for hundreds of thousands
+        return bool(image.tag_v2.next)
+    return bool(getattr(image, "is_animated", False)) if image.format == "GIF" else getattr(image, "n_frames", 1) > 1
+
+
+def _scale_transparency(image: Image.Image) -> None:
+    """Brings the transparent gray or colour of a PNG to 8 bits, as Pillow does with the pixels."""
+    one = image.info.get("transparency")
+    kind = str(image.tile[0].args) if isinstance(image, PngImageFile) and image.tile else ""
+    if isinstance(one, int) and kind in _SMALL_GRAYS:
+        image.info["transparency"] = one * _SMALL_GRAYS[kind]
+    if isinstance(one, tuple) and kind == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in one)
 
 
 def _is_preview(image: Image.Image) -> bool:

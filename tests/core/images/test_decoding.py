@@ -205,6 +205,23 @@ def test_rgba_is_composited_on_white(format: str) -> None:
     assert decoded.notes == ("Transparent parts are shown on white.",)
 
 
+def test_the_transparent_gray_or_colour_of_a_png() -> None:
+    """It is told in the bits of the file: 0 to 3, 0 to 15 or 0 to 65535."""
+
+    def png(bits: int, kind: int, row: bytes, transparent: bytes) -> bytes:
+        data = png_file(2, 1, bits, kind, b"\0" + row)
+        return data[:33] + chunk(b"tRNS", transparent) + data[33:]  # the header ends after 33 bytes
+
+    for bits, row, transparent, gray in (
+        (2, b"\x60", b"\0\1", 170), (4, b"\x6a", b"\0\6", 170), (16, b"\x60\1\xaa\0", b"\x60\1", 170),
+    ):  # fmt: skip
+        decoded = decode_image(png(bits, 0, row, transparent))
+        assert decoded.pixels[0, :, 0].tolist() == [255, gray], bits
+        assert "Transparent parts are shown on white." in decoded.notes
+    wide = decode_image(png(16, 2, b"\x12\x34" * 3 + b"\x34\x12" * 3, b"\x12\x34" * 3))
+    assert wide.pixels[0, :, 0].tolist() == [255, 0x34]
+
+
 def test_gray_with_alpha_and_opaque_alpha() -> None:
     gray = Image.new("LA", (1, 1), (0, 0))
     assert decode_image(encoded(gray)).pixels.tolist() == [[list(WHITE)]]
