@@ -6,7 +6,6 @@ import contextlib
 import io
 import math
 import warnings
-import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,6 +15,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from dashboard.core.errors import ImageError
+from dashboard.core.images import jpeg_files
+from dashboard.core.images.damage import check_png, ends_in_zeros, png_lacks_rows
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
 from dashboard.core.images.tiff_files import (
     BITS_PER_SAMPLE,
@@ -26,9 +27,6 @@ from dashboard.core.images.tiff_files import (
     why_unknown,
 )
 from dashboard.core.shell import install_requirements
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_CHUNK_FRAME = 12  # bytes of length, type and CRC
 
 FORMATS = (
     "PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF",
@@ -47,6 +45,7 @@ _ACCEPTED = f"Use a {KINDS} file."
 _ON_WHITE = "Transparent parts are shown on white."
 _SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies grays of 2 and 4 bits
 _HEIF_LIMIT = "Security limit exceeded"  # what libheif says
+_JPEG_BEGIN = b"\xff\xd8"
 _TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two: BigTIFF
 _PLAIN_PPM, _MAX_PLAIN_PPM_BYTES = (b"P1", b"P2", b"P3"), 8 * 2**20  # Pillow reads half a megabyte of digits a second
 _DNG_VERSION, _SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330  # tags of raw files, whose first image is a small preview
@@ -97,9 +96,16 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bad metadata is no reason to refuse the pixels; the size is checked below
-            _verify_checksums(data)
+            if data.startswith(b"\x89PNG"):
+                check_png(data)
+            elif data.startswith(_JPEG_BEGIN):
+                jpeg_files.check_scans(data)
+            elif ends_in_zeros(data):
+                raise ImageError(
+                    "The image is cut off: its last part holds zeros only.", "Download or copy it again.", "truncated"
+                )
             with Image.open(io.BytesIO(data), formats=formats) as image:
-                return replace(_decode(image, shrink_to), file_size=len(data))
+                return replace(_decode(image, data, shrink_to), file_size=len(data))
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -112,6 +118,8 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         reason = " ".join(str(error).split()).rstrip(".")
         if _HEIF_LIMIT in reason:
             raise _too_many_pixels(most=MAX_PHOTO_PIXELS) from error
+        if known := _why_unread(data):
+            raise known from error
         what = "cut off: its end is missing" if "truncated" in reason.lower() else f"damaged or cut off ({reason})"
         raise ImageError(f"The image is {what}.", "Export or copy it again.", "truncated") from error
 
@@ -130,11 +138,18 @@ def _learn_heif() -> None:
 
 
 def _unidentified(data: bytes) -> ImageError:
-    if known := why_not_read(data) or (why_unknown(data) if data.startswith(_TIFF_BEGINS) else None):
+    if known := why_not_read(data) or _why_unread(data):
         return known
     if kind := readable_kind(data[:FIRST_BYTES]):
         return ImageError(f"The {kind[0]} image is damaged or cut off.", "Export or copy it again.", "truncated")
     return ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image")
+
+
+def _why_unread(data: bytes) -> ImageError | None:
+    """The reason why an intact file of a known format is not read; None if there is none."""
+    if data.startswith(_TIFF_BEGINS):
+        return why_unknown(data)
+    return jpeg_files.why_unread(data) if data.startswith(_JPEG_BEGIN) else None
 
 
 def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> ImageError:
@@ -145,31 +160,15 @@ def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS
     )
 
 
-def _verify_checksums(data: bytes) -> None:
-    """Compares the CRC of each chunk of a PNG file (PNG 3, section 5.3), since decoding skips those of the pixel data."""
-    if not data.startswith(_PNG_SIGNATURE):
-        return
-    start = len(_PNG_SIGNATURE)
-    while start + _PNG_CHUNK_FRAME <= len(data):
-        end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
-        if end > len(data):  # Pillow would decode what there is, and skip the checksum
-            raise ValueError(f"its part {data[start + 4 : start + 8].decode('latin-1')!r} is cut off")
-        if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            part = data[start + 4 : start + 8].decode("latin-1")
-            raise ValueError(f"the checksum of its part {part!r} is wrong")
-        if data[start + 4 : start + 8] == b"IEND":
-            return  # what follows is no part of the picture
-        start = end
-
-
-def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedImage:
+def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) -> DecodedImage:
     notes = []
     whole = image.size
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
         raise _too_many_pixels(image.size)
-    if shrink_to and image.format in ("JPEG", "MPO"):
-        # the EXIF orientation may swap the sides, so ask for the longer side in both directions
-        image.draft("RGB", (max(shrink_to), max(shrink_to)))
+    # the EXIF orientation may swap the sides, so ask for the longer side in both directions
+    draft = (max(shrink_to), max(shrink_to)) if shrink_to else None
+    if draft and image.format in ("JPEG", "MPO"):
+        image.draft("RGB", draft)
     most = MAX_PHOTO_PIXELS if image.format in ("HEIF", "AVIF") else MAX_PIXELS
     if image.width * image.height > most:
         raise _too_many_pixels(image.size, most)
@@ -191,8 +190,13 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
     image.load()
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
-    if image.format not in ("JPEG", "MPO"):  # which alone are decoded smaller than they are
-        whole = image.size
+    if image.format in ("JPEG", "MPO"):
+        cut_off = jpeg_files.lacks_rows(data, image, draft)
+    else:
+        whole = image.size  # only a JPEG is decoded smaller than it is
+        cut_off = image.format == "PNG" and png_lacks_rows(data, image)
+    if cut_off:
+        raise ImageError("The image is cut off: its last rows are missing.", "Export or copy it again.", "truncated")
     if _lies_on_its_side(image):
         whole = whole[::-1]
     upright = _upright(image)
