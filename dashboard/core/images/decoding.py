@@ -227,7 +227,11 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) 
         notes.append(f"{bits}-bit colours, shown with 8 bits.")
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
-        if np.asarray(rgba.getchannel("A")).min() < 255:
+        alpha = np.asarray(rgba.getchannel("A"))
+        if not alpha.any():  # many programs of Windows leave it at 0
+            notes.append("The picture would be invisible; its transparency is ignored.")
+            rgba.putalpha(255)
+        elif alpha.min() < 255:
             notes.append(_ON_WHITE)
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes), whole)

@@ -223,10 +223,23 @@ def test_the_transparent_gray_or_colour_of_a_png() -> None:
 
 
 def test_gray_with_alpha_and_opaque_alpha() -> None:
-    gray = Image.new("LA", (1, 1), (0, 0))
-    assert decode_image(encoded(gray)).pixels.tolist() == [[list(WHITE)]]
+    gray = Image.new("LA", (2, 1), (0, 255))
+    gray.putpixel((1, 0), (0, 0))
+    assert decode_image(encoded(gray)).pixels.tolist() == [[[0, 0, 0], list(WHITE)]]
     opaque = decode_image(encoded(quadrants().convert("RGBA")))
     assert np.array_equal(opaque.pixels, np.asarray(quadrants())) and opaque.notes == ()
+
+
+def test_an_alpha_channel_of_zeros_is_ignored_and_said_so() -> None:
+    """Programs of Windows write such BMP files (version 5), and show them as if they had no alpha channel."""
+    pixels = np.dstack([picture(2), np.zeros((32, 32), np.uint8)])
+    header = struct.pack("<IiiHHIIiiII", 124, 32, -32, 1, 32, 3, 4096, 2835, 2835, 0, 0)
+    header += struct.pack("<IIII", 0xFF, 0xFF00, 0xFF0000, 0xFF000000) + b"BGRs" + bytes(124 - 60)
+    bmp = b"BM" + struct.pack("<IHHI", 14 + 124 + 4096, 0, 0, 14 + 124) + header + pixels.tobytes()
+    for data in (bmp, encoded(Image.fromarray(pixels, "RGBA"))):
+        decoded = decode_image(data)
+        assert np.array_equal(decoded.pixels, picture(2))
+        assert decoded.notes == ("The picture would be invisible; its transparency is ignored.",)
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])
