@@ -17,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from dashboard.core.errors import ImageError
 from dashboard.core.images import jpeg_files
 from dashboard.core.images.damage import check_png, ends_in_zeros, png_lacks_rows
+from dashboard.core.images.file_size import check_size
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
 from dashboard.core.images.tiff_files import (
     BITS_PER_SAMPLE,
@@ -38,7 +39,6 @@ SUFFIXES = frozenset({
 MAX_PIXELS = 16_000_000
 MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg keeps all coefficients of a progressive JPEG in memory, at any scale
 MAX_PHOTO_PIXELS = 50_000_000  # of HEIC and AVIF: phones take 12, 24 or 48 megapixels, and there is no smaller decoding
-MAX_FILE_BYTES = 64 * 2**20
 
 KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
 _ACCEPTED = f"Use a {KINDS} file."
@@ -81,8 +81,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     """
     if not data:
         raise ImageError("The file is empty.", _ACCEPTED, "empty")
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
+    check_size(data)
     if data.startswith(_TIFF_BEGINS) and (raw := why_not_read(data)):
         raise raw  # Pillow would take the small preview in it for the image
     if data[:2] in _PLAIN_PPM and len(data) > _MAX_PLAIN_PPM_BYTES:

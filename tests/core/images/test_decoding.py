@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import FORMATS, MAX_FILE_BYTES, decode_image
+from dashboard.core.images.decoding import FORMATS, decode_image
 from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 from tests.conftest import encoded, picture
 from tests.core.damage import outcome_of_image
 
