@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from base64 import b64encode
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -22,9 +23,10 @@ from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.history.answering import Answered
 from dashboard.core.history.entry import Entry
+from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.drawing import encode_png, enlarge
-from dashboard.core.images.model_input import read_model_input
-from dashboard.core.images.preprocessing import Fit
+from dashboard.core.images.model_input import enough_pixels
+from dashboard.core.images.preprocessing import Fit, fit_image
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import ErrorRecord, FailedImage
@@ -182,13 +184,14 @@ def _explain_one(
     services: Services, version: ModelVersion, image: ImageFile, request: MapRequest
 ) -> tuple[Prediction, list[MapAnswer]]:
     found = services.explainer.explain_all(version, image.data, request)
-    pixels = enlarge(read_model_input(image.data, version.preprocessing), OVERLAY_SIDE)
+    decoded = decode_image(image.data, enough_pixels(version.preprocessing))
+    pixels = enlarge(fit_image(decoded.pixels, version.preprocessing), OVERLAY_SIDE)
     maps = []
     for each in found:
         png = b64encode(encode_png(overlay(pixels, each.heatmap))).decode()
         record = ExplanationRecord.of(version, each, with_values=True)
         maps.append(MapAnswer(**dict(record), overlay_png=png))
-    return found[0].prediction, maps
+    return replace(found[0].prediction, notes=decoded.notes), maps
 
 
 def _answer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.files import readable_name, refused
+from dashboard.core.images.file_size import limited
 from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorAnswer, ErrorRecord, FailedImage
 from dashboard.schemas.schema import Schema
@@ -80,17 +82,26 @@ def label_in_words(record: PredictionRecord) -> str:
 
 
 def read_image(path: Path) -> bytes:
-    """The content of an image file, or of standard input for `-`. Raises ImageError."""
-    if str(path) == "-":
-        return sys.stdin.buffer.read()
-    if path.is_dir():
-        folder = in_command(str(path))
-        raise ImageError(
-            "It is a folder.",
-            f"For all its images, run `python -m dashboard evaluate {folder}`; or name the images: {folder}/*.", "unreadable",
-        )  # fmt: skip
+    """The content of an image file, or of standard input for `-`. Raises ImageError, also if it is too large."""
     try:
-        return path.read_bytes()
+        if str(path) == "-":
+            return limited(sys.stdin.buffer)
+        if path.is_dir():
+            folder = in_command(str(path))
+            raise ImageError(
+                "It is a folder.",
+                f"For all its images, run `python -m dashboard evaluate {folder}`; or name the images: {folder}/*.",
+                "unreadable",
+            )
+        if not stat.S_ISREG(
+            path.stat().st_mode
+        ):  # a pipe without a writer would be waited for, and /dev/zero never ends
+            raise ImageError(
+                "It is a pipe or a device, not a file.",
+                "Name a file; or give one image to standard input, and - as its name.", "unreadable",
+            )  # fmt: skip
+        with path.open("rb") as file:
+            return limited(file)
     except OSError as error:
         raise ImageError(f"It cannot be opened: {error.strerror}.", "Check the path.", "unreadable") from error
 

@@ -100,8 +100,9 @@ def _answer(
 
 
 def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, with_sure: bool) -> None:
-    titles = ("file", "predicted", "confidence", *(["sure"] if with_sure else ()), *(["top"] if with_top else ()))
-    table = Table(*titles)
+    with_notes = any(isinstance(answer, RankedPrediction) and answer.notes for answer in answers)
+    more_titles = {"sure": with_sure, "top": with_top, "notes": with_notes}
+    table = Table("file", "predicted", "confidence", *(title for title, is_shown in more_titles.items() if is_shown))
     for answer in answers:
         if isinstance(answer, FailedImage):
             problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")
@@ -109,6 +110,7 @@ def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, wit
         else:
             top = ", ".join(f"{each.label} {percent(each.probability)}" for each in answer.top)
             more = (["yes" if answer.sure else "no"] if with_sure else []) + ([plain_text(top)] if with_top else [])
+            more += [plain_text(" ".join(answer.notes))] if with_notes else []
             table.add_row(
                 plain_text(answer.file), plain_text(label_in_words(answer)), percent(answer.confidence), *more
             )

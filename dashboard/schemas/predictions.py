@@ -54,6 +54,9 @@ class RankedPrediction(PredictionRecord):
     top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     cached: bool = Field(description="true if the same image was answered before by the same model version")
+    notes: list[str] = Field(
+        default=[], description="on how the pixels were made from the file, such as that only the first frame is used"
+    )
 
     @classmethod
     def of(
@@ -90,6 +93,7 @@ def ranked_fields(
         **prediction_fields(file, version, prediction, prediction_id),
         "top": [LabelProbability(label=label, probability=probability) for label, probability in top],
         "sure": None if threshold is None else prediction.confidence >= threshold,
+        "notes": list(prediction.notes),
     }
 
 

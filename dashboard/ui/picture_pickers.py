@@ -11,8 +11,9 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.errors import DatasetError, ImageError, listed
-from dashboard.core.images.decoding import KINDS, MAX_FILE_BYTES, decode_image
+from dashboard.core.images.decoding import KINDS, decode_image
 from dashboard.core.images.drawing import centred
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 from dashboard.core.labels.matching import match_labels
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.errors import show_error

@@ -61,7 +61,7 @@ def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction 
     answers = _predict(version, [partial(decode_image, data, enough) for data in files])
     found: dict[int, Prediction | Failure] = dict(answers.failures)
     for place, logits, pred_probs in zip(answers.places, answers.logits, answers.pred_probs, strict=True):
-        found[int(place)] = Prediction(logits, pred_probs)
+        found[int(place)] = Prediction(logits, pred_probs, answers.notes.get(int(place), ()))
     return [found[place] for place in range(len(files))]
 
 
@@ -84,6 +84,7 @@ def _predict(
     alone = probe_tensorflow().threads == 1
     batch = CHUNK_SIZE if alone else BATCH
     failures: dict[int, Failure] = {}
+    notes: dict[int, tuple[str, ...]] = {}
     properties: list[np.ndarray] = []  # of the images that were read, in their order
 
     def read(start: int) -> tuple[list[int], list[np.ndarray]]:
@@ -94,6 +95,8 @@ def _predict(
                 inputs.append(fit_image(image.pixels, version.preprocessing))
                 properties.append(properties_of(image))
                 places.append(place)
+                if image.notes:
+                    notes[place] = image.notes
             except DashboardError as error:
                 failures[place] = Failure(error.code, error.message, error.fix)
         return places, inputs
@@ -113,7 +116,7 @@ def _predict(
             thumbnails += [make_thumbnail(image, version.preprocessing) for image in inputs]
     return ChunkAnswers(
         np.array(places, np.int64), np.concatenate(logits), np.concatenate(pred_probs), failures,
-        np.stack(thumbnails) if thumbnails else None, np.stack(properties) if properties else None,
+        np.stack(thumbnails) if thumbnails else None, np.stack(properties) if properties else None, notes,
     )  # fmt: skip
 
 

@@ -68,6 +68,15 @@ def test_the_same_images_in_a_form_in_json_and_alone(client: TestClient, image: 
         assert each["pred_probs"] == pytest.approx(alone["pred_probs"], abs=1e-6)
 
 
+def test_how_the_pixels_were_made_is_told(client: TestClient, image: bytes) -> None:
+    pictures = [Image.fromarray(picture(seed)) for seed in (1, 2)]
+    animation = encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:])
+    files = [("files", ("still.png", image)), ("files", ("moving.gif", animation))]
+    for path in ("predict", "predict", "explain"):  # the second answer was stored
+        still, moving = client.post(f"{V1}/{path}", files=files).json()["predictions"]
+        assert still["notes"] == [] and moving["notes"] == ["Only the first frame is used."]
+
+
 def test_one_bad_image_of_several_leaves_the_others(client: TestClient, image: bytes) -> None:
     response = client.post(f"{V1}/predict", files=[("files", ("good.png", image)), ("files", ("bad.png", b"text"))])
     good, bad = response.json()["predictions"]

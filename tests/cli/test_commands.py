@@ -167,6 +167,7 @@ def test_predict_answers_for_every_file_in_order(predicted: Done, folder: Path) 
             "sure",
             "cached",
             "fit",
+            "notes",
         }
         assert answer["doubt"]["msp"] == answer["confidence"] and answer["doubt"]["unknown"] in (True, False)
         assert answer["predicted_label"] == "frog" and answer["model"] == MODEL
@@ -192,6 +193,19 @@ def test_predict_says_that_an_answer_was_stored(folder: Path) -> None:
     first, again = (only_json(dashboard("predict", image, "--json", data_dir=folder / "data"))[0] for _ in range(2))
     assert (first["cached"], again["cached"]) == (False, True)
     assert again["pred_probs"] == first["pred_probs"] and again["prediction_id"] != first["prediction_id"]
+
+
+def test_predict_tells_how_the_pixels_were_made(folder: Path) -> None:
+    animation = folder / "frog.gif"
+    with Image.open(FROG) as frog:
+        frog.save(animation, save_all=True, append_images=[Image.new("RGB", frog.size)])
+    for _ in range(2):  # the second answer was stored
+        [answer] = only_json(dashboard("predict", animation, "--json", data_dir=folder / "data"))
+        assert answer["notes"] == ["Only the first frame is used."]
+    table = dashboard("predict", animation, data_dir=folder / "data").stdout.decode()
+    [row] = [line for line in table.splitlines() if animation.name in line]
+    assert "Only the first frame is used." in row
+    assert only_json(dashboard("predict", FROG, "--json", data_dir=folder / "data"))[0]["notes"] == []
 
 
 def test_predict_takes_what_the_api_takes() -> None:

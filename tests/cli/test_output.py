@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from dashboard.cli.output import plain_text, read_image
-from dashboard.core.errors import ImageError
+from dashboard.core.datasets import open_dataset
+from dashboard.core.datasets.labels_option import labels_choice
+from dashboard.core.errors import DatasetError, ImageError
 from tests.cli.records import Commands
 
 
@@ -95,3 +98,27 @@ def test_a_folder_is_no_image_and_the_commands_for_it_are_named(tmp_path: Path) 
     with pytest.raises(ImageError, match="It is a folder") as refused:
         read_image(tmp_path)
     assert f"`python -m dashboard evaluate {tmp_path}`" in refused.value.fix and f"{tmp_path}/*" in refused.value.fix
+
+
+def test_no_more_of_a_large_file_is_read_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = tmp_path / "large.jpg"
+    with large.open("wb") as file:
+        file.truncate(2**33)  # takes no space on the disk
+    with pytest.raises(ImageError, match="larger than 64 MB"):
+        read_image(large)
+    with large.open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        with pytest.raises(ImageError, match="larger than 64 MB"):
+            read_image(Path("-"))
+        assert file.tell() < 2**27
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+def test_a_pipe_or_device_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", Path("/dev/zero")):
+        with pytest.raises(ImageError, match="a pipe or a device"):
+            read_image(path)
+        with pytest.raises(DatasetError, match="a pipe or a device"):
+            open_dataset(path)
+        assert labels_choice(path, "labels.csv") == str(Path("labels.csv").absolute())

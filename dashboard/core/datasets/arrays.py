@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dashboard.core.datasets.array_form import check_images
 from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.class_map import SAME_NAME, ClassMap, names_of_numbers
 from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, IMAGE_KEYS, LABEL_KEYS, column_among
@@ -20,14 +21,13 @@ from dashboard.core.datasets.sample_list import NumberedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.files import sha256_of
-from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage
+from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.labels.names_file import NumberedNames as NamesOfNumbers
 from dashboard.core.parsing import reason
 from dashboard.core.questions import Question
 
 NO_LABELS = "The file holds no labels, so the images are predicted, but not compared."
-_CHANNELS = (1, 3)
 _LIKE_LABELS = re.compile(r"label|class|target|categor", re.IGNORECASE)
 _ROWS = 65536  # labels that are read at a time
 _PIECE_BYTES = 2**26  # the most that they take
@@ -60,7 +60,7 @@ class ArrayImages:
             self._images, labels = arrays[keys.images], arrays[keys.labels] if keys.labels else None
         else:
             self._images, labels = _choose(arrays, path.name)
-        _check_images(self._images)
+        check_images(self._images)
         self.samples = SampleList(
             NumberedNames(len(self._images), "image"),
             read_labels(labels, len(self._images)) if labels else [None] * len(self._images),
@@ -231,35 +231,3 @@ def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, 
             "Save both with np.savez(file, images=..., labels=...), or as images.npy and labels.npy.", "array_keys",
         )  # fmt: skip
     return arrays[images], arrays[labels]
-
-
-def _check_images(images: StoredArray) -> None:
-    shape, dtype = images.header.shape, images.header.dtype
-    what = f"{images.name} has the shape {shape} of {dtype}"
-    if len(shape) == 4 and shape[3] not in _CHANNELS and shape[1] in _CHANNELS:
-        raise DatasetError(
-            f"{what}: the colour channels come first.", "Save x.transpose(0, 2, 3, 1): (N, height, width, channels).",
-            "array_channels_first",
-        )  # fmt: skip
-    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in _CHANNELS) or 0 in shape:
-        raise DatasetError(
-            f"{what}; images (N, height, width, channels) with 1 or 3 channels are needed.",
-            f"Save x[..., :{shape[3] - 1}], without transparency." if len(shape) == 4 and shape[3] in (2, 4) else "For a single image, save x[None].",
-            "array_shape",
-        )  # fmt: skip
-    if len(shape) == 3 and shape[2] in _CHANNELS:
-        raise DatasetError(
-            f"{what}: it may be one image, or many gray images {shape[2]} pixels wide.", "For one image, save x[None].",
-            "array_shape",
-        )  # fmt: skip
-    if dtype != np.uint8:
-        scaled = np.issubdtype(dtype, np.floating)
-        raise DatasetError(
-            f"{what}, not uint8, so it is not known which numbers mean black and white.",
-            "Save (x * 255).round().astype('uint8') if they go from 0 to 1." if scaled else "Save x.astype('uint8').",
-            "array_type",
-        )  # fmt: skip
-    if shape[1] * shape[2] > MAX_PIXELS:
-        raise DatasetError(
-            f"{what}: more than {MAX_PIXELS // 10**6} megapixels each.", "Save them smaller.", "array_shape"
-        )

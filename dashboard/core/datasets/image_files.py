@@ -20,7 +20,8 @@ from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_e
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import MAX_FILE_BYTES, DecodedImage, decode_image
+from dashboard.core.images.decoding import DecodedImage, decode_image
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 from dashboard.core.images.other_files import (
     FIRST_BYTES,
     RAW_SUFFIXES,

@@ -22,7 +22,7 @@ def labels_choice(dataset: Path, typed: str) -> str:
     if not Path(typed).is_absolute():
         if dataset.is_dir() and (dataset / typed).is_file():
             return typed
-        if zipfile.is_zipfile(dataset):
+        if dataset.is_file() and zipfile.is_zipfile(dataset):
             names = ZipFiles(dataset).names
             if named_among(names, range(len(names)), typed):
                 return typed

@@ -29,7 +29,10 @@ def why_no_dataset(path: Path) -> DatasetError | None:
         )
     with path.open("rb") as file:
         head = file.read(FIRST_BYTES)
-    if what := next((what for begin, what in _ARCHIVES if head.startswith(begin)), None):
+    what = next((what for begin, what in _ARCHIVES if head.startswith(begin)), None)
+    if head.startswith(b"\x1f\x8b") and not name.lower().endswith((".gz", ".tgz")):
+        what = "a file compressed with gzip"
+    if what:
         folder = in_command(f"{PurePosixPath(name).stem} unpacked")
         return DatasetError(
             f"{name} is {what}, which is not read here.",

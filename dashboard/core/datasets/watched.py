@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,13 +26,17 @@ _SHARD = re.compile("|".join(each.shards.pattern for each in FORMATS if each.sha
 
 
 def content_state(path: Path) -> tuple[object, ...]:
-    """A value that changes when the samples may have changed. Raises DatasetError when `path` does not exist."""
+    """A value that changes when the samples may have changed. Raises DatasetError unless `path` is a file or a folder."""
     try:
         if is_pattern(path):
             return _folder_state(pattern_root(path))
         info = path.stat()
-        if path.is_dir():
+        if stat.S_ISDIR(info.st_mode):
             return _folder_state(path)
+        if not stat.S_ISREG(info.st_mode):  # a pipe without a writer would be waited for, and /dev/zero never ends
+            raise DatasetError(
+                f"{path} is a pipe or a device, not a file or a folder.", "Save its content as a file.", "unreadable"
+            )
         labels = idx.labels_beside(path) or arrays.labels_beside(path)
         inner = read_description(path).files if path.name.endswith(DESCRIPTION) else (labels,) if labels else ()
     except (FileNotFoundError, NotADirectoryError) as error:

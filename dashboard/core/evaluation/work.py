@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import pyarrow as pa
 from dashboard.core.datasets import Sample
 from dashboard.core.datasets.unchanged import DATASET_CHANGED, changed, open_with_content
 from dashboard.core.engine.contract import ATTEMPTS, Engine
-from dashboard.core.errors import DatasetError, DependencyError, ModelError, WorkerError
+from dashboard.core.errors import DatasetError, DependencyError, ModelError, WorkerError, counted
 from dashboard.core.evaluation.chunk_rows import chunk_rows, known
 from dashboard.core.evaluation.chunks import Chunk, ChunkQueue
 from dashboard.core.evaluation.opening import OpenRun
@@ -93,6 +94,7 @@ class EvaluationWork:
         self._thumbnails: ThumbnailFile | None = None
         self._largest = 0  # images in the largest chunk that succeeded
         self._in_vain = 0  # single-image chunks that ended their workers
+        self._notes = Counter[str]()  # images of each note on pixels
         self._mixed = False  # the dataset was changed meanwhile: some rows may be about images that it no longer holds
         try:
             shape = thumbnail_shape(run.version.preprocessing)
@@ -203,6 +205,7 @@ class EvaluationWork:
         rows = chunk_rows(chunk.samples, answers, self.manifest, familiarity)
         pieces = self._pieces.setdefault(chunk.part, [])
         pieces.append(_Piece(rows, answers.thumbnails))
+        self._notes.update(note for notes in answers.notes.values() for note in notes)
         if sum(len(piece.rows) for piece in pieces) == len(self._samples_of(chunk.part)):
             self._unwritten[chunk.part] = self._pieces.pop(chunk.part)
         self.write()
@@ -237,10 +240,16 @@ class EvaluationWork:
         if state == "finished":
             self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
-        final = replace(self.manifest, key="") if self._mixed else self.manifest  # rows without a key are never reused
+        final = replace(self.manifest, notes=(*self.manifest.notes, *self._about_pixels()))
+        if self._mixed:
+            final = replace(final, key="")  # rows without a key are never reused
         manifest = self._folder.finish(final, state, seconds, message)
         self.leave()
         return manifest
+
+    def _about_pixels(self) -> list[str]:
+        least = "At least " if self._before else ""  # those before the resumption are not known
+        return [f"{least}{counted(number, 'image')}: {note}" for note, number in self._notes.most_common()]
 
     def _check_unchanged(self) -> None:
         was_changed = changed(

@@ -6,21 +6,28 @@ import contextlib
 import io
 import math
 import warnings
-import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dashboard.core.errors import ImageError
+from dashboard.core.images import jpeg_files
+from dashboard.core.images.damage import check_png, ends_in_zeros, png_lacks_rows
+from dashboard.core.images.file_size import check_size
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
+from dashboard.core.images.tiff_files import (
+    BITS_PER_SAMPLE,
+    PHOTOMETRIC_INTERPRETATION,
+    WHITE_IS_ZERO,
+    mend,
+    unread_kind,
+    why_unknown,
+)
 from dashboard.core.shell import install_requirements
-
-BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0, section 8
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_CHUNK_FRAME = 12  # bytes of length, type and CRC
 
 FORMATS = (
     "PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF",
@@ -32,12 +39,14 @@ SUFFIXES = frozenset({
 MAX_PIXELS = 16_000_000
 MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg keeps all coefficients of a progressive JPEG in memory, at any scale
 MAX_PHOTO_PIXELS = 50_000_000  # of HEIC and AVIF: phones take 12, 24 or 48 megapixels, and there is no smaller decoding
-MAX_FILE_BYTES = 64 * 2**20
 
 KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
 _ACCEPTED, _AGAIN = f"Use a {KINDS} file.", "Export or copy it again."
+_ON_WHITE = "Transparent parts are shown on white."
+_SMALL_GRAYS = {"L;2": 85, "L;4": 17}  # by which Pillow multiplies grays of 2 and 4 bits
 _HEIF_LIMIT = "Security limit exceeded"  # what libheif says
-_TIFF_BEGINS = (b"II*\0", b"MM\0*")
+_JPEG_BEGIN = b"\xff\xd8"
+_TIFF_BEGINS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two: BigTIFF
 _PLAIN_PPM, _MAX_PLAIN_PPM_BYTES = (b"P1", b"P2", b"P3"), 8 * 2**20  # Pillow reads half a megabyte of digits a second
 _DNG_VERSION, _SUBFILE_TYPE, _SUB_IFDS = 50706, 254, 330  # tags of raw files, whose first image is a small preview
 
@@ -72,8 +81,7 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     """
     if not data:
         raise ImageError("The file is empty.", _AGAIN, "empty")
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
+    check_size(data)
     if data.startswith(_TIFF_BEGINS) and (raw := why_not_read(data)):
         raise raw  # Pillow would take the small preview in it for the image
     if data[:2] in _PLAIN_PPM and len(data) > _MAX_PLAIN_PPM_BYTES:
@@ -87,9 +95,16 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bad metadata is no reason to refuse the pixels; the size is checked below
-            _verify_checksums(data)
+            if data.startswith(b"\x89PNG"):
+                check_png(data)
+            elif data.startswith(_JPEG_BEGIN):
+                jpeg_files.check_scans(data)
+            elif ends_in_zeros(data):
+                raise ImageError(
+                    "The image is cut off: its last part holds zeros only.", "Download or copy it again.", "truncated"
+                )
             with Image.open(io.BytesIO(data), formats=formats) as image:
-                return replace(_decode(image, shrink_to), file_size=len(data))
+                return replace(_decode(image, data, shrink_to), file_size=len(data))
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -102,6 +117,8 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         reason = " ".join(str(error).split()).rstrip(".")
         if _HEIF_LIMIT in reason:
             raise _too_many_pixels(most=MAX_PHOTO_PIXELS) from error
+        if known := _why_unread(data):
+            raise known from error
         what = "cut off: its end is missing" if "truncated" in reason.lower() else f"damaged or cut off ({reason})"
         raise ImageError(f"The image is {what}.", _AGAIN, "truncated") from error
 
@@ -120,11 +137,18 @@ def _learn_heif() -> None:
 
 
 def _unidentified(data: bytes) -> ImageError:
-    if known := why_not_read(data):
+    if known := why_not_read(data) or _why_unread(data):
         return known
     if kind := readable_kind(data[:FIRST_BYTES]):
         return ImageError(f"The {kind[0]} image is damaged or cut off.", _AGAIN, "truncated")
     return ImageError("The file is not an image of a known format.", _ACCEPTED, "not_an_image")
+
+
+def _why_unread(data: bytes) -> ImageError | None:
+    """The reason why an intact file of a known format is not read; None if there is none."""
+    if data.startswith(_TIFF_BEGINS):
+        return why_unknown(data)
+    return jpeg_files.why_unread(data) if data.startswith(_JPEG_BEGIN) else None
 
 
 def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> ImageError:
@@ -135,31 +159,15 @@ def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS
     )
 
 
-def _verify_checksums(data: bytes) -> None:
-    """Compares the CRC of each chunk of a PNG file (PNG 3, section 5.3), since decoding skips those of the pixel data."""
-    if not data.startswith(_PNG_SIGNATURE):
-        return
-    start = len(_PNG_SIGNATURE)
-    while start + _PNG_CHUNK_FRAME <= len(data):
-        end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
-        if end > len(data):  # Pillow would decode what there is, and skip the checksum
-            raise ValueError(f"its part {data[start + 4 : start + 8].decode('latin-1')!r} is cut off")
-        if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            part = data[start + 4 : start + 8].decode("latin-1")
-            raise ValueError(f"the checksum of its part {part!r} is wrong")
-        if data[start + 4 : start + 8] == b"IEND":
-            return  # what follows is no part of the picture
-        start = end
-
-
-def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedImage:
+def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) -> DecodedImage:
     notes = []
     whole = image.size
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
         raise _too_many_pixels(image.size)
-    if shrink_to and image.format in ("JPEG", "MPO"):
-        # the EXIF orientation may swap the sides, so ask for the longer side in both directions
-        image.draft("RGB", (max(shrink_to), max(shrink_to)))
+    # the EXIF orientation may swap the sides, so ask for the longer side in both directions
+    draft = (max(shrink_to), max(shrink_to)) if shrink_to else None
+    if draft and image.format in ("JPEG", "MPO"):
+        image.draft("RGB", draft)
     most = MAX_PHOTO_PIXELS if image.format in ("HEIF", "AVIF") else MAX_PIXELS
     if image.width * image.height > most:
         raise _too_many_pixels(image.size, most)
@@ -168,18 +176,26 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
             "The file is a camera's raw file, in which only a small preview is an image.",
             "Export it as JPEG or TIFF with your camera's program, darktable or RawTherapee.", "not_an_image",
         )  # fmt: skip
-    if getattr(image, "n_frames", 1) > 1:
+    if _has_more_frames(image):
         if image.format == "HEIF":  # it is at the image that viewers show, which may not be the first
             notes.append("Only the main image is used.")
         else:
             notes.append("Only the first frame is used.")
             image.seek(0)
+    if isinstance(image, TiffImageFile):
+        mend(image)
+    _scale_transparency(image)
     bits = _bits_of_a_colour(image)
     image.load()
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
-    if image.format not in ("JPEG", "MPO"):  # which alone are decoded smaller than they are
-        whole = image.size
+    if image.format in ("JPEG", "MPO"):
+        cut_off = jpeg_files.lacks_rows(data, image, draft)
+    else:
+        whole = image.size  # only a JPEG is decoded smaller than it is
+        cut_off = image.format == "PNG" and png_lacks_rows(data, image)
+    if cut_off:
+        raise ImageError("The image is cut off: its last rows are missing.", "Export or copy it again.", "truncated")
     if _lies_on_its_side(image):
         whole = whole[::-1]
     upright = _upright(image)
@@ -189,6 +205,8 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         notes.append("16-bit gray, shown with 8 bits.")
         upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
     if upright.mode in ("F", "I"):
+        if isinstance(image, TiffImageFile):
+            raise unread_kind(image.tag_v2)
         raise ImageError(
             "The pixels are 32-bit numbers without a known range.",
             "Save the image with 8 bits per channel.",
@@ -200,13 +218,20 @@ def _decode(image: Image.Image, shrink_to: tuple[int, int] | None) -> DecodedIma
         gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
         if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
             gray = 255 - gray  # Pillow inverts 8-bit images only
+        if "transparency" in upright.info:
+            notes.append(_ON_WHITE)
+            gray[np.asarray(upright) == upright.info["transparency"]] = 255
         return DecodedImage(np.repeat(gray[..., None], 3, axis=2), tuple(notes), whole)
     if bits > 8 and upright.mode != "L":
         notes.append(f"{bits}-bit colours, shown with 8 bits.")
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
-        if np.asarray(rgba.getchannel("A")).min() < 255:
-            notes.append("Transparent parts are shown on white.")
+        alpha = np.asarray(rgba.getchannel("A"))
+        if not alpha.any():  # many programs of Windows leave it at 0
+            notes.append("The picture would be invisible; its transparency is ignored.")
+            rgba.putalpha(255)
+        elif alpha.min() < 255:
+            notes.append(_ON_WHITE)
         upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     return DecodedImage(np.array(upright if upright.mode == "RGB" else upright.convert("RGB")), tuple(notes), whole)
 
@@ -221,8 +246,24 @@ def _bits_of_a_colour(image: Image.Image) -> int:
         how = getattr(image, "tile")[0].args  # noqa: B009  # such as "RGB;16B", or of a PPM ("RGB", 65535)
         if image.format == "PPM" and isinstance(how, tuple):
             return int(how[1]).bit_length()
-        return 16 if ";16" in str(how) else 8
+        return 16 if ";16B" in str(how) or ";16N" in str(how) else 8  # BGR;16 of a BMP is 16 bits of a pixel
     return 8
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+    if isinstance(image, TiffImageFile):  # counting them takes half a minute for hundreds of thousands
+        return bool(image.tag_v2.next)
+    return bool(getattr(image, "is_animated", False)) if image.format == "GIF" else getattr(image, "n_frames", 1) > 1
+
+
+def _scale_transparency(image: Image.Image) -> None:
+    """Brings the transparent gray or colour of a PNG to 8 bits, as Pillow does with the pixels."""
+    one = image.info.get("transparency")
+    kind = str(image.tile[0].args) if isinstance(image, PngImageFile) and image.tile else ""
+    if isinstance(one, int) and kind in _SMALL_GRAYS:
+        image.info["transparency"] = one * _SMALL_GRAYS[kind]
+    if isinstance(one, tuple) and kind == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in one)
 
 
 def _is_preview(image: Image.Image) -> bool:

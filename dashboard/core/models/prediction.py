@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Prediction:
 
     logits: np.ndarray  # (K,) float32, before temperature and softmax
     pred_probs: np.ndarray  # (K,) float64, calibrated, sums to 1
+    notes: tuple[str, ...] = ()  # on how the pixels were made from the file, see `DecodedImage`
 
     @property
     def class_id(self) -> int:
@@ -53,3 +54,4 @@ class ChunkAnswers:
     failures: dict[int, Failure]  # by position in the chunk: all other images
     thumbnails: np.ndarray | None = None  # (M, h, w, 3) uint8, see `make_thumbnail`
     properties: np.ndarray | None = None  # (M, 7) float64, see `properties_of`; None if not measured
+    notes: dict[int, tuple[str, ...]] = field(default_factory=dict)  # by position: on the pixels of some images

@@ -111,6 +111,43 @@ def test_37_what_an_array_must_look_like_is_said(tmp_path: Path, images: np.ndar
     assert error.code == code and said in str(error)
 
 
+@pytest.mark.parametrize(
+    ("array", "advice", "wanted"),
+    [
+        (IMAGES.astype(np.uint16) * 257, "(x >> 8).astype('uint8')", IMAGES),
+        (IMAGES.astype(">u2") * 16, "(x >> 4).astype('uint8')", IMAGES),
+        (IMAGES.astype(np.uint16), "x.astype('uint8')", IMAGES),
+        ((IMAGES.astype(np.int16) - 128).astype(np.int8), "(x.astype('int16') + 128).astype('uint8')", IMAGES),
+        (IMAGES > 99, "x.astype('uint8') * 255", np.where(IMAGES > 99, 255, 0)),
+        (IMAGES.astype(np.int64), "x.astype('uint8')", IMAGES),
+        (IMAGES.astype(np.float32), "x.round().astype('uint8')", IMAGES),
+        (IMAGES.reshape(5, -1), "x.reshape(-1, 32, 32, 3)", IMAGES),
+        (IMAGES.transpose(0, 3, 1, 2).reshape(5, -1), "x.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)", IMAGES),
+        (IMAGES[..., 0].reshape(5, -1)[:, :784], "x.reshape(-1, 28, 28)", None),
+        (IMAGES[0, ..., 0], "x[None]", IMAGES[:1, ..., 0]),
+        (IMAGES.transpose(1, 2, 3, 0), "x.transpose(3, 0, 1, 2)", IMAGES),
+        (IMAGES[None], "x.reshape(-1, *x.shape[-3:])", IMAGES),
+        (np.dstack([IMAGES[0], IMAGES[0, ..., 0]]), "x[None, ..., :3]", IMAGES[:1]),
+    ],
+    ids=lambda value: f"{value.shape} {value.dtype}" if isinstance(value, np.ndarray) else str(value),
+)
+def test_the_advice_on_an_array_gives_the_pictures(
+    tmp_path: Path, array: np.ndarray, advice: str, wanted: np.ndarray | None
+) -> None:
+    np.save(tmp_path / "x.npy", array)
+    assert advice in refused(tmp_path / "x.npy").fix
+    made = eval(advice, {"x": array})
+    assert wanted is None or np.array_equal(made, wanted)
+    np.save(tmp_path / "y.npy", made)
+    assert len(open_dataset(tmp_path / "y.npy").samples) == len(made)
+
+
+@pytest.mark.parametrize("shape", [(0, 8, 8, 3), (5, 8, 8, 8, 8), (7,), (5, 8, 8, 5)])
+def test_no_advice_that_does_not_fit(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(shape, np.uint8))
+    assert "x[" not in refused(tmp_path / "x.npy").fix
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz", "compressed npz"])
 def test_images_that_are_stored_column_by_column(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / f"x.{kind[-3:]}"

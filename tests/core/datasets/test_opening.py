@@ -373,7 +373,7 @@ def test_what_is_neither_zip_nor_folder(tmp_path: Path) -> None:
     ):
         (tmp_path / "renamed.zip").write_bytes(data + bytes(90))
         error = refused(tmp_path / "renamed.zip")
-        assert called in error.message and error.fix.startswith("Unpack it, and pack the images as ZIP")
+        assert called in error.message and error.fix.startswith("Unpack it, with `7z x renamed.zip ")
     with pytest.raises(DatasetError, match="does not exist"):
         open_dataset(tmp_path / "missing.zip")
     (tmp_path / "archive.tar.gz").write_bytes(b"\x1f\x8b" + bytes(40))

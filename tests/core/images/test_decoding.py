@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import FORMATS, MAX_FILE_BYTES, decode_image
+from dashboard.core.images.decoding import FORMATS, decode_image
 from dashboard.core.images.drawing import encode_png, enlarge
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 from tests.conftest import encoded, picture
 from tests.core.damage import outcome_of_image
 
@@ -205,11 +206,41 @@ def test_rgba_is_composited_on_white(format: str) -> None:
     assert decoded.notes == ("Transparent parts are shown on white.",)
 
 
+def test_the_transparent_gray_or_colour_of_a_png() -> None:
+    """It is told in the bits of the file: 0 to 3, 0 to 15 or 0 to 65535."""
+
+    def png(bits: int, kind: int, row: bytes, transparent: bytes) -> bytes:
+        data = png_file(2, 1, bits, kind, b"\0" + row)
+        return data[:33] + chunk(b"tRNS", transparent) + data[33:]  # the header ends after 33 bytes
+
+    for bits, row, transparent, gray in (
+        (2, b"\x60", b"\0\1", 170), (4, b"\x6a", b"\0\6", 170), (16, b"\x60\1\xaa\0", b"\x60\1", 170),
+    ):  # fmt: skip
+        decoded = decode_image(png(bits, 0, row, transparent))
+        assert decoded.pixels[0, :, 0].tolist() == [255, gray], bits
+        assert "Transparent parts are shown on white." in decoded.notes
+    wide = decode_image(png(16, 2, b"\x12\x34" * 3 + b"\x34\x12" * 3, b"\x12\x34" * 3))
+    assert wide.pixels[0, :, 0].tolist() == [255, 0x34]
+
+
 def test_gray_with_alpha_and_opaque_alpha() -> None:
-    gray = Image.new("LA", (1, 1), (0, 0))
-    assert decode_image(encoded(gray)).pixels.tolist() == [[list(WHITE)]]
+    gray = Image.new("LA", (2, 1), (0, 255))
+    gray.putpixel((1, 0), (0, 0))
+    assert decode_image(encoded(gray)).pixels.tolist() == [[[0, 0, 0], list(WHITE)]]
     opaque = decode_image(encoded(quadrants().convert("RGBA")))
     assert np.array_equal(opaque.pixels, np.asarray(quadrants())) and opaque.notes == ()
+
+
+def test_an_alpha_channel_of_zeros_is_ignored_and_said_so() -> None:
+    """Programs of Windows write such BMP files (version 5), and show them as if they had no alpha channel."""
+    pixels = np.dstack([picture(2), np.zeros((32, 32), np.uint8)])
+    header = struct.pack("<IiiHHIIiiII", 124, 32, -32, 1, 32, 3, 4096, 2835, 2835, 0, 0)
+    header += struct.pack("<IIII", 0xFF, 0xFF00, 0xFF0000, 0xFF000000) + b"BGRs" + bytes(124 - 60)
+    bmp = b"BM" + struct.pack("<IHHI", 14 + 124 + 4096, 0, 0, 14 + 124) + header + pixels.tobytes()
+    for data in (bmp, encoded(Image.fromarray(pixels, "RGBA"))):
+        decoded = decode_image(data)
+        assert np.array_equal(decoded.pixels, picture(2))
+        assert decoded.notes == ("The picture would be invisible; its transparency is ignored.",)
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "TIFF"])

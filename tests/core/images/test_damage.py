@@ -1,0 +1,185 @@
+"""Pictures of which a part is missing, although the file has its end."""
+
+from __future__ import annotations
+
+import io
+import struct
+import time
+import zlib
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image
+
+from dashboard.core.errors import ImageError
+from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.jpeg_files import MOST_SCANS
+from tests.conftest import encoded, picture
+from tests.core.images.test_decoding import chunk, png_file
+
+pillow_heif.register_heif_opener()  # to write such files
+
+PHOTO = Image.fromarray(picture(3, 60, 45)).resize((481, 333), Image.Resampling.BICUBIC)
+END = b"\xff\xd9"
+SHRINK = pytest.mark.parametrize("shrink_to", [None, (64, 64)])
+
+
+def refused(data: bytes, shrink_to: tuple[int, int] | None = None) -> ImageError:
+    with pytest.raises(ImageError) as caught:
+        decode_image(data, shrink_to)
+    return caught.value
+
+
+@SHRINK
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"restart_marker_rows": 1}, {"optimize": True}], ids=str)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_ends_too_early(mode: str, options: dict[str, int], shrink_to: tuple[int, int] | None) -> None:
+    data = encoded(PHOTO.convert(mode), "JPEG", **options)
+    for share in (0.3, 0.5, 0.8):
+        error = refused(data[: int(share * len(data))] + END, shrink_to)
+        assert error.code == "truncated" and "cut off" in error.message
+    decode_image(data, shrink_to)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_says_to_be_higher_than_it_is(progressive: bool) -> None:
+    data = bytearray(encoded(PHOTO, "JPEG", progressive=progressive))
+    at = data.index(b"\xff\xc2" if progressive else b"\xff\xc0")
+    data[at + 5 : at + 7] = struct.pack(">H", 666)
+    assert refused(bytes(data)).code == "truncated"
+
+
+@SHRINK
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_picture_that_is_gray_at_its_end_is_whole(
+    mode: str, progressive: bool, shrink_to: tuple[int, int] | None
+) -> None:
+    pixels = np.array(PHOTO)
+    for rows in (100, 333):
+        pixels[-rows:] = 128
+        for options in ({}, {"optimize": True}, {"restart_marker_blocks": 3}):
+            image = Image.fromarray(pixels).convert(mode)
+            decode_image(encoded(image, "JPEG", progressive=progressive, **options), shrink_to)
+
+
+@pytest.mark.parametrize("scans", [1, 3, 5])
+def test_a_progressive_jpeg_without_its_last_scans(scans: int) -> None:
+    data = encoded(PHOTO, "JPEG", progressive=True)
+    parts = data.split(b"\xff\xda")
+    assert refused(b"\xff\xda".join(parts[: scans + 1]) + END).code == "truncated"
+    decode_image(data)
+
+
+def test_too_many_scans_are_refused_at_once() -> None:
+    data = encoded(Image.new("L", (4000, 4000)), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    start = time.perf_counter()
+    assert refused(data[:-2] + last * 20_000 + END).code == "too_large"
+    assert time.perf_counter() - start < 0.5
+    small = encoded(Image.new("L", (16, 16)), "JPEG", progressive=True)
+    last = small[small.rindex(b"\xff\xda") : -2]
+    assert decode_image(small[:-2] + last * (MOST_SCANS // 2) + END).pixels.shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "words"),
+    [(0xC1, 12, "12 bits per channel"), (0xC3, 8, "lossless JPEG"), (0xF7, 8, "JPEG-LS")],
+)
+def test_a_kind_of_jpeg_that_is_not_read_is_named(marker: int, bits: int, words: str) -> None:
+    data = bytearray(encoded(PHOTO.convert("L"), "JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = marker, bits
+    error = refused(bytes(data))
+    assert error.code == "unsupported_pixels" and words in error.message
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "RGBA", "LA", "I;16"])
+def test_a_png_without_its_last_rows(mode: str) -> None:
+    values = np.array(PHOTO.convert("L"), np.uint16)
+    image = Image.fromarray(values | 1) if mode == "I;16" else PHOTO.convert(mode)
+    data = encoded(image)
+    start, end = data.index(b"IDAT"), data.index(b"IEND") - 4
+    pixels = b"".join(each[:-4] for each in parts_of(data, b"IDAT"))
+    rows = zlib.decompress(pixels)
+    for share in (0.5, 0.99):
+        short = chunk(b"IDAT", zlib.compress(rows[: int(len(rows) * share)]))
+        assert refused(data[: start - 4] + short + data[end:]).code == "truncated"
+    decode_image(data)
+
+
+def parts_of(data: bytes, kind: bytes) -> list[bytes]:
+    """The chunks of this kind in a PNG file, each with its checksum."""
+    found, at = [], 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] == kind:
+            found.append(data[at + 8 : at + 12 + size])
+        at += 12 + size
+    return found
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (21, 13)])
+def test_an_interlaced_png(size: tuple[int, int]) -> None:
+    """Pillow cannot write one: here each row of each of the seven passes (PNG 3, section 8.1) is black."""
+    width, height = size
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    rows = b""
+    for left, top, across, down in passes:
+        columns = len(range(left, width, across))
+        rows += b"".join(bytes(1 + 3 * columns) for _ in range(top, height, down) if columns)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 1))
+    for data, whole in ((rows, True), (rows[: len(rows) // 2], False)):
+        png = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+        if whole:
+            assert not decode_image(png).pixels.any()
+        else:
+            assert refused(png).code == "truncated"
+
+
+def test_a_black_png_is_whole() -> None:
+    for mode in ("RGB", "RGBA", "L", "LA", "P", "1", "I;16"):
+        decode_image(encoded(Image.new(mode, (300, 200))))
+
+
+def test_what_is_wrong_with_a_png_is_said() -> None:
+    assert "its palette is missing" in refused(png_file(1, 1, 8, 3, b"\0\0")).message
+    as_text = encoded(PHOTO).replace(b"\r\n", b"\n")
+    assert "copied as text" in refused(as_text).message
+    data = encoded(PHOTO)
+    iphone = refused(data[:8] + chunk(b"CgBI", b"\x50\0\x20\x02") + data[8:])
+    assert "iPhone" in iphone.message and iphone.code == "unsupported_pixels"
+
+
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [("WEBP", {"lossless": True}), ("WEBP", {"quality": 90}), ("AVIF", {}), ("HEIF", {})],
+    ids=str,
+)
+def test_a_file_whose_end_was_never_written(format: str, options: dict[str, int]) -> None:
+    data = encoded(PHOTO, format, **options)
+    for share in (0.5, 0.7):
+        kept = int(share * len(data))
+        error = refused(data[:kept] + bytes(len(data) - kept))
+        assert error.code == "truncated" and "zeros" in error.message
+    decode_image(data)
+
+
+def test_zeros_after_the_pixels_do_not_matter() -> None:
+    """Programs reserve space in EXIF data, and disks beyond the end of a file."""
+    exif = Image.Exif()
+    exif[0xEA1C] = bytes(20_000)  # as Windows writes it
+    for format in ("WEBP", "AVIF", "HEIF"):
+        decode_image(encoded(PHOTO, format, exif=exif.tobytes()))
+    buffer = io.BytesIO()
+    PHOTO.save(buffer, "WEBP")
+    decode_image(buffer.getvalue() + bytes(len(buffer.getvalue())))
+
+
+def test_plain_pictures_have_few_zeros_at_their_end() -> None:
+    for color in ("black", "white"):
+        image = Image.new("RGB", (2000, 2000), color)
+        image.paste(PHOTO.crop((0, 0, 481, 8)), (0, 0))
+        for format in ("WEBP", "AVIF", "HEIF"):
+            decode_image(encoded(image, format))
