@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
+from dashboard.ui.browser_history import keep_history_whole
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain_choices import take_over_choices
 from dashboard.ui.navigation import PAGES
@@ -60,6 +61,7 @@ if page.url_path == "explain":
 with st.sidebar:
     choose_model()
     show_visitor()
+    keep_history_whole()
 try:
     page.run()
 except ImportError as error:  # of what only this page needs

@@ -97,11 +97,11 @@ def picture_to_explain(services: Services) -> Picture | None:
     _put_in_address(st.session_state[_IN_RUN])
     run_id, index = run_image_in_address()
     if index is None:
-        raise DatasetError(
-            f"{st.query_params.get(IMAGE, '')!r} is not the number of an image.",
-            "Choose one on Batch evaluation.",
-            "image_unknown",
+        named = st.query_params.get(IMAGE)
+        told = (
+            f"{named!r} is not the number of an image." if named else "The address names no image of this evaluation."
         )
+        raise DatasetError(told, "Choose one on Batch evaluation.", "image_unknown")
     image = run_image(stored_run(services, run_id), index)
     return Picture(image.name, image.data, image)
 

@@ -237,7 +237,8 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
     at.session_state["compare-tab"] = f"Images (only A is right: {broken}, only B: {fixed})"
     at.run()
     assert not at.exception
-    sheets = [json.loads(each.proto.json)["items"] for each in at.get("bidi_component")]
+    found = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    sheets = [json.loads(each.json)["items"] for each in found]
     assert [len(items) for items in sheets] == [count for count in (fixed, broken) if count]
     for item in sheets[0]:
         label, by_a, by_b = re.fullmatch(r"Labelled (.+), A predicted (.+), B predicted (.+)", item["alt"]).groups()  # type: ignore[union-attr]

@@ -687,6 +687,13 @@ def test_the_address_holds_the_list_and_the_view_to_return_to(open_page: Open, r
     [link] = [each.proto for each in reloaded.get("page_link") if each.proto.label == "Back to evaluation"]
     assert link.query_string == f"run={run.run_id}&where=true_label%3Dcat&show=status%3Dok&view=Images"
 
-    at.switch_page("../pages/evaluate.py").run()  # Back comes to Batch evaluation with the address of Explain
-    assert not at.exception and [item["index"] for item in sheet(at)] == listed
-    assert at.query_params == {"run": run.run_id, "where": "true_label=cat", "show": "status=ok", "view": "Images"}
+
+@pytest.mark.parametrize(
+    "image, told", [("", "The address names no image of this evaluation."), ("x", "'x' is not the number of an image.")]
+)
+def test_a_link_without_an_image_says_so_and_leads_to_the_evaluation(
+    page: AppTest, run: RunManifest, image: str, told: str
+) -> None:
+    of_run(page, run.run_id, image)
+    assert not page.exception and told in text_of(page)
+    assert any(each.proto.label == "Back to evaluation" for each in page.get("page_link"))
