@@ -177,6 +177,13 @@ def test_one_run_under_two_filters(open_page: Open, runs: Path) -> None:
     assert not at.metric and "30 images of A and 30 of B" in text_of(at)
 
 
+def test_one_run_chosen_twice_asks_for_a_condition(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="bad", where=["true_label=cat"], where_b=["true_label=cat"])
+    assert "Set a condition in one of the two boxes above" in text_of(at) and not at.error and not at.code
+    at.multiselect(key="compare-where-b").set_value([]).run()
+    assert not at.exception and "30 images of A and 60 of B" in text_of(at)
+
+
 def test_no_evaluation_is_better_by_a_metric_that_says_nothing_about_one_label(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="good")
     rows = table_with(at, "Better").set_index("Metric")  # type: ignore[attr-defined]

@@ -21,6 +21,14 @@ def show_nothing_to_compare(evaluations: int) -> None:
         st.page_link(PAGES / "evaluate.py", label="Evaluate a dataset first", icon=":material/dataset:")
 
 
+def ask_for_condition() -> None:
+    """Says how to go on if one evaluation was chosen twice."""
+    st.info(
+        "A and B are the same images. Set a condition in one of the two boxes above, to compare two groups of them.",
+        icon=":material/info:",
+    )
+
+
 def show_why_not(error: DashboardError, choice: Choice) -> None:
     """Says why the evaluations cannot be compared, and leads to the one whose dataset can be evaluated again."""
     show_error(error, "These evaluations cannot be compared.")
