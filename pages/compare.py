@@ -30,4 +30,4 @@ try:
     else:
         show_comparison(services, comparison_of(services, choice))
 except DashboardError as error:
-    show_why_not(error, choice)
+    show_why_not(error, choice, runs)
