@@ -197,7 +197,7 @@ def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_
     at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
     assert "Not in a class folder" in text_of(at) and at.button(key="evaluate-mapped").disabled
     others(at).select("(leave out)").run()
-    assert at.button(key="evaluate-mapped").disabled, "nothing would be left"
+    assert at.button(key="evaluate-mapped").disabled and "All images would be left out" in text_of(at)
     reloaded = open_page("evaluate")
     reloaded.query_params["upload"] = at.query_params["upload"]
     reloaded.run()
