@@ -13,9 +13,9 @@ from dashboard.core.runs.images import RunImage, run_image
 from dashboard.services import Services
 from dashboard.ui import resources
 from dashboard.ui.address import set_address, whole_address
+from dashboard.ui.choices import CLASS, TARGET_KEY, choices_for_both, choices_in_address
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
-from dashboard.ui.explain_choices import CLASS, TARGET_KEY, choices_in_address, model_and_fit
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
@@ -139,7 +139,7 @@ def _kept_picture() -> Picture | None:
 
 def _put_in_address(picture: Mapping[str, str | Sequence[str]]) -> None:
     """Puts these parameters into the address, with the choices that hold for every picture."""
-    set_address({**picture, **model_and_fit(), **choices_in_address()})
+    set_address({**picture, **choices_for_both(), **choices_in_address()})
 
 
 def forget_picture() -> None:

@@ -16,11 +16,11 @@ from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
+from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
-from dashboard.ui.explain_choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
@@ -65,7 +65,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         st.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
-        show_headline(answer)
+        show_headline(answer, ", which is set in the sidebar of Predict")
         if picture.from_run:
             _show_label(services, picture.from_run, answer)
         _ask_for_feedback(services, picture.from_run, answer)
