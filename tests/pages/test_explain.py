@@ -604,12 +604,19 @@ def test_a_dataset_that_has_other_labels_now_is_asked_about_again(
 
 
 def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Open, frog: AppTest) -> None:
-    assert set(frog.query_params) == {"picture"}
+    assert set(frog.query_params) == {"picture", "threshold"}
     frog.selectbox(key="fit").select("pad").run()
     frog.selectbox(key="explain-target").select("truck").run()
     frog.selectbox(key="explain-layer").select("conv_a").run()
     view(frog, "One map").selectbox(key="explain-method").select("hires-cam").run()
-    chosen = {"fit": "pad", "class": "truck", "layer": "conv_a", "method": "hires-cam", "tab": "One map"}
+    chosen = {
+        "threshold": "0",
+        "fit": "pad",
+        "class": "truck",
+        "layer": "conv_a",
+        "method": "hires-cam",
+        "tab": "One map",
+    }
     assert {name: value for name, value in frog.query_params.items() if name != "picture"} == chosen
     opened = open_link(open_page, frog.query_params)
     assert not opened.exception and maps(opened) == maps(frog) == [
@@ -624,7 +631,7 @@ def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Op
     opened.selectbox(key="fit").select("as-trained").run()
     opened.selectbox(key="explain-target").select("the predicted class").run()
     opened.selectbox(key="explain-layer").select("conv_b").run()
-    assert set(opened.query_params) == {"picture"}
+    assert set(opened.query_params) == {"picture", "threshold"}
 
 
 def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open, frog: AppTest) -> None:
@@ -634,7 +641,7 @@ def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open,
     assert [toast.value for toast in opened.toast] == [
         f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
     ]
-    assert set(opened.query_params) == {"picture"}
+    assert set(opened.query_params) == {"picture", "threshold"}
 
 
 def test_an_image_that_cannot_be_read_does_not_end_the_way(
