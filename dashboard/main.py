@@ -10,8 +10,9 @@ import streamlit as st
 from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.errors import DashboardError
 from dashboard.ui.address import enter_page
+from dashboard.ui.browser_history import keep_history_whole
+from dashboard.ui.choices import take_over_choices
 from dashboard.ui.errors import show_error
-from dashboard.ui.explain_choices import take_over_choices
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.resources import get_services, page_served
 from dashboard.ui.sidebar import choose_model
@@ -65,11 +66,11 @@ if not logged_in:
     page_served.set()
     st.stop()
 enter_page(page.url_path)
-if page.url_path == "explain":
-    take_over_choices()
+take_over_choices(page.url_path)
 with st.sidebar:
     choose_model()
     show_visitor()
+    keep_history_whole()
 try:
     page.run()
 except ImportError as error:  # of what only this page needs

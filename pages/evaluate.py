@@ -9,14 +9,13 @@ from dashboard.ui.evaluate.dataset_upload import undecided_dataset
 from dashboard.ui.evaluate.earlier_runs import choose_earlier_run
 from dashboard.ui.evaluate.ended_view import show_ended
 from dashboard.ui.evaluate.job_view import list_jobs, watch_job
-from dashboard.ui.evaluate.shown_run import return_from_explain, shown_run
+from dashboard.ui.evaluate.shown_run import shown_run
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.set_aside_runs import show_failed_deletion
 from dashboard.ui.visitor import visitors_services
 
 services = visitors_services()
 
-return_from_explain()
 st.title("Batch evaluation")
 show_model_banner()
 show_failed_deletion()

@@ -6,11 +6,11 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.ui.answering import first_answer
+from dashboard.ui.choices import TAB_KEY, put_choices_in_address
 from dashboard.ui.errors import show_error
 from dashboard.ui.explain.head import choose_question, method_for_address, show_head, show_summary, show_ways_on
 from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
-from dashboard.ui.explain_choices import TAB_KEY, put_choices_in_address
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.picture_address import Picture, picture_to_explain
 from dashboard.ui.sidebar import classes_in_use, model_in_use

@@ -6,13 +6,13 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
-from dashboard.ui.headline import THRESHOLD, THRESHOLD_KEY
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.picture_address import keep_predicted
 from dashboard.ui.predict.classes_line import show_classes
 from dashboard.ui.predict.picture_choice import choose_picture
 from dashboard.ui.sidebar import classes_in_use, model_in_use
 from dashboard.ui.tab_title import name_tab
+from dashboard.ui.threshold import choose_threshold
 from dashboard.ui.visitor import visitors_services
 
 services = visitors_services()
@@ -21,17 +21,7 @@ st.title("Predict", anchor=False)
 show_model_banner()
 show_classes()
 with st.sidebar:
-    st.slider(
-        "Warn when confidence is below",
-        0,
-        100,
-        THRESHOLD,
-        5,
-        format="%d%%",
-        key=THRESHOLD_KEY,
-        persist_state="session",
-        help='Below this confidence, the answer is "Not sure". A second class is named if its probability is not far lower.',
-    )
+    choose_threshold()
 if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
     from dashboard.ui.answering import first_answer  # only here, because the first view does not need it
 

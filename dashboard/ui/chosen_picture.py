@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard.ui import resources
 from dashboard.ui.address import page_entered, set_address, went_in_history
+from dashboard.ui.choices import choices_for_both, choices_in_address
 from dashboard.ui.picture_address import PICTURE
 
 CHOSEN = "chosen-picture"  # in the session: its name and content
@@ -43,7 +44,7 @@ def take_over_picture() -> None:
 
 
 def name_in_address(picture: tuple[str, bytes] | None) -> None:
-    """Puts the picture that Predict shows into the address, so that a reload and Back show it again."""
+    """Puts the picture that Predict shows, and what is chosen, into the address, so that a reload and Back show it again."""
     key = resources.get_services().pictures.keep(*picture) if picture else ""
     st.session_state[_SHOWN] = key
-    set_address({PICTURE: key})
+    set_address({PICTURE: key, **choices_for_both(), **(choices_in_address() if picture else {})})

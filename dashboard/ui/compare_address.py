@@ -1,4 +1,4 @@
-"""How the address of the page Compare names what is compared."""
+"""How the address of the page Compare names what is compared, and that of Explain the comparison to return to."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TypedDict
 from dashboard.ui.navigation import PAGES
 
 A, B, MORE, WHERE, WHERE_B = "a", "b", "more", "where", "where_b"  # MORE and the conditions may be repeated
+TAB = "tab"
+COMPARED = "compared"  # on Explain: the whole query of the page Compare to return to
 
 
 class PageLink(TypedDict):

@@ -7,24 +7,21 @@ import streamlit as st
 from dashboard.core.explanations.answer import Answer
 from dashboard.core.metrics.percent import percent, rounded
 from dashboard.core.models.familiarity import Doubt, Familiarity
+from dashboard.ui.threshold import chosen_threshold
 from dashboard.ui.words import none_of, number_in_words, plain
 
 WIDEST_METRIC = 16  # characters
-THRESHOLD_KEY = "threshold"
-THRESHOLD = 60  # percent, until the user chooses another
 CONTENDER = 0.1  # share of the highest probability from which on the second class is named too
 
 
-def chosen_threshold() -> float:
-    """The confidence, in [0, 1], below which the user wants to be warned."""
-    return float(st.session_state.get(THRESHOLD_KEY, THRESHOLD)) / 100
-
-
-def show_headline(answer: Answer) -> None:
+def show_headline(answer: Answer, where_set: str = "") -> None:
     """Shows the answer in words, with the confidence. Scores and thresholds are in the help.
 
     If the confidence is below the threshold, the second class is named too, but only if its probability is at least a tenth
     of the highest.
+
+    Args:
+        where_set: where the threshold is set, if not on this page.
     """
     probs, names = answer.prediction.pred_probs, answer.version.class_names
     confidence, threshold = answer.prediction.confidence, chosen_threshold()
@@ -44,7 +41,8 @@ def show_headline(answer: Answer) -> None:
         or_second = f" or {plain(names[second])}" if probs[second] >= CONTENDER * confidence else ""
         st.header(f"Not sure: {label}{or_second}?", anchor=False, icon=":material/help:", help=figures)
         st.progress(
-            confidence, text=f"Confidence in {label} {percent(confidence)}, below your threshold of {threshold:.0%}"
+            confidence,
+            text=f"Confidence in {label} {percent(confidence)}, below your threshold of {threshold:.0%}{where_set}",
         )
     else:
         _show_class(answer.predicted_label, figures)

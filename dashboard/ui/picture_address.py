@@ -13,14 +13,15 @@ from dashboard.core.runs.images import RunImage, run_image
 from dashboard.services import Services
 from dashboard.ui import resources
 from dashboard.ui.address import set_address, whole_address
+from dashboard.ui.choices import CLASS, TARGET_KEY, choices_for_both, choices_in_address
+from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
-from dashboard.ui.explain_choices import CLASS, TARGET_KEY, choices_in_address, model_and_fit
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
-_OF_LIST = (WHERE, SHOW, SORT, IN_VIEW)  # query parameters about the list that an image was chosen from
+_OF_LIST = (WHERE, SHOW, SORT, IN_VIEW, COMPARED)  # query parameters about the list that an image was chosen from
 _KEPT = "picture-to-explain"  # (key in the address, picture)
 _MOST_DIGITS = 18  # of an index that tables can hold
 _PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
@@ -54,7 +55,7 @@ def open_run_image(
 
     Args:
         among: the `index` of each image of the list that it was chosen from, in the order of the list.
-        list_parameters: what the address says about the list, as far as it can: WHERE, SHOW, SORT and IN_VIEW.
+        list_parameters: what the address says about the list, as far as it can: WHERE, SHOW, SORT, IN_VIEW and COMPARED.
     """
     st.session_state[_LIST] = run_id, np.asarray(among, np.int64)
     st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
@@ -97,11 +98,11 @@ def picture_to_explain(services: Services) -> Picture | None:
     _put_in_address(st.session_state[_IN_RUN])
     run_id, index = run_image_in_address()
     if index is None:
-        raise DatasetError(
-            f"{st.query_params.get(IMAGE, '')!r} is not the number of an image.",
-            "Choose one on Batch evaluation.",
-            "image_unknown",
+        named = st.query_params.get(IMAGE)
+        told = (
+            f"{named!r} is not the number of an image." if named else "The address names no image of this evaluation."
         )
+        raise DatasetError(told, "Choose one on Batch evaluation.", "image_unknown")
     image = run_image(stored_run(services, run_id), index)
     return Picture(image.name, image.data, image)
 
@@ -138,7 +139,7 @@ def _kept_picture() -> Picture | None:
 
 def _put_in_address(picture: Mapping[str, str | Sequence[str]]) -> None:
     """Puts these parameters into the address, with the choices that hold for every picture."""
-    set_address({**picture, **model_and_fit(), **choices_in_address()})
+    set_address({**picture, **choices_for_both(), **choices_in_address()})
 
 
 def forget_picture() -> None:

@@ -19,7 +19,7 @@ def content_security_policy(inline_scripts: Sequence[str] = ()) -> str:
     script = " ".join(f"'sha256-{each}'" for each in hashes)
     rules = {
         "default-src": "'self'",
-        # 'unsafe-eval': Vega compiles the expressions of a chart; blob: is how Streamlit loads the contact sheet
+        # 'unsafe-eval': Vega compiles the expressions of a chart; blob: is how Streamlit loads the scripts of components
         "script-src": f"'self' 'unsafe-eval' blob: {script}".rstrip(),
         "style-src": "'self' 'unsafe-inline'",  # Streamlit's styles are made in the page
         "img-src": "'self' data: blob:",

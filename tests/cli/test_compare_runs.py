@@ -96,7 +96,7 @@ def test_more_than_two_are_ranked(data: Path) -> None:
     [
         (("a", "x"), 1, "share no image: no file name and no content of one occurs"),
         (("a",), 2, "A comparison needs at least two"),
-        (("a", "nothing"), 1, "There is no run 'nothing'"),
+        (("a", "nothing"), 1, "There is no evaluation 'nothing'"),
         (("a", "b", "c", "--where-b", "true_label=cat"), 2, "--where-b is for two evaluations"),
         (("a", "b", "c", "--metric", "speed"), 2, "There is no metric 'speed'"),
         (("a", "b", "--where", "true_label=bird"), 2, "bird is not a class of this evaluation"),

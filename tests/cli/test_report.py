@@ -46,9 +46,9 @@ def test_a_folder_gets_the_same_figures_as_runs_show(data: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "said"),
     [
-        (("20000101-000000-none",), 1, "There is no run '20000101-000000-none'."),
+        (("20000101-000000-none",), 1, "There is no evaluation '20000101-000000-none'."),
         ((RUN, "--where", "colour=red"), 2, "There is no column 'colour'."),
-        ((RUN, "--compare", "20000101-000000-none"), 1, "There is no run '20000101-000000-none'."),
+        ((RUN, "--compare", "20000101-000000-none"), 1, "There is no evaluation '20000101-000000-none'."),
     ],
 )
 def test_what_is_wrong_is_said(

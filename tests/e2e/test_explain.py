@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -138,3 +139,52 @@ def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> No
     page.locator(".sheet .picture").first.wait_for()
     expect(page.get_by_role("radio", name="Images")).to_be_checked()
     assert "view=Images" in page.url and page.url.startswith(gallery.split("view=")[0])
+
+
+def test_back_leads_to_each_page_as_it_was(page, upside_down: Path) -> None:
+    def view() -> str:
+        page.wait_for_selector(IDLE)
+        return str(
+            page.locator("[role=radio][aria-checked=true]", has_text=re.compile("^(Overview|Labels)$")).inner_text()
+        )
+
+    page.goto("/evaluate")
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
+    page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
+    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.wait_for_selector(IDLE)
+    page.locator(".sheet .picture").first.click()
+    page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
+    image = page.url
+    page.get_by_role("link", name="Back to evaluation").click()
+    page.get_by_text("Confusion matrix").wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
+    assert page.url == image
+    page.go_back()  # to an address that names no view
+    page.get_by_text("Confusion matrix").wait_for()
+    assert view() == "Overview"
+
+    page.get_by_role("radio", name="Labels").click()
+    page.wait_for_url("**view=Labels**")
+    page.wait_for_selector(IDLE)
+    labels = page.url
+    page.get_by_role("link", name="History").click()
+    page.get_by_role("heading", name="History").wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.get_by_text("labels may be wrong").first.wait_for()
+    assert view() == "Labels" and page.url == labels
+
+    page.goto("/")
+    click_sample(page, "frog")
+    page.locator("[data-testid=stMetricValue]").get_by_text("frog").wait_for()
+    page.wait_for_selector(IDLE)
+    predicted = page.url
+    page.get_by_role("link", name="Explain", exact=True).click()
+    page.get_by_alt_text("HiResCAM heatmap for frog", exact=False).wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.locator("[data-testid=stMetricValue]").get_by_text("frog").wait_for()
+    assert page.url == predicted

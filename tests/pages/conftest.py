@@ -125,8 +125,8 @@ def click_sample(at: AppTest, name: str) -> AppTest:
 
 
 def click_in_sheet(at: AppTest, index: int, key: str = "") -> AppTest:
-    """Clicks the picture with this index in the contact sheet, as a browser does; or presses R or W on it."""
-    [component] = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    """Clicks the picture with this index in the first contact sheet, as a browser does; or presses R or W on it."""
+    component, *_ = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
     items = json.loads(component.json)["items"]
     judged = [{"index": index, "right": key == "R", "sent": 1}] if key else []
     told = {

@@ -17,7 +17,7 @@ from dashboard.ui.table_height import table_height
 from tests.compared_runs import probabilities, write_run
 from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, alts, sheet, text_of
+from tests.pages.conftest import ROOT, alts, click_in_sheet, sheet, text_of
 
 Open = Callable[[str], AppTest]
 NAMES = ("cat", "dog")
@@ -116,11 +116,9 @@ def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     assert "against 66.7%" in headline(at) and "where" not in at.query_params
 
 
-@pytest.mark.parametrize("tab", ["Images (only A is right: 0, only B: 20)", "Confusion matrix", "Calibration"])
+@pytest.mark.parametrize("tab", ["Images", "Confusion matrix", "Calibration"])
 def test_each_tab_is_drawn(open_page: Open, runs: Path, tab: str) -> None:
-    at = open_page("compare")
-    at.session_state["compare-tab"] = tab
-    opened(at, a="bad", b="good")
+    at = opened(open_page("compare"), a="bad", b="good", tab=tab)
     if tab.startswith("Images"):
         assert "The images cannot be shown" in text_of(at).replace("\\", "")
         files = table_with(at, "file")
@@ -131,15 +129,14 @@ def test_each_tab_is_drawn(open_page: Open, runs: Path, tab: str) -> None:
 
 def test_a_cell_of_the_confusion_matrix_gives_its_images(open_page: Open, runs: Path) -> None:
     at = open_page("compare")
-    at.session_state["compare-tab"] = "Confusion matrix"
     at.session_state["compare-cell-bad-good"] = ("cat", "dog")  # what a click on the cell keeps
-    opened(at, a="bad", b="good")
+    opened(at, a="bad", b="good", tab="Confusion matrix")
     told = text_of(at).replace("\\", "")
-    assert "Only by A: labelled cat, predicted as dog (20)" in told and "Only by B: labelled cat" in told
+    assert "Labelled cat, predicted as dog only by A (20)" in told and "predicted as dog only by B (0)" in told
     files = table_with(at, "file")
     assert len(files) == 20 and set(files["predicted_b"]) == {"cat"}  # type: ignore[arg-type, index]
-    opened(at, a="bad", b="near")
-    assert "Only by A" not in text_of(at), "the choice is one of the comparison"
+    opened(at, a="bad", b="near", tab="Confusion matrix")
+    assert "only by A" not in text_of(at), "the choice is one of the comparison"
 
 
 def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_certainty(
@@ -156,11 +153,10 @@ def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_cer
             dashboard.settings.runs_dir, run_id, ["cat"] * n, probs, names, dataset=dataset, dataset_sha256="same"
         )
     at = open_page("compare")
-    at.session_state["compare-tab"] = "Confusion matrix"
 
     def first_of(cell: tuple[str, str], **where: str | list[str]) -> dict[str, object]:
         at.session_state["compare-cell-a-b"] = cell
-        opened(at, a="a", b="b", **where)
+        opened(at, a="a", b="b", tab="Confusion matrix", **where)
         return dict(sheet(at)[0])
 
     assert (first_of(("cat", "dog"))["index"], first_of(("cat", "dog"))["text"]) == (0, "A: dog 99.6%")
@@ -173,8 +169,18 @@ def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_cer
 
 def test_one_run_under_two_filters(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="bad", where=["true_label=cat"], where_b=["true_label=dog"])
+    labels = [at.multiselect(key=f"compare-{box}").label for box in ("where", "where-b")]
+    assert labels == ["For A: only images where", "For B: only images where"]
+    assert "One evaluation under two filters" in text_of(at).replace("\\", "")
     assert headline(at).startswith("B is right more often: 100.0% against 33.3% for A") and " p " not in headline(at)
     assert not at.metric and "30 images of A and 30 of B" in text_of(at)
+
+
+def test_one_run_chosen_twice_asks_for_a_condition(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="bad", where=["true_label=cat"], where_b=["true_label=cat"])
+    assert "Set a condition in one of the two boxes above" in text_of(at) and not at.error and not at.code
+    at.multiselect(key="compare-where-b").set_value([]).run()
+    assert not at.exception and "30 images of A and 60 of B" in text_of(at)
 
 
 def test_no_evaluation_is_better_by_a_metric_that_says_nothing_about_one_label(open_page: Open, runs: Path) -> None:
@@ -207,7 +213,7 @@ def test_more_than_two_are_ranked(open_page: Open, runs: Path) -> None:
     "address, told",
     [
         ({"a": "good", "b": "other"}, "share no image"),
-        ({"a": "good", "b": "gone"}, "There is no run 'gone'"),
+        ({"a": "good", "b": "gone"}, "There is no evaluation 'gone'"),
         ({"a": "good", "b": "bad", "where": "true_label=bird"}, "bird is not a class"),
         ({"a": "good", "b": "bad", "where": "nonsense"}, "is not a condition"),
     ],
@@ -223,6 +229,13 @@ def test_why_two_cannot_be_compared_is_said_with_a_fix(
         assert any(each.proto.label.startswith("Open A") for each in at.get("page_link"))
 
 
+def test_another_model_is_offered_only_if_there_is_one(open_page: Open, runs: Path) -> None:
+    write_run(runs, "again", LABELS, probabilities(RIGHT, 2), NAMES, [f"x/{i}.png" for i in range(60)], model="good@1")
+    at = opened(open_page("compare"), a="good", b="again")
+    assert "share no image" in text_of(at) and not at.code
+    assert not any(each.proto.label.startswith("Open A") for each in at.get("page_link"))
+
+
 def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboard: Services) -> None:
     small, resnet = (dashboard.registry.get(name) for name in ("tiny", "cifar10-resnet"))
     a, b = (
@@ -234,16 +247,38 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
     fixed = int(next(metric.value for metric in at.metric if metric.label == "Only B right"))
     broken = int(next(metric.value for metric in at.metric if metric.label == "Only A right"))
     assert fixed > 3
-    at.session_state["compare-tab"] = f"Images (only A is right: {broken}, only B: {fixed})"
+    at.session_state["compare-tab"] = "Images"
     at.run()
     assert not at.exception
-    sheets = [json.loads(each.proto.json)["items"] for each in at.get("bidi_component")]
+    found = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    sheets = [json.loads(each.json)["items"] for each in found]
     assert [len(items) for items in sheets] == [count for count in (fixed, broken) if count]
     for item in sheets[0]:
         label, by_a, by_b = re.fullmatch(r"Labelled (.+), A predicted (.+), B predicted (.+)", item["alt"]).groups()  # type: ignore[union-attr]
         assert (
             label == by_b != by_a and item["text"].startswith(f"A: {by_a} ") and item["note"].startswith(f"B: {by_b} ")
         )
+
+    click_in_sheet(at, sheets[0][0]["index"])
+    assert f"1 of {broken or fixed}: images of the comparison" in text_of(at)
+    reloaded = open_page("predict")
+    reloaded.query_params.update(at.query_params)
+    for explain in (at, reloaded.switch_page("../pages/explain.py").run()):
+        assert not explain.exception
+        [link] = [each.proto for each in explain.get("page_link") if each.proto.label == "Back to comparison"]
+        assert link.query_string == f"a={a.run_id}&b={b.run_id}&tab=Images"
+
+
+def test_the_address_keeps_the_tab(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="good")
+    assert "tab" not in at.query_params
+    at.session_state["compare-tab"] = "Calibration"  # what a click on the tab does
+    at.run()
+    assert at.query_params["tab"] == "Calibration"
+    again = opened(open_page("compare"), a="bad", b="good", tab="Calibration")
+    assert any("Reliability" in alt for alt in alts(again))
+    opened(again, a="bad", b="bad", where=["true_label=cat"], tab="Images")  # it has none
+    assert not again.exception and table_with(again, "B minus A") is not None
 
 
 def tick(at: AppTest, rows: list[int]) -> AppTest:

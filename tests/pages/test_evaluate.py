@@ -197,7 +197,7 @@ def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_
     at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
     assert "Not in a class folder" in text_of(at) and at.button(key="evaluate-mapped").disabled
     others(at).select("(leave out)").run()
-    assert at.button(key="evaluate-mapped").disabled, "nothing would be left"
+    assert at.button(key="evaluate-mapped").disabled and "All images would be left out" in text_of(at)
     reloaded = open_page("evaluate")
     reloaded.query_params["upload"] = at.query_params["upload"]
     reloaded.run()
@@ -760,8 +760,8 @@ def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open
 
 def test_an_unknown_evaluation_leads_to_all_evaluations_and_not_to_a_command(open_page: Open) -> None:
     at = show_evaluation(open_page("evaluate"), "nope")
-    assert not at.exception and "There is no run 'nope'" in text_of(at) and "python -m" not in text_of(at)
+    assert not at.exception and "There is no evaluation 'nope'" in text_of(at) and "python -m" not in text_of(at)
     assert "All evaluations" in [link.proto.label for link in at.get("page_link")]
     at.query_params.clear()  # as the link does
     at.run()
-    assert "There is no run" not in text_of(at) and not at.query_params
+    assert "There is no evaluation" not in text_of(at) and not at.query_params

@@ -621,12 +621,19 @@ def test_a_dataset_that_has_other_labels_now_is_asked_about_again(
 
 
 def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Open, frog: AppTest) -> None:
-    assert set(frog.query_params) == {"picture"}
+    assert set(frog.query_params) == {"picture", "threshold"}
     frog.selectbox(key="fit").select("pad").run()
     frog.selectbox(key="explain-target").select("truck").run()
     frog.selectbox(key="explain-layer").select("conv_a").run()
     view(frog, "One map").selectbox(key="explain-method").select("hires-cam").run()
-    chosen = {"fit": "pad", "class": "truck", "layer": "conv_a", "method": "hires-cam", "tab": "One map"}
+    chosen = {
+        "threshold": "0",
+        "fit": "pad",
+        "class": "truck",
+        "layer": "conv_a",
+        "method": "hires-cam",
+        "tab": "One map",
+    }
     assert {name: value for name, value in frog.query_params.items() if name != "picture"} == chosen
     opened = open_link(open_page, frog.query_params)
     assert not opened.exception and maps(opened) == maps(frog) == [
@@ -641,7 +648,7 @@ def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Op
     opened.selectbox(key="fit").select("as-trained").run()
     opened.selectbox(key="explain-target").select("the predicted class").run()
     opened.selectbox(key="explain-layer").select("conv_b").run()
-    assert set(opened.query_params) == {"picture"}
+    assert set(opened.query_params) == {"picture", "threshold"}
 
 
 def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open, frog: AppTest) -> None:
@@ -651,7 +658,7 @@ def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open,
     assert [toast.value for toast in opened.toast] == [
         f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
     ]
-    assert set(opened.query_params) == {"picture"}
+    assert set(opened.query_params) == {"picture", "threshold"}
 
 
 def test_an_image_that_cannot_be_read_does_not_end_the_way(
@@ -704,6 +711,13 @@ def test_the_address_holds_the_list_and_the_view_to_return_to(open_page: Open, r
     [link] = [each.proto for each in reloaded.get("page_link") if each.proto.label == "Back to evaluation"]
     assert link.query_string == f"run={run.run_id}&where=true_label%3Dcat&show=status%3Dok&view=Images"
 
-    at.switch_page("../pages/evaluate.py").run()  # Back comes to Batch evaluation with the address of Explain
-    assert not at.exception and [item["index"] for item in sheet(at)] == listed
-    assert at.query_params == {"run": run.run_id, "where": "true_label=cat", "show": "status=ok", "view": "Images"}
+
+@pytest.mark.parametrize(
+    "image, told", [("", "The address names no image of this evaluation."), ("x", "'x' is not the number of an image.")]
+)
+def test_a_link_without_an_image_says_so_and_leads_to_the_evaluation(
+    page: AppTest, run: RunManifest, image: str, told: str
+) -> None:
+    of_run(page, run.run_id, image)
+    assert not page.exception and told in text_of(page)
+    assert any(each.proto.label == "Back to evaluation" for each in page.get("page_link"))

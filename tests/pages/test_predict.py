@@ -484,7 +484,7 @@ def test_an_address_can_name_a_picture_that_is_still_kept(page: AppTest, dashboa
     assert set(page.query_params) >= {"picture"}
     for _ in range(2):  # after the browser's Back from Explain, and in a new session
         page.switch_page("../pages/predict.py").run()
-        assert not page.exception and metric(page) == "frog" and set(page.query_params) == {"picture"}
+        assert not page.exception and metric(page) == "frog" and set(page.query_params) - {"threshold"} == {"picture"}
         key = page.query_params["picture"]
         page = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
         page.query_params["picture"] = key
@@ -496,12 +496,43 @@ def test_an_address_can_name_a_picture_that_is_still_kept(page: AppTest, dashboa
     assert not page.exception and "no longer stored" in text_of(page) and not page.query_params
 
 
+def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(page: AppTest) -> None:
+    click_sample(page, "frog")
+    page.selectbox(key="model").select("tiny@1").run()
+    page.selectbox(key="fit").select("center-crop").run()
+    page.slider(key="threshold").set_value(95).run()
+    page.selectbox(key="target").select("dog").run()
+    page.selectbox(key="layer").select("conv_a").run()
+    chosen = {"model": "tiny@1", "fit": "center-crop", "threshold": "95", "class": "dog", "layer": "conv_a"}
+    assert {name: value for name, value in page.query_params.items() if name != "picture"} == chosen
+    opened = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
+    opened.query_params.update(page.query_params)
+    opened.run()
+    assert not opened.exception and opened.query_params == page.query_params
+    assert [each.value for each in opened.header] == [each.value for each in page.header] != []
+    assert map_caption(opened) == map_caption(page)
+    assert {opened.selectbox(key=key).value for key in ("model", "fit", "target", "layer")} == {
+        chosen[name] for name in ("model", "fit", "class", "layer")
+    }
+    opened.button(key="explain-further").click().run()
+    told = "below your threshold of 95%, which is set in the sidebar of Predict"
+    assert told in opened.get("progress")[0].proto.text and opened.query_params["threshold"] == "95"
+
+
+@pytest.mark.parametrize("wrong", ["x", "101", "-5", "1e1"])
+def test_a_threshold_that_is_none_is_not_taken_from_the_address(open_page: Open, wrong: str) -> None:
+    at = open_page("explain")
+    at.query_params["threshold"] = wrong
+    at.switch_page("../pages/predict.py").run()
+    assert not at.exception and at.slider(key="threshold").value == 60 and not at.query_params
+
+
 def test_an_upload_is_shown_again_after_a_reload_and_after_another_page(page: AppTest) -> None:
     data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
     page.file_uploader[0].upload("my truck.png", data).run()
-    assert metric(page) == "truck" and set(page.query_params) == {"picture"}
+    assert metric(page) == "truck" and set(page.query_params) == {"picture", "threshold"}
     reloaded = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
-    reloaded.query_params["picture"] = page.query_params["picture"]
+    reloaded.query_params.update(page.query_params)
     assert metric(reloaded.run()) == "truck" and reloaded.query_params == page.query_params
     address = dict(page.query_params)
     for other in ("explain", "compare"):
@@ -516,7 +547,7 @@ def test_an_upload_that_was_removed_does_not_come_back(page: AppTest) -> None:
     data = next((ROOT / "data" / "samples" / "truck").glob("*.png")).read_bytes()
     page.file_uploader[0].upload("my truck.png", data).run()
     page.file_uploader[0].clear().run()
-    assert not page.metric and not page.query_params
+    assert not page.metric and set(page.query_params) == {"threshold"}
     page.switch_page("../pages/compare.py").run()
     page.switch_page("../pages/predict.py").run()
     assert not page.exception and not page.metric and "frog" in samples_of(page)

@@ -31,7 +31,7 @@ def test_a_user_sees_own_evaluations_and_those_of_nobody(
         assert set(at.dataframe[0].value["Dataset"]) == seen
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
     at = show_evaluation(open_page("evaluate"), "r-bob")
-    assert "There is no run" in text_of(at) and not at.exception
+    assert "There is no evaluation" in text_of(at) and not at.exception
 
 
 def test_a_user_sees_own_feedback_and_its_share(

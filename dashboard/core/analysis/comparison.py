@@ -156,7 +156,7 @@ def _under_two_filters(a: Run, b: Run) -> Comparison:
                 f"No image with a label and a prediction is left by the filter {where}.", "Use another filter."
             )
     found = compared(a.answers, b.answers, paired=False)
-    notes = ["One run under two filters: the images differ, so there is no paired test."]
+    notes = ["One evaluation under two filters: the images differ, so there is no paired test."]
     if shared := int(a.labelled.index.isin(b.labelled.index).sum()):
         notes.append(
             f"{shared:,} images pass both filters. The intervals of the differences treat them as different images."

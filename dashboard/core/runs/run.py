@@ -134,12 +134,12 @@ class Run:
         return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
-HOW_TO_LIST = "`python -m dashboard runs list` shows the runs."
+HOW_TO_LIST = "`python -m dashboard runs list` lists the evaluations."
 
 
 def unknown_run(run_id: str) -> DatasetError:
     """The error for a run that does not exist, or that the visitor may not see."""
-    return DatasetError(f"There is no run {run_id!r}.", HOW_TO_LIST, "run_unknown")
+    return DatasetError(f"There is no evaluation {run_id!r}.", HOW_TO_LIST, "run_unknown")
 
 
 def how_to_finish(manifest: RunManifest, state: str) -> str:

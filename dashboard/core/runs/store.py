@@ -73,7 +73,7 @@ class RunStore:
 
     def _any_folder(self, run_id: str) -> RunFolder:
         if not run_id or run_id != Path(run_id).name or run_id.startswith(".") or not run_id.isprintable():
-            raise DatasetError(f"{run_id!r} is not the id of a run.", HOW_TO_LIST, "run_unknown")
+            raise DatasetError(f"{run_id!r} is not the id of an evaluation.", HOW_TO_LIST, "run_unknown")
         return RunFolder(self.root / run_id, self.visitor)
 
     def list(self) -> list[RunManifest]:

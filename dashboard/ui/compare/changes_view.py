@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +19,8 @@ from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.address import whole_address
+from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import stored_run
@@ -83,7 +86,8 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
     items = [_item(row) for row in shown.to_dict("records")]
     opened = show_sheet(tiles, items, (), f"sheet-{key}-{page}", listed.title, opens=can_be_explained, selects=False)
     if opened is not None:
-        open_run_image(run.manifest.run_id, opened, run.detail(rows.set_index(position), ["index"])["index"].to_numpy())
+        among = run.detail(rows.set_index(position), ["index"])["index"].to_numpy()
+        open_run_image(run.manifest.run_id, opened, among, {COMPARED: urlencode(whole_address(), doseq=True)})
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
     if pages > 1:

@@ -1,4 +1,7 @@
-"""What is compared: two runs or more, and conditions on their images. The address and the session keep it."""
+"""What is compared: two runs or more, and conditions on their images. The address and the session keep it.
+
+The address also names the open tab.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.filters import EXAMPLES
 from dashboard.core.runs.overview import RunOverview
 from dashboard.services import Services
-from dashboard.ui.compare_address import MORE, WHERE, WHERE_B, A, B
+from dashboard.ui.address import page_entered, set_address, went_in_history
+from dashboard.ui.compare_address import MORE, TAB, WHERE, WHERE_B, A, B
 from dashboard.ui.words import local_time, told_apart
 
 _KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-where", WHERE_B: "compare-where-b"}
 _LISTS = (MORE, WHERE, WHERE_B)
+FIRST_TAB, TAB_KEY = "Metrics", "compare-tab"  # the key is one of the session
 _IN_ADDRESS = "compared"  # in the session: what this page last wrote into the address
 _CLASSES_OFFERED = 50
 
@@ -28,7 +33,7 @@ class Choice:
     a: str | None  # a run id
     b: str | None
     more: tuple[str, ...]  # run ids
-    where: tuple[str, ...]  # conditions on the images of all runs
+    where: tuple[str, ...]  # conditions on the images of all runs, or of A if B has its own
     where_b: tuple[str, ...] | None  # conditions of B instead; None: the same
 
     @property
@@ -58,10 +63,10 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
             persist_state="session",
         )
     a, b = (st.session_state[_KEYS[key]] for key in (A, B))
+    twice = a is not None and a == b
     left, right = st.columns(2)
     with left:
-        where = _choose_conditions(WHERE, "Only images where", runs, a)
-    twice = a is not None and a == b
+        where = _choose_conditions(WHERE, "For A: only images where" if twice else "Only images where", runs, a)
     where_b = None
     with right:
         if twice:
@@ -106,13 +111,14 @@ def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id
 
 
 def _take_from_address() -> None:
-    """Sets the boxes to what the address names, unless this page itself wrote it there."""
+    """Sets the boxes and the tab to what the address names, unless this page itself wrote it there."""
     params = st.query_params
-    named = {key: params.get_all(key) for key in _KEYS if key in params}
-    if named and named != st.session_state.get(_IN_ADDRESS):
+    named = {key: params.get_all(key) for key in (*_KEYS, TAB) if key in params}
+    if named and (page_entered() or went_in_history() or named != st.session_state.get(_IN_ADDRESS)):
         for key, widget in _KEYS.items():
             values = named.get(key, [])
             st.session_state[widget] = values if key in _LISTS else next(iter(values), None)
+        st.session_state[TAB_KEY] = next(iter(named.get(TAB, ())), FIRST_TAB)
 
 
 def _write_address(choice: Choice) -> None:
@@ -123,6 +129,7 @@ def _write_address(choice: Choice) -> None:
         WHERE: [*choice.where],
         WHERE_B: [*(choice.where_b or ())],
     }
-    named = {key: texts for key, texts in values.items() if texts}
-    st.session_state[_IN_ADDRESS] = named
-    st.query_params.from_dict(named)
+    if (tab := st.session_state.get(TAB_KEY, FIRST_TAB)) != FIRST_TAB:
+        values[TAB] = [tab]
+    st.session_state[_IN_ADDRESS] = {key: texts for key, texts in values.items() if texts}
+    set_address(values)

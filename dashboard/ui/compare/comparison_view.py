@@ -13,6 +13,7 @@ from dashboard.core.errors import counted
 from dashboard.core.metrics.percent import percent, range_in_percent, rounded
 from dashboard.services import Services
 from dashboard.ui.compare.changes_view import show_changes
+from dashboard.ui.compare.choice import FIRST_TAB, TAB_KEY
 from dashboard.ui.compare.confidence_tab import show_confidence
 from dashboard.ui.compare.confusion_tab import show_confusion_difference
 from dashboard.ui.compare.metrics_view import show_metrics
@@ -34,14 +35,15 @@ def show_comparison(services: Services, comparison: Comparison) -> None:
     if not comparison.outcomes:
         images = f"{counted(comparison.a.n, 'image')} of A and {comparison.b.n:,} of B"
     st.caption(plain(" ".join((f"Compared over {images} with a label.", *comparison.notes))))
-    tabs: dict[str, Callable[[], None]] = {"Metrics": lambda: show_metrics(comparison)}
+    tabs: dict[str, Callable[[], None]] = {FIRST_TAB: lambda: show_metrics(comparison)}
     if outcomes := comparison.outcomes:
         _show_outcomes(outcomes)
-        title = f"Images (only A is right: {outcomes.only_a_right:,}, only B: {outcomes.only_b_right:,})"
-        tabs[title] = lambda: show_changes(services, comparison, outcomes)
+        tabs["Images"] = lambda: show_changes(services, comparison, outcomes)
     tabs["Confusion matrix"] = lambda: show_confusion_difference(services, comparison)
     tabs["Calibration"] = lambda: show_confidence(comparison)
-    for place, draw in zip(st.tabs(list(tabs), on_change="rerun", key="compare-tab"), tabs.values(), strict=True):
+    if st.session_state.get(TAB_KEY) not in tabs:  # a link may name a tab that this comparison lacks
+        st.session_state.pop(TAB_KEY, None)
+    for place, draw in zip(st.tabs(list(tabs), on_change="rerun", key=TAB_KEY), tabs.values(), strict=True):
         if place.open:
             with place:
                 draw()

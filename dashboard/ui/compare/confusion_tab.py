@@ -54,10 +54,10 @@ def _take_clicked(key: str) -> None:
 
 def _show_cell(services: Services, comparison: Comparison, outcomes: Outcomes, true: str, predicted: str) -> None:
     only_a, only_b = outcomes.in_cell(true, predicted)
-    what = f"labelled {true}, predicted as {predicted}"
+    what = f"Labelled {true}, predicted as {predicted}"
     show_side_by_side(
         services,
         comparison,
-        ImageList(f"Only by A: {what}", only_a),
-        ImageList(f"Only by B: {what}", only_b),
+        ImageList(f"{what} only by A", only_a),
+        ImageList(f"{what} only by B", only_b),
     )

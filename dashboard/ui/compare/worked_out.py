@@ -28,6 +28,14 @@ def comparison_of(services: Services, choice: Choice) -> Comparison:
     return remembered("comparisons", tuple(key), "Comparing ...", make, most=KEPT)
 
 
+def same_images_twice(choice: Choice) -> bool:
+    """True if A and B are one evaluation with the same conditions. Raises DatasetError."""
+    if choice.a != choice.b:
+        return False
+    a, b = _filters(choice)
+    return {*a} == {*b}
+
+
 def leaderboard_of(services: Services, choice: Choice, metric: str) -> Leaderboard:
     """The ranking of all chosen runs. Raises DatasetError if they cannot be compared."""
     filters = _filters(choice)

@@ -58,6 +58,10 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
         count = len(decision.missing)
         missing = f"{count:,} labels have no class yet." if count > 1 else "1 label has no class yet."
         st.caption(f"{missing} Choices are kept until the page is loaded again.")
+    elif decision.nothing_left:
+        st.caption(
+            f"All images would be left out, and none evaluated. Choose a class for a label, or “{_IN_WORDS[NO_LABEL]}”."
+        )
     return decision
 
 

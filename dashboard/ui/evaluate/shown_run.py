@@ -6,9 +6,7 @@ import streamlit as st
 
 from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
-from dashboard.ui.address import kept_texts, page_entered, set_address, whole_address
-from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, VIEW, WHERE
-from dashboard.ui.picture_address import IMAGE
+from dashboard.ui.evaluation_address import SHOW, WHERE
 
 _RUN = "run"  # in the address
 _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
@@ -37,22 +35,6 @@ def _forget_images() -> None:
     """Removes from the address which images are shown. The view stays, since its widgets own it there."""
     for parameter in (WHERE, SHOW):
         st.query_params.pop(parameter, None)
-
-
-def return_from_explain() -> None:
-    """Opens the view that the reader left before opening an image, after the browser's Back.
-
-    Streamlit puts the address of Explain into the browser's history also as one of this page.
-    """
-    address = whole_address()
-    if not page_entered() or address.pop(IMAGE, None) is None:
-        return
-    run_id, view = st.query_params.get(_RUN, ""), address.pop(IN_VIEW, [])
-    address.pop(SORT, None)
-    for parameter in (WHERE, SHOW):
-        address.setdefault(parameter, kept_texts(parameter, run_id))
-    set_address({**address, VIEW: view})
-    st.rerun()  # a widget takes its value from the address only at the beginning of a run
 
 
 def shown_run(services: Services) -> tuple[str, Job | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,10 +16,11 @@ from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
+from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
+from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
-from dashboard.ui.explain_choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_headline
 from dashboard.ui.navigation import PAGES
@@ -32,10 +35,14 @@ SIDE = 256  # pixels of the small picture
 
 
 def show_ways_on(services: Services) -> None:
-    """Shows the ways to another picture, to the evaluation that the picture belongs to, and to its next image."""
+    """Shows the ways to another picture, to the next image, and to the comparison and the evaluation that it is from."""
     run_id, index = run_image_in_address()
     with st.container(horizontal=True, vertical_alignment="center", key="ways-on"):
         st.button("Choose another picture", key="another", icon=":material/arrow_back:", on_click=forget_picture)
+        if compared := parse_qs(st.query_params.get(COMPARED, "")):
+            st.page_link(
+                PAGES / "compare.py", label="Back to comparison", icon=":material/compare:", query_params=compared
+            )
         if run_id:
             there = {name: st.query_params.get_all(of) for name, of in ((WHERE, WHERE), (SHOW, SHOW), (VIEW, IN_VIEW))}
             st.page_link(
@@ -58,7 +65,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         st.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
-        show_headline(answer)
+        show_headline(answer, ", which is set in the sidebar of Predict")
         if picture.from_run:
             _show_label(services, picture.from_run, answer)
         _ask_for_feedback(services, picture.from_run, answer)

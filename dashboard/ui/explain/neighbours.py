@@ -12,7 +12,8 @@ from dashboard.core.runs.filters import Filter, in_words, parse_filter
 from dashboard.core.runs.run import Order, ordered
 from dashboard.services import Services
 from dashboard.ui.address import kept_texts
-from dashboard.ui.evaluation_address import SHOW, SORT, WHERE
+from dashboard.ui.compare_address import COMPARED
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
 from dashboard.ui.picture_address import IMAGE, list_around, turn_to_run_image
 from dashboard.ui.session import filtered_run, stored_run
 from dashboard.ui.words import plain
@@ -68,7 +69,7 @@ def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, st
     where, show = (st.query_params.get_all(parameter) for parameter in (WHERE, SHOW))
     order = st.query_params.get(SORT, "")
     if not order and (listed := list_around(run_id, index)) is not None:
-        return listed, "as in the list"
+        return listed, _list_in_words()
     if not where and not show:
         where, show = kept_texts(WHERE, run_id), kept_texts(SHOW, run_id)
     run, filtered = stored_run(services, run_id), parse_filter(where)
@@ -81,6 +82,14 @@ def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, st
         if index in indices:
             break
     return indices, _in_words(conditions)
+
+
+def _list_in_words() -> str:
+    """Where the list of images stands that no conditions describe."""
+    if COMPARED in st.query_params:
+        return "images of the comparison"
+    view = st.query_params.get(IN_VIEW)
+    return f"images of the view {plain(view)}" if view else "images of the list that was opened last"
 
 
 def _in_words(conditions: Filter) -> str:

@@ -19,10 +19,7 @@ _ADDRESS = "history-address"  # in the session: what the address held when the p
 
 
 def return_to_filter() -> None:
-    """Filters as before when the reader comes back from another page. Call it before the page's widgets.
-
-    After the browser's Back from Explain, the address names the image of Explain, and nothing of this page.
-    """
+    """Filters as before when the reader comes back from another page. Call it before the page's widgets."""
     named = {LIST, *_KEYS} & set(st.query_params)
     if page_entered() and not named and (kept := st.session_state.get(_ADDRESS)):
         set_address(kept)

@@ -17,6 +17,7 @@ from dashboard.core.images.preprocessing import size_in_words
 from dashboard.core.models.facts import stages
 from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
+from dashboard.ui.choices import MAP_TARGET_KEY, put_choices_in_address
 from dashboard.ui.picture_address import hand_over
 from dashboard.ui.question import Question, choose_opacity, explanations
 from dashboard.ui.session import ANSWERS_KEPT, remembered
@@ -25,12 +26,10 @@ from dashboard.ui.thumbnails import LARGE_SIDE, on_page, show_wide
 from dashboard.ui.verdict import show_verdict
 from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
 
-TARGET_KEY = "target"
-
 
 def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> Answer:
     """The answer with the map of the class and layer that are chosen below the picture."""
-    layer, target = st.session_state.get(MAP_LAYER_KEY), st.session_state.get(TARGET_KEY)
+    layer, target = st.session_state.get(MAP_LAYER_KEY), st.session_state.get(MAP_TARGET_KEY)
     explanation = first.explanation
     if explanation is None:
         return first
@@ -104,7 +103,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
         on_click="ignore",
     )
     if downloads.button("Explain further", key="explain-further", icon=":material/visibility:"):
-        hand_over(answer.name, data, st.session_state.get(TARGET_KEY), st.session_state.get(MAP_LAYER_KEY))
+        hand_over(answer.name, data, st.session_state.get(MAP_TARGET_KEY), st.session_state.get(MAP_LAYER_KEY))
     # the result of the test comes later; what is below it should not move then, just when somebody clicks there
     st.html("<style>.st-key-worth { min-height: 7rem }</style>")
     return right.container(key="worth")
@@ -137,7 +136,7 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
     target_column.selectbox(
         "Evidence for",
         [PREDICTED_CLASS, *first.version.class_names],
-        key=TARGET_KEY,
+        key=MAP_TARGET_KEY,
         help="The map shows where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
     )
     layer_column.selectbox(
@@ -148,4 +147,6 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
         format_func=called.__getitem__,
         help="Deeper layers tell more about the class, earlier layers more about the position.",
     )
+    target, layer = st.session_state[MAP_TARGET_KEY], st.session_state[MAP_LAYER_KEY]
+    put_choices_in_address("" if target == PREDICTED_CLASS else target, "" if layer == default else layer)
     return choose_opacity("opacity")

@@ -42,7 +42,7 @@ def test_a_deleted_run_comes_back_as_it_was(store: RunStore) -> None:
     assert caught.value.code == "run_unknown"
 
 
-@pytest.mark.parametrize("user, told", [("", "was deleted"), ("bob", "There is no run")])
+@pytest.mark.parametrize("user, told", [("", "was deleted"), ("bob", "There is no evaluation")])
 def test_who_may_see_a_run_learns_that_it_was_deleted(tmp_path: Path, user: str, told: str) -> None:
     runs = tmp_path / "runs"
     RunStore(runs).folder("a").save(manifest("a", user=user))

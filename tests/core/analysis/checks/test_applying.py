@@ -153,7 +153,7 @@ def test_a_figure_has_the_decimals_that_tell_it_from_the_limit(text: str, told: 
         ("- {check: n >= 1, subset: night}", "checks.yml, line 1: There is no subset 'night'."),
         ("- {check: n >= 1, where: colour=red}", "checks.yml, line 1: There is no column 'colour'."),
         ("- {check: n >= 1, where: true_label=fish}", "checks.yml, line 1: fish is not a class of this evaluation."),
-        ("- not worse than 20250101-000000-gone", "checks.yml, line 1: There is no run '20250101-000000-gone'."),
+        ("- not worse than 20250101-000000-gone", "checks.yml, line 1: There is no evaluation '20250101-000000-gone'."),
         (
             "- {no finding: overconfident, where: confidence<0.7}",
             "checks.yml, line 1: Images that were chosen by their answers have no findings, so this check could not fail.",
@@ -162,7 +162,7 @@ def test_a_figure_has_the_decimals_that_tell_it_from_the_limit(text: str, told: 
             f"- not worse than {NOW}",
             "checks.yml, line 1: This is the same evaluation, so this check could not fail.",
         ),
-        ("- not worse than ../x", "checks.yml, line 1: '../x' is not the id of a run."),
+        ("- not worse than ../x", "checks.yml, line 1: '../x' is not the id of an evaluation."),
     ],
 )
 def test_names_that_do_not_exist_are_told_with_their_line(text: str, message: str, store: RunStore) -> None:
