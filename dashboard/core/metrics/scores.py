@@ -2,10 +2,10 @@
 
 Shares (accuracy, top-k) have Wilson's interval. All others, and all differences, have a bootstrap interval: images are
 drawn with replacement, and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the
-bootstrap, 1993, chapter 13). If every draw gives the same, a bootstrap interval would have no width. Then metrics of labels
-have the interval of the accuracy if all answers are right, or all wrong. Differences of shares have that of Newcombe
-(Improved confidence intervals for the difference between binomial proportions based on paired data, 1998, method 10).
-Others have none, such as the MCC if a model always predicts the same class.
+bootstrap, 1993, chapter 13). Metrics of labels and predicted classes, such as macro F1, reach at least as far as
+`limits_of_recalls` says, since a bootstrap knows nothing about classes without errors. If every draw gives the same, a
+bootstrap interval would have no width. Then differences of shares have that of Newcombe (Improved confidence intervals for
+the difference between binomial proportions based on paired data, 1998, method 10). Others have none.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
 from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.recall_limits import limits_of_recalls
 from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
 
 RESAMPLES = 1000
@@ -79,7 +80,7 @@ def scores(answers: Answers) -> dict[str, Score]:
     if not n:
         return {}
     resamples = _Resamples(n)
-    return _meaningful(resamples.scores(*resamples.values(answers)), n, answers)
+    return _meaningful(resamples.scores(answers, *resamples.values(answers)), n, answers)
 
 
 def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
@@ -111,8 +112,8 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
             else:
                 found[name] = Score(value, *_interval("", value, drawn), n)
     return Compared(
-        _meaningful(of_a.scores(values_a, drawn_a), len(a), a),
-        _meaningful(of_b.scores(values_b, drawn_b), len(b), b),
+        _meaningful(of_a.scores(a, values_a, drawn_a), len(a), a),
+        _meaningful(of_b.scores(b, values_b, drawn_b), len(b), b),
         _meaningful(found, n, a, b),
     )
 
@@ -177,19 +178,20 @@ class _Resamples:
             blocks.append(np.bincount(drawn.ravel(), minlength=count * few).reshape(count, few).astype(np.uint16))
         return blocks
 
-    def scores(self, values: dict[str, float], drawn: dict[str, np.ndarray]) -> dict[str, Score]:
+    def scores(self, answers: Answers, values: dict[str, float], drawn: dict[str, np.ndarray]) -> dict[str, Score]:
         """The metrics with their intervals, from what `values` gives."""
         found, n = {}, self._n
-        alike = values["accuracy"] in (0, 1)  # all answers are right, or all are wrong
+        of_recalls = limits_of_recalls(answers)
         for name, value in values.items():
             if name in SHARES:
                 share = _share(value, n)
                 found[name] = Score(value, share.low, share.high, n)
-            elif alike and not BY_NAME[name].of_confidence and not _varies(drawn[name]):
-                share = _share(values["accuracy"], n)
-                found[name] = Score(value, min(value, share.low), max(value, share.high), n)
             else:
-                found[name] = Score(value, *_interval(name, value, drawn[name]), n)
+                low, high = _interval(name, value, drawn[name])
+                if name in of_recalls:
+                    low, high = np.fmin(low, of_recalls[name][0]), np.fmax(high, of_recalls[name][1])
+                    low, high = max(BY_NAME[name].least, float(low)), min(BY_NAME[name].most, float(high))
+                found[name] = Score(value, low, high, n)
         return found
 
 
