@@ -302,6 +302,18 @@ def test_macro_f1_lies_in_its_interval_also_with_few_images_of_each_class() -> N
         assert found[name].low < found[name].value < found[name].high, name
 
 
+def test_a_difference_of_independent_evaluations_is_as_uncertain_as_both() -> None:
+    """Also if one of them has no error."""
+    perfect = Answers(np.array([0] * 20 + [1] * 5), np.array([0] * 20 + [1] * 5), 2, None)
+    a, b = answers_of(*simulated(300, 3, k=2)), perfect
+    found = compared(a, b, paired=False)
+    for name, difference in found.differences.items():
+        of_a, of_b = found.a[name], found.b[name]
+        down = math.hypot(of_b.value - of_b.low, of_a.high - of_a.value)
+        assert difference.low == pytest.approx(of_b.value - of_a.value - down), name
+        assert difference.n == 325 and difference.low < of_b.low - of_a.value, name
+
+
 def test_a_difference_is_paired() -> None:
     """Both see the same images, so the interval is narrower than that of two independent evaluations."""
     probs, labels = simulated(1000, 9)
