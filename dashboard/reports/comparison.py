@@ -9,6 +9,7 @@ from dashboard.core.analysis.comparison_words import few_images, metric_rows, si
 from dashboard.core.metrics.confusion import confused_classes
 from dashboard.core.metrics.definitions import ONE_LABEL
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.scores import LEAST_DIFFERENT
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
 from dashboard.reports.provenance import utc
@@ -41,10 +42,12 @@ def _differences(found: Comparison) -> Table:
         Column("Better"),
     )  # fmt: skip
     note = (
-        "Differences are B minus A, of percentages in points. The intervals come from paired bootstrap samples. "
-        "McNemar's test decides which accuracy is better, and the interval decides about the other metrics."
+        "Differences are B minus A, of percentages in points. Those of shares have Newcombe's interval for paired data, the "
+        "others that of paired bootstrap samples, if the answers to at least "
+        f"{LEAST_DIFFERENT} images differ. McNemar's test decides which accuracy is better, and the interval decides about "
+        "the other metrics."
         if found.outcomes
-        else "Differences are B minus A, of percentages in points. The intervals are bootstrap intervals."
+        else "Differences are B minus A, of percentages in points. Their intervals follow from those of A and B."
     )
     if not all(score.is_meaningful for score in found.differences.values()):
         note += f" {ONE_LABEL}"

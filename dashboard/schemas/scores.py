@@ -16,7 +16,8 @@ class ScoreRecord(Schema):
     """A metric, or a difference of metrics, with its 95% interval.
 
     The three are null if the metric needs several labels and all images have the same. `low` and `high` are also null if there
-    is no interval, such as that of the AURC without any mistake.
+    is no interval, such as that of the AURC without any mistake, or of most differences if the answers to fewer than ten
+    images differ.
     """
 
     value: float | None

@@ -9,6 +9,8 @@ from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition, chance_notes
 from dashboard.core.metrics.scores import Score
 
+TOO_FEW = "too few images differ"  # to say anything about a metric whose interval comes from a bootstrap
+
 
 def verdict(comparison: Comparison) -> str:
     """One sentence: which of the two is right more often, by how much, and how certain that is."""
@@ -37,7 +39,9 @@ class MetricRow:
     b: str
     difference: str  # B minus A, with its sign; "-" if it says nothing
     interval: str  # of the difference
-    better: str  # "A", "B", "unclear" if they do not differ significantly, or "-" if the difference says nothing
+    better: (
+        str  # "A", "B", "unclear" if they do not differ significantly, `TOO_FEW`, or "-" if the difference says nothing
+    )
 
 
 def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
@@ -59,6 +63,8 @@ def behind_in_words(metric: Definition, best: float, own: float, difference: Sco
     """The difference of a run to the best by this metric, with its 95% interval; "" for the best, which has none."""
     if difference is None:
         return ""
+    if difference.is_meaningful and not difference.has_interval:
+        return f"{metric.difference(difference.value)} ({TOO_FEW})"
     interval = metric.difference_interval(difference.low, difference.high, difference.n)
     return f"{metric.difference_as_shown(best, own)} ({interval})"
 
@@ -84,6 +90,8 @@ def _better(comparison: Comparison, metric: Definition) -> str:
     difference = comparison.differences[metric.name]
     if not difference.is_meaningful:
         return "-"
+    if comparison.outcomes and not difference.has_interval:
+        return TOO_FEW
     if not comparison.differs(metric.name):
         return "unclear"
     return "B" if (difference.value > 0) == metric.higher_is_better else "A"

@@ -1,11 +1,14 @@
-"""Every metric of an evaluation with its 95% interval, and every difference between two evaluations of the same images.
+"""Every metric of an evaluation with its 95% interval, and every difference between two evaluations.
 
-Shares (accuracy, top-k) have Wilson's interval. All others, and all differences, have a bootstrap interval: images are
-drawn with replacement, and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the
-bootstrap, 1993, chapter 13). If every draw gives the same, a bootstrap interval would have no width. Then metrics of labels
-have the interval of the accuracy if all answers are right, or all wrong. Differences of shares have that of Newcombe
-(Improved confidence intervals for the difference between binomial proportions based on paired data, 1998, method 10).
-Others have none, such as the MCC if a model always predicts the same class.
+Shares (accuracy, top-k) have Wilson's interval. All others have a bootstrap interval: images are drawn with replacement,
+and both evaluations of a pair see the same draw (Efron, Tibshirani: An introduction to the bootstrap, 1993, chapter 13).
+Metrics of labels and predicted classes, such as macro F1, reach at least as far as `limits_of_recalls` says, since a
+bootstrap knows nothing about classes without errors.
+
+Paired differences of shares have the interval of `paired_difference`. Other paired differences have a bootstrap interval
+if the answers to at least `LEAST_DIFFERENT` images differ. Differences of independent evaluations have the interval that
+follows from those of both (Zou, Donner: Construction of confidence limits about effect measures, Statistics in Medicine
+27, 2008). If every draw gives the same, there is no interval.
 """
 
 from __future__ import annotations
@@ -19,10 +22,13 @@ import numpy as np
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
 from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.paired import paired_difference
+from dashboard.core.metrics.recall_limits import limits_of_recalls
 from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
 
 RESAMPLES = 1000
 MOST_RESAMPLED = 10_000  # of more images, a random part is resampled, and the interval made narrower in proportion
+LEAST_DIFFERENT = 10  # images whose answers differ; a bootstrap of fewer calls chance significant
 _BLOCK = 1_000_000  # weights in memory at once
 _NO_WIDTH = 1e-12  # differences of resamples that are rounding errors
 _LIMITS = (2.5, 97.5)  # percent
@@ -79,7 +85,7 @@ def scores(answers: Answers) -> dict[str, Score]:
     if not n:
         return {}
     resamples = _Resamples(n)
-    return _meaningful(resamples.scores(*resamples.values(answers)), n, answers)
+    return _meaningful(resamples.scores(answers, *resamples.values(answers)), n, answers)
 
 
 def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
@@ -99,22 +105,22 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
     of_a = _Resamples(len(a))
     of_b = of_a if paired else _Resamples(len(b), seed=2)
     (values_a, drawn_a), (values_b, drawn_b) = of_a.values(a), of_b.values(b)
+    scores_a, scores_b = of_a.scores(a, values_a, drawn_a), of_b.scores(b, values_b, drawn_b)
     n = len(a) if paired else len(a) + len(b)
     found = {}
     for name in values_a:
         if name in values_b:
             value = values_b[name] - values_a[name]
-            drawn = drawn_b[name] - drawn_a[name]
-            if name in SHARES and not _varies(drawn):
-                low, high = _newcombe(_share(values_a[name], len(a)), _share(values_b[name], len(b)))
-                found[name] = Score(value, low, high, n)
+            if not paired:
+                limits = _independent(scores_a[name], scores_b[name])
+            elif name in SHARES:
+                limits = paired_difference(_within(a, SHARES[name]), _within(b, SHARES[name]))
+            elif _n_different(name, a, b) < LEAST_DIFFERENT:
+                limits = math.nan, math.nan
             else:
-                found[name] = Score(value, *_interval("", value, drawn), n)
-    return Compared(
-        _meaningful(of_a.scores(values_a, drawn_a), len(a), a),
-        _meaningful(of_b.scores(values_b, drawn_b), len(b), b),
-        _meaningful(found, n, a, b),
-    )
+                limits = _interval("", value, drawn_b[name] - drawn_a[name])
+            found[name] = Score(value, *limits, n)
+    return Compared(_meaningful(scores_a, len(a), a), _meaningful(scores_b, len(b), b), _meaningful(found, n, a, b))
 
 
 def mean_score(values: np.ndarray) -> Score:
@@ -177,19 +183,20 @@ class _Resamples:
             blocks.append(np.bincount(drawn.ravel(), minlength=count * few).reshape(count, few).astype(np.uint16))
         return blocks
 
-    def scores(self, values: dict[str, float], drawn: dict[str, np.ndarray]) -> dict[str, Score]:
+    def scores(self, answers: Answers, values: dict[str, float], drawn: dict[str, np.ndarray]) -> dict[str, Score]:
         """The metrics with their intervals, from what `values` gives."""
         found, n = {}, self._n
-        alike = values["accuracy"] in (0, 1)  # all answers are right, or all are wrong
+        of_recalls = limits_of_recalls(answers)
         for name, value in values.items():
             if name in SHARES:
                 share = _share(value, n)
                 found[name] = Score(value, share.low, share.high, n)
-            elif alike and not BY_NAME[name].of_confidence and not _varies(drawn[name]):
-                share = _share(values["accuracy"], n)
-                found[name] = Score(value, min(value, share.low), max(value, share.high), n)
             else:
-                found[name] = Score(value, *_interval(name, value, drawn[name]), n)
+                low, high = _interval(name, value, drawn[name])
+                if name in of_recalls:
+                    low, high = np.fmin(low, of_recalls[name][0]), np.fmax(high, of_recalls[name][1])
+                    low, high = max(BY_NAME[name].least, float(low)), min(BY_NAME[name].most, float(high))
+                found[name] = Score(value, low, high, n)
         return found
 
 
@@ -197,19 +204,24 @@ def _share(value: float, n: int) -> Proportion:
     return proportion(round(value * n), n)
 
 
-def _newcombe(a: Proportion, b: Proportion) -> tuple[float, float]:
-    """The interval of b - a, for pairs that are all alike (equal, or one way round), or all but very few."""
-    spread = math.sqrt(a.value * (1 - a.value) * b.value * (1 - b.value))
-    both, neither = min(a.value, b.value), 1 - max(a.value, b.value)  # shares of the pairs
-    # the correlation of the pairs, corrected for continuity
-    alike = max(0.0, both * neither - 0.5 / a.n) / spread if spread else 0.0
+def _independent(a: Score, b: Score) -> tuple[float, float]:
+    """The interval of b - a, for two that do not depend on each other; NaN if one of them has none."""
+    value = b.value - a.value
+    return value - math.hypot(b.value - b.low, a.high - a.value), value + math.hypot(b.high - b.value, a.value - a.low)
 
-    def reach(of_b: float, of_a: float) -> float:
-        return math.sqrt((of_b - of_a) ** 2 + 2 * (1 - alike) * of_b * of_a)
 
-    difference = b.value - a.value
-    down, up = reach(b.value - b.low, a.high - a.value), reach(b.high - b.value, a.value - a.low)
-    return difference - down, difference + up
+def _within(answers: Answers, k: int) -> np.ndarray:
+    """(N,) bool: the label is among the k most probable classes."""
+    return answers.correct if k == 1 or not answers.probabilities else answers.probabilities.rank_of_label <= k
+
+
+def _n_different(name: str, a: Answers, b: Answers) -> int:
+    """How many images have two answers that differ in what this metric looks at."""
+    differs = a.predicted_ids != b.predicted_ids
+    if BY_NAME[name].of_confidence and a.probabilities and b.probabilities:
+        pairs = zip(vars(a.probabilities).values(), vars(b.probabilities).values(), strict=True)
+        differs = np.any([differs, *(of_a != of_b for of_a, of_b in pairs)], axis=0)
+    return int(differs.sum())
 
 
 def _varies(drawn: np.ndarray) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,30 +61,14 @@ class WeightedMetrics:
         """
         total = weights.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = self._of_classes(weights, total)
+            # a class that a resample lacks would make it a metric of fewer classes
+            found = class_metrics(*self._counted(weights), self._recall, self._f1)
             if self._probabilities:
                 means = (weights @ self._means) / total[:, None]
                 found |= dict(zip(self._mean_names, means.T, strict=True))
                 found |= {name: np.abs(_sums(gap, weights)).sum(axis=1) / total for name, gap in self._gaps.items()}
                 found["aurc"] = self._aurc(weights, total)
         return found
-
-    def _of_classes(self, weights: np.ndarray, total: np.ndarray) -> dict[str, np.ndarray]:
-        true, predicted, hits = self._counted(weights)
-        recall, f1 = _of_each_class(true, predicted, hits)
-        # a class that a resample lacks would make it a metric of fewer classes
-        recall = np.where(np.isnan(recall), self._recall, recall)
-        f1 = np.where(np.isnan(f1), self._f1, f1)
-        agreed, chance = hits.sum(axis=1), (true * predicted).sum(axis=1)
-        spread = np.sqrt((total**2 - (true**2).sum(axis=1)) * (total**2 - (predicted**2).sum(axis=1)))
-        return {
-            "accuracy": agreed / total,
-            "balanced_accuracy": np.nanmean(recall, axis=1),
-            "macro_f1": np.nanmean(f1, axis=1),
-            "weighted_f1": np.nansum(true * f1, axis=1) / total,
-            "mcc": np.where(spread > 0, (agreed * total - chance) / spread, 0.0),
-            "cohen_kappa": (agreed * total - chance) / (total**2 - chance),
-        }
 
     def _counted(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The weight of each class by label, by prediction and by both, (B, K) each."""
@@ -98,6 +83,35 @@ class WeightedMetrics:
         covered = np.maximum(np.cumsum(accepted, axis=1), 1)
         risk = np.cumsum(_sums(self._errors, weights), axis=1) / covered
         return np.asarray(np.einsum("ij,ij->i", risk, accepted) / total)
+
+
+def class_metrics(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    hits: np.ndarray,
+    recall_without: np.ndarray | float = math.nan,
+    f1_without: np.ndarray | float = math.nan,
+) -> dict[str, np.ndarray]:
+    """The metrics of labels and predicted classes, each as (B,). A metric that is not defined is NaN.
+
+    Args:
+        true, predicted, hits: (B, K) the weight of each class by label, by prediction and by both.
+        recall_without, f1_without: (K,) those of classes without weight; NaN: such a class does not count.
+    """
+    total = true.sum(axis=1)
+    recall, f1 = _of_each_class(true, predicted, hits)
+    recall, f1 = np.where(np.isnan(recall), recall_without, recall), np.where(np.isnan(f1), f1_without, f1)
+    agreed, chance = hits.sum(axis=1), (true * predicted).sum(axis=1)
+    spread = np.sqrt((total**2 - (true**2).sum(axis=1)) * (total**2 - (predicted**2).sum(axis=1)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "accuracy": agreed / total,
+            "balanced_accuracy": np.nanmean(recall, axis=1),
+            "macro_f1": np.nanmean(f1, axis=1),
+            "weighted_f1": np.nansum(true * f1, axis=1) / total,
+            "mcc": np.where(spread > 0, (agreed * total - chance) / spread, 0.0),
+            "cohen_kappa": (agreed * total - chance) / (total**2 - chance),
+        }
 
 
 def _of_each_class(true: np.ndarray, predicted: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

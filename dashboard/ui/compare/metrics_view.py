@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard.core.analysis.comparison import Comparison, Side
 from dashboard.core.analysis.comparison_words import MetricRow, few_images, metric_rows
 from dashboard.core.metrics.definitions import ONE_LABEL
+from dashboard.core.metrics.scores import LEAST_DIFFERENT
 from dashboard.ui.table_height import table_height
 from dashboard.ui.words import WHAT_METRICS_ARE
 
@@ -33,10 +34,11 @@ def show_metrics(comparison: Comparison) -> None:
         height=table_height(len(table), len(table)),
         column_config={
             "B minus A": st.column_config.TextColumn(help="In percentage points, or as it is for other metrics."),
-            "95% interval": st.column_config.TextColumn(help="Of the difference, by the bootstrap."),
+            "95% interval": st.column_config.TextColumn(help="Of the difference."),
             "Better": st.column_config.TextColumn(
                 help="Unclear if the difference is not significant. For the accuracy of two evaluations, McNemar's test "
-                "decides this. Otherwise, the interval of the difference contains 0."
+                "decides this. Otherwise, the interval of the difference contains 0. Where the answers to fewer than "
+                f"{LEAST_DIFFERENT} images differ, only shares are compared."
             ),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",

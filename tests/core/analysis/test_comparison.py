@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics as sk
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
-from dashboard.core.analysis.comparison_words import metric_rows, p_in_words, verdict
+from dashboard.core.analysis.comparison_words import TOO_FEW, metric_rows, p_in_words, verdict
 from dashboard.core.analysis.leaderboard import leaderboard
 from dashboard.core.errors import DatasetError, commands_in
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
@@ -486,9 +486,24 @@ def test_the_table_says_of_the_accuracy_what_the_verdict_says(tmp_path: Path) ->
         write_run(tmp_path, name, labels, probabilities(each, 3), NAMES) for name, each in (("a", true), ("b", wrong))
     ]
     found = compare(*map(load, runs))
-    assert found.differences["accuracy"].high < 0 and outcomes(found).mcnemar_p == pytest.approx(1 / 8)
+    assert outcomes(found).mcnemar_p == pytest.approx(1 / 8)
+    assert found.differences["accuracy"].low < -0.004 < 0 < found.differences["accuracy"].high
     assert verdict(found).startswith("No significant difference")
-    assert next(metric_rows(found)).better == "unclear"
+    rows = {row.metric.name: row for row in metric_rows(found)}
+    assert rows["accuracy"].better == "unclear"
+    for name in ("balanced_accuracy", "macro_f1", "mcc", "log_loss"):
+        assert (rows[name].better, rows[name].interval) == (TOO_FEW, "-"), name
+
+
+def test_few_images_are_not_enough_for_any_metric(tmp_path: Path, a: RunFolder) -> None:
+    """B is surely wrong about five images, which A is right about."""
+    runs = [
+        write_run(tmp_path, name, LABELS[:5], probabilities(predicted, 3, 0.9), NAMES)
+        for name, predicted in (("right", TRUE[:5]), ("wrong", [2] * 5))
+    ]
+    found = compare(*map(load, runs))
+    assert {row.better for row in metric_rows(found)} == {"unclear", TOO_FEW}
+    assert found.differences["accuracy"].high > 0
 
 
 def test_two_hundred_thousand_rows_take_no_loop(tmp_path: Path) -> None:

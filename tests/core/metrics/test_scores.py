@@ -12,12 +12,14 @@ import pytest
 from scipy.stats import binomtest, bootstrap
 from sklearn import metrics as sk
 
+from dashboard.core.metrics import recall_limits
 from dashboard.core.metrics import scores as module
 from dashboard.core.metrics.answers import Answers, probabilities_of
 from dashboard.core.metrics.calibration import equal_mass_reliability
 from dashboard.core.metrics.definitions import METRICS
+from dashboard.core.metrics.recall_limits import OF_RECALLS, limits_of_recalls
 from dashboard.core.metrics.scores import MOST_RESAMPLED, Score, compared, scores
-from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
+from dashboard.core.metrics.weighted import SHARES, WeightedMetrics, class_metrics
 
 ORACLE = Path(__file__).resolve().parents[4] / "shared" / "oracles"
 
@@ -179,6 +181,55 @@ def test_intervals_cover_the_truth_as_often_as_they_say(monkeypatch: pytest.Monk
         assert 0.93 <= hits / repeats <= 0.975, (name, hits / repeats)
 
 
+def test_a_rare_class_without_errors_may_still_have_some() -> None:
+    """By hand: 487 of 490 and 10 of 10 are right, and the recall of the ten may be as low as 72%."""
+    predicted = np.array([0] * 487 + [1] * 3 + [1] * 10)
+    found = scores(Answers(np.array([0] * 490 + [1] * 10), predicted, 2, None))
+    recalls = [binomtest(right, n).proportion_ci(method="wilson") for right, n in ((487, 490), (10, 10))]
+    down = math.hypot(487 / 490 - recalls[0].low, 1 - recalls[1].low) / 2
+    assert found["balanced_accuracy"].value == pytest.approx((487 / 490 + 1) / 2)
+    assert found["balanced_accuracy"].low == pytest.approx(found["balanced_accuracy"].value - down)
+    assert 0.85 < found["balanced_accuracy"].low < 0.87
+    alone = Answers(np.array([0] * 490 + [1] * 10), np.array([0] * 487 + [1] * 3 + [1] * 7 + [0] * 3), 2, None)
+    for name in ("macro_f1", "mcc", "cohen_kappa"):  # recalls of 487 / 490 and 7 of 10 are in the intervals
+        assert found[name].low < scores(alone)[name].value, name
+
+
+@pytest.mark.parametrize(
+    ("images", "predicted_as"),
+    [
+        ((498, 2), ((0.997, 0.003), (0.2, 0.8))),
+        ((490, 10), ((0.994, 0.006), (0.05, 0.95))),
+        ((200, 20, 5), ((0.99, 0.005, 0.005), (0.01, 0.98, 0.01), (0.02, 0.02, 0.96))),
+        ((180, 20), ((0.98, 0.02), (0.95, 0.05))),
+    ],
+)
+def test_intervals_with_rare_classes_cover_the_truth(
+    images: tuple[int, ...], predicted_as: tuple[tuple[float, ...], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "RESAMPLES", 200)
+    expected = np.array(predicted_as) * np.array(images)[:, None]
+    truth = class_metrics(expected.sum(axis=1)[None], expected.sum(axis=0)[None], expected.diagonal()[None])
+    labels, k, repeats = np.repeat(np.arange(len(images)), images), len(images), 200
+    covered = dict.fromkeys(OF_RECALLS, 0)
+    for seed in range(repeats):
+        drawn = np.random.default_rng(seed).random(len(labels))
+        predicted = (drawn[:, None] > np.cumsum(predicted_as, axis=1)[labels]).sum(axis=1).clip(0, k - 1)
+        found = scores(Answers(labels, predicted, k, None))
+        for name in OF_RECALLS:
+            covered[name] += found[name].low <= truth[name][0] <= found[name].high
+    for name, hits in covered.items():
+        assert hits / repeats >= 0.9, (name, hits / repeats)
+
+
+def test_many_classes_are_moved_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    probs, labels = simulated(300, 11, k=12)
+    answers = answers_of(probs, labels)
+    at_once = limits_of_recalls(answers)
+    monkeypatch.setattr(recall_limits, "_BLOCK", 30)
+    assert limits_of_recalls(answers) == {name: pytest.approx(limits) for name, limits in at_once.items()}
+
+
 def test_two_equal_evaluations_do_not_differ() -> None:
     answers = answers_of(*simulated(400, 8))
     for name, difference in compared(answers, answers).differences.items():
@@ -192,21 +243,27 @@ def test_two_equal_evaluations_do_not_differ() -> None:
 def test_no_mistake_among_few_images_is_no_proof() -> None:
     answers = answers_of(np.array([[0.9, 0.1]] * 4 + [[0.1, 0.9]] * 4), np.array([0] * 4 + [1] * 4))
     found = scores(answers)
-    for name in ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "cohen_kappa"):
-        low = binomtest(8, 8).proportion_ci(method="wilson").low
-        assert (found[name].value, found[name].low, found[name].high) == pytest.approx((1, low, 1)), name
+    low = binomtest(8, 8).proportion_ci(method="wilson").low
+    assert (found["accuracy"].value, found["accuracy"].low, found["accuracy"].high) == pytest.approx((1, low, 1))
+    of_class = binomtest(4, 4).proportion_ci(method="wilson").low
+    assert found["balanced_accuracy"].low == pytest.approx(1 - math.sqrt(2 * (1 - of_class) ** 2) / 2)
+    for name in OF_RECALLS:
+        assert (found[name].value, found[name].high) == (1, 1) and found[name].low < low, name
     assert found["log_loss"].value == pytest.approx(-np.log(0.9)) and math.isnan(found["log_loss"].low)
     wrong = answers_of(np.array([[0.1, 0.9]] * 4 + [[0.9, 0.1]] * 4), np.array([0] * 4 + [1] * 4))
     difference = compared(answers, wrong).differences["accuracy"]
     assert (difference.value, difference.low) == (-1, -1) and -0.6 < difference.high < -0.5
 
 
-def test_a_model_that_always_predicts_the_same_class_has_no_interval_where_resamples_say_nothing() -> None:
-    """The interval of the accuracy, which is 95%, says nothing about an MCC of 0."""
+def test_a_model_that_always_predicts_the_same_class_might_find_some_of_the_other() -> None:
+    """Every resample gives the same. The interval of the accuracy, which is 95%, says nothing about an MCC of 0."""
     labels = np.array([0] * 950 + [1] * 50)
     found = scores(Answers(labels, np.zeros(1000, int), 2, None))
     for name, value in (("mcc", 0), ("cohen_kappa", 0), ("balanced_accuracy", 0.5)):
-        assert found[name].value == pytest.approx(value) and not found[name].has_interval, name
+        assert found[name].value == pytest.approx(value), name
+        assert found[name].low < value < found[name].high < value + 0.3, name
+    none = binomtest(0, 50).proportion_ci(method="wilson")
+    assert found["balanced_accuracy"].high == pytest.approx(0.5 + none.high / 2)
     share = binomtest(950, 1000).proportion_ci(method="wilson")
     assert (found["accuracy"].low, found["accuracy"].high) == pytest.approx((share.low, share.high))
     assert found["macro_f1"].low < found["macro_f1"].value < found["macro_f1"].high
@@ -216,7 +273,8 @@ def test_resamples_that_lack_a_rare_class_are_no_better_than_others() -> None:
     """Two images of 100 are of class 1; one resample of seven has none of them."""
     labels = np.array([0] * 98 + [1] * 2)
     constant = scores(Answers(labels, np.zeros(100, int), 2, None))["balanced_accuracy"]
-    assert constant.value == 0.5 and not constant.has_interval
+    two = binomtest(0, 2).proportion_ci(method="wilson")
+    assert constant.value == 0.5 and constant.high == pytest.approx(0.5 + two.high / 2)
     found = scores(Answers(labels, np.array([0] * 90 + [1] * 8 + [1, 0]), 2, None))
     assert found["balanced_accuracy"].value == pytest.approx((90 / 98 + 0.5) / 2)
     assert found["balanced_accuracy"].high < 1
@@ -242,6 +300,18 @@ def test_macro_f1_lies_in_its_interval_also_with_few_images_of_each_class() -> N
     found = scores(answers_of(probs / probs.sum(axis=1, keepdims=True), labels))
     for name in ("macro_f1", "weighted_f1"):
         assert found[name].low < found[name].value < found[name].high, name
+
+
+def test_a_difference_of_independent_evaluations_is_as_uncertain_as_both() -> None:
+    """Also if one of them has no error."""
+    perfect = Answers(np.array([0] * 20 + [1] * 5), np.array([0] * 20 + [1] * 5), 2, None)
+    a, b = answers_of(*simulated(300, 3, k=2)), perfect
+    found = compared(a, b, paired=False)
+    for name, difference in found.differences.items():
+        of_a, of_b = found.a[name], found.b[name]
+        down = math.hypot(of_b.value - of_b.low, of_a.high - of_a.value)
+        assert difference.low == pytest.approx(of_b.value - of_a.value - down), name
+        assert difference.n == 325 and difference.low < of_b.low - of_a.value, name
 
 
 def test_a_difference_is_paired() -> None:

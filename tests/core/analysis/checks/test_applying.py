@@ -51,10 +51,10 @@ def outcome_of(store: RunStore, text: str, run_id: str = NOW) -> Outcome:
     return outcome
 
 
-@pytest.mark.parametrize("metric", ["mcc", "cohen_kappa", "balanced_accuracy"])
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "aurc"])
 @pytest.mark.parametrize("part", ["low >= 0", "low <= 1", "high >= 0", "high <= 1"])
 def test_a_limit_of_an_interval_that_is_not_known_is_not_kept(tmp_path: Path, metric: str, part: str) -> None:
-    store = store_of(tmp_path, [ok(i, "dog" if i < 10 else "cat", "cat") for i in range(40)])
+    store = store_of(tmp_path, [ok(i, "cat", "cat") for i in range(40)])
     outcome = outcome_of(store, f"{metric}.{part}")
     assert not outcome.passed and "has no interval" in outcome.message
 
