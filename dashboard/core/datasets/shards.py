@@ -42,7 +42,14 @@ def open_shards(
     loose = by_split.pop("", [])
     if len(by_split) < 2 or choices.split == NO_SPLITS:
         dataset = _opened(kind, DataFiles(path, tuple(root / name for name in shards), open_images, choices=choices))
-        dataset.notes = (*_about_missing(shards), *dataset.notes)
+        pooled = (
+            f"Files of the split {next(iter(by_split), '')} and of no split are read together: {listed([*shards], 4)}."
+        )
+        dataset.notes = (
+            *([pooled] if by_split and loose and kind.pools else []),
+            *_about_missing(shards),
+            *dataset.notes,
+        )
         return dataset
     splits = _sizes(kind, root, by_split)
     choice = choose_split(path.name, splits, choices.split, lambda _: True, may_pool=kind.pools)

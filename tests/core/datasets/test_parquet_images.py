@@ -136,6 +136,13 @@ def test_shards_that_git_lfs_did_not_fetch_are_told(tmp_path: Path) -> None:
     assert "git lfs pull" in refused.value.fix
 
 
+def test_shards_of_one_split_beside_others_are_said_to_be_pooled(tmp_path: Path) -> None:
+    for name in ("test", "extra"):
+        hugging_face(tmp_path / f"{name}.parquet")
+    said = "Files of the split test and of no split are read together: extra.parquet, test.parquet."
+    assert open_dataset(tmp_path).notes[0] == said
+
+
 def test_shards_may_be_counted_from_1(tmp_path: Path) -> None:
     for name in ("a-1-of-2", "a-2-of-2"):
         hugging_face(tmp_path / f"{name}.parquet")
