@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
-from dashboard.core.datasets.replaced import last_of_each_name, note_on_replaced
+from dashboard.core.datasets.repeated_names import note_on_repeated
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import MOST_RATIO, Expands, SeekableGzip
@@ -48,8 +48,8 @@ class TarFiles:
         notes: list[str] = []
         self.names = PackedNames(self._index(links, notes))
         self._follow(links)
-        self._leave_out_replaced(notes)
-        self.notes = tuple(notes)
+        self._read_as = tuple(notes)
+        self.notes = (*notes, *note_on_repeated(self._path.name, self.names))
 
     def _index(self, links: dict[int, str], notes: list[str]) -> Iterator[str]:
         """The names of the files. Notes for each where it is, why it cannot be read, or in `links` what it links to."""
@@ -79,22 +79,11 @@ class TarFiles:
                     "symlink",
                 )
 
-    def _leave_out_replaced(self, notes: list[str]) -> None:
-        """Leaves out the files that a later one of the same name replaces, as `tar -r` adds them."""
-        kept = last_of_each_name(self.names)
-        if len(kept) == len(self.names):
-            return
-        notes.append(note_on_replaced(self._path.name, self.names, range(len(self.names)), kept))
-        self._starts = array("q", (self._starts[i] for i in kept))
-        self._sizes = array("q", (self._sizes[i] for i in kept))
-        self._faults = {place: self._faults[i] for place, i in enumerate(kept) if i in self._faults}
-        self.names = PackedNames(self.names[i] for i in kept)
-
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file, and what the user has to know about how it is read."""
+        """SHA-256 of the file, and of how several archives in it are read."""
         digest = sha256_of(self._path)
-        return joint_fingerprint(digest, *self.notes) if self.notes else digest
+        return joint_fingerprint(digest, *self._read_as) if self._read_as else digest
 
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""

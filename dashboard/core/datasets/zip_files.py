@@ -17,7 +17,7 @@ import numpy as np
 
 from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.image_files import is_junk, joint_fingerprint
-from dashboard.core.datasets.replaced import last_of_each_name, note_on_replaced
+from dashboard.core.datasets.repeated_names import note_on_repeated
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError, ImageError
@@ -137,15 +137,12 @@ class ZipFiles:
         # some Windows programs write backslashes
         names = [name.partition("\0")[0].replace("\\", "/") for name in read.names]
         kept = [i for i, name in enumerate(names) if not is_junk(name)]
-        last = [kept[i] for i in last_of_each_name([names[i] for i in kept])]
-        replaced = [note_on_replaced(path.name, names, kept, last)] if len(last) < len(kept) else []
-        kept = last
         members = [files[i] for i in kept]
         _refuse_if_no_image_can_be_read(path.name, members)
         self.names = PackedNames(names[i] for i in kept)
         self.question = read.question
-        self.notes = (*([read.note] if read.question else []), *replaced)
-        self._read_as = (*([read.encoding] if read.encoding else []), *replaced)
+        self.notes = (*([read.note] if read.question else []), *note_on_repeated(path.name, self.names))
+        self._encoding = read.encoding
         self._stored_names = PackedNames(m.orig_filename for m in members)
         self._facts = _facts_of(members, _FACTS)
         self._file = PlacedFile(path)
@@ -154,9 +151,9 @@ class ZipFiles:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the file, and what it does not tell: the encoding of its names, and that some are replaced."""
+        """SHA-256 of the file, and the encoding of its names if the file does not tell it."""
         digest = sha256_of(self._path)
-        return joint_fingerprint(digest, *self._read_as) if self._read_as else digest
+        return joint_fingerprint(digest, self._encoding) if self._encoding else digest
 
     def read(self, position: int, limit: int) -> bytes:
         """See `FileSource`."""

@@ -45,5 +45,5 @@ def show_why_not(error: DashboardError, choice: Choice, runs: Sequence[RunOvervi
             PAGES / "evaluate.py",
             label="Open A, to evaluate its images again with the other model (see Actions there)",
             icon=":material/dataset:",
-            query_params={RUN: choice.a},
+            query_params={RUN: choice.a or ""},
         )
