@@ -15,7 +15,9 @@ from dashboard.ui.set_aside_runs import show_failed_deletion
 from dashboard.ui.visitor import visitors_services
 
 # the page has many sections, and its figures should stand out more than their titles
-SMALL_SECTION_TITLES = "<style>[data-testid=stHeading] h2 { font-size: 1rem; line-height: 1.6; padding: 0 0 0.25rem }</style>"
+SMALL_SECTION_TITLES = (
+    "<style>[data-testid=stHeading] h2 { font-size: 1rem; line-height: 1.6; padding: 0 0 0.25rem }</style>"
+)
 
 services = visitors_services()
 
