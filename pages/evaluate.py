@@ -14,9 +14,15 @@ from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.set_aside_runs import show_failed_deletion
 from dashboard.ui.visitor import visitors_services
 
+# the page has many sections, and its figures should stand out more than their titles
+SMALL_SECTION_TITLES = (
+    "<style>[data-testid=stHeading] h2 { font-size: 1rem; line-height: 1.6; padding: 0 0 0.25rem }</style>"
+)
+
 services = visitors_services()
 
 st.title("Batch evaluation")
+st.html(SMALL_SECTION_TITLES)
 show_model_banner()
 show_failed_deletion()
 run_id, job = shown_run(services)

@@ -94,7 +94,7 @@ def show_evaluation(at: AppTest, run_id: str) -> AppTest:
 
 def text_of(at: AppTest) -> str:
     """All that is written on the page, but for tables."""
-    kinds = (at.text, at.markdown, at.caption, at.error, at.warning, at.info, at.success, at.code)
+    kinds = (at.header, at.text, at.markdown, at.caption, at.error, at.warning, at.info, at.success, at.code)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 

@@ -178,3 +178,12 @@ def test_metrics_of_several_labels_are_a_dash_for_images_of_one_label(page: AppT
     page.multiselect(key=f"filter-{run.run_id}").set_value([]).run()
     table = next(each.value for each in page.dataframe if "Metric" in each.value.columns)
     assert "-" not in table["Value"].tolist() and "all images have the same label" not in text_of(page)
+
+
+def test_sections_are_headings_of_the_second_level(page: AppTest) -> None:
+    titles = [(each.tag, each.value) for each in page.header]
+    assert titles == [
+        ("h2", each) for each in ("1 earlier evaluation", "Findings", "Confusion matrix", "Most confused pairs")
+    ]
+    assert [each.tag for each in view(page, "Report").header] == ["h2"] * 3
+    assert not any(each.value.startswith("**") for each in page.markdown)

@@ -40,7 +40,7 @@ def show_why_not(error: DashboardError, choice: Choice, runs: Sequence[RunOvervi
     """
     show_error(error, "These evaluations cannot be compared.")
     models = {run.manifest.model for run in runs if run.manifest.run_id in (choice.a, choice.b)}
-    if error.code == "not_comparable" and len(models) > 1:
+    if error.code == "not_comparable" and choice.a and len(models) > 1:
         st.page_link(
             PAGES / "evaluate.py",
             label="Open A, to evaluate its images again with the other model (see Actions there)",

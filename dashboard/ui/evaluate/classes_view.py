@@ -30,8 +30,9 @@ def _show_per_class(run: Run) -> None:
     evaluation = run.evaluation()
     assert evaluation is not None
     run_id, scores = run.manifest.run_id, ["precision", "recall", "f1"]
-    st.markdown(
-        "**Classes**",
+    st.header(
+        "Classes",
+        anchor=False,
         help="Select a row to see the images with this label below. In the chart, a click on recall shows the images with "
         "the label, and a click on precision those with the prediction.",
     )

@@ -74,8 +74,9 @@ def show_acceptance(services: Services, run: Run) -> None:
     found = curve.at(threshold)
     left, right = st.columns([7, 5], gap="large")
     with left:
-        st.markdown(
-            "**Errors among the accepted predictions**",
+        st.header(
+            "Errors among the accepted predictions",
+            anchor=False,
             help="The risk-coverage curve. The further to the right, the more predictions are accepted. The band is the "
             "95% interval, and the marked point is the confidence that is set above.",
         )
@@ -109,8 +110,9 @@ def _aurc_interval(score: Score) -> str:
 
 
 def _show_guarantee(run: Run) -> None:
-    st.markdown(
-        "**A threshold for a maximum error rate**",
+    st.header(
+        "A threshold for a maximum error rate",
+        anchor=False,
         help="The smallest threshold for which the limit is shown with 95% confidence (fixed-sequence testing with "
         "Clopper-Pearson limits). A random half of the labelled images chooses it, and the other half tests it. It holds for "
         "new images only if they are like the images of this evaluation.",

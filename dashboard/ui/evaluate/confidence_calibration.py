@@ -55,8 +55,9 @@ def _show_score(name: str, score: Score) -> None:
 
 def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(
-            "**Accuracy by confidence**",
+        st.header(
+            "Accuracy by confidence",
+            anchor=False,
             help="Of the predictions with 80% confidence, 80% should be right: accuracy and mean confidence should be "
             "equal in every bin. Thin lines are 95% intervals. Click a bin to see its images below.",
             width="stretch",
@@ -129,8 +130,9 @@ def _choose(run: Run, bins: pd.DataFrame, numbers: list[int], by: str) -> None:
 
 def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
     names, answers = run.manifest.class_names, run.answers
-    st.markdown(
-        "**By predicted class**",
+    st.header(
+        "By predicted class",
+        anchor=False,
         help="Over the images that are predicted as each class. The gap is mean confidence minus accuracy: above zero the "
         "model is overconfident about this class. Select a row to see the images below.",
     )

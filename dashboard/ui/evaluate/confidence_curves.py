@@ -47,8 +47,9 @@ def _each_class(run: Run) -> tuple[pd.DataFrame, int, int]:
 
 
 def _show_classes(table: pd.DataFrame, names: tuple[str, ...]) -> None:
-    st.markdown(
-        "**Each class against all others**",
+    st.header(
+        "Each class against all others",
+        anchor=False,
         help="AUROC: how often an image of the class gets a higher probability for it than another image. Average precision: "
         "the mean precision over all recalls; guessing gives the share of the class.",
     )

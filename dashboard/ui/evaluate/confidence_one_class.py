@@ -86,21 +86,21 @@ def _show_charts(curve: BinaryCurve, here: BinaryMetrics, fp: float, fn: float, 
     prevalence = curve.positives / (curve.positives + curve.negatives)
     roc, precision_recall, cost = st.columns(3, gap="medium")
     with roc:
-        st.markdown("**ROC curve**")
+        st.header("ROC curve", anchor=False)
         st.caption(f"AUROC {_with_interval(figures, 'auroc')}")
         st.altair_chart(
             roc_chart(table, point), width="stretch", key="roc",
             alt="ROC curve: recall by false positive rate",
         )  # fmt: skip
     with precision_recall:
-        st.markdown("**Precision and recall**")
+        st.header("Precision and recall", anchor=False)
         st.caption(f"Average precision {_with_interval(figures, 'average_precision')}")
         st.altair_chart(
             precision_recall_chart(table, point, prevalence), width="stretch", key="precision-recall",
             alt="Precision-recall curve",
         )  # fmt: skip
     with cost:
-        st.markdown("**Cost of all mistakes**")
+        st.header("Cost of all mistakes", anchor=False)
         st.caption("The line is the threshold that is set above.")
         st.altair_chart(
             cost_chart(table, here.threshold), width="stretch", key="cost", alt="Cost of all mistakes by threshold"

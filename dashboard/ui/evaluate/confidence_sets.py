@@ -24,8 +24,9 @@ _CONFIDENCES = {"90%": 0.90, "95%": 0.95, "99%": 0.99}
 
 def show_prediction_sets(services: Services, run: Run) -> None:
     """Shows how prediction sets with one limit, and with a limit for each class, do on the other half of the rows."""
-    st.markdown(
-        "**Prediction sets**",
+    st.header(
+        "Prediction sets",
+        anchor=False,
         help="Instead of one class, the model names all classes whose probability is above a limit. The limit is set on "
         "a random half of the labelled images so that the set contains the true class as often as you ask (split conformal "
         "prediction). The figures are measured on the other half. They hold for new images that are like these.",

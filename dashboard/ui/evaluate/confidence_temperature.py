@@ -17,8 +17,9 @@ from dashboard.ui.words import plain
 
 def show_temperature(services: Services, run: Run) -> None:
     """Shows calibration with the present and with a new temperature on images that it was not fitted on."""
-    st.markdown(
-        "**A new temperature**",
+    st.header(
+        "A new temperature",
+        anchor=False,
         help="The temperature divides the outputs of the model before they become probabilities. Above 1 it makes the model "
         "less confident. Predicted classes and accuracy stay the same.",
     )

@@ -49,7 +49,7 @@ T = TypeVar("T", bound=str)
 def show_confusion(run: Run, evaluation: Evaluation) -> None:
     """Draws the chart. A click on a cell, or on a sum, chooses its images."""
     run_id = run.manifest.run_id
-    st.markdown("**Confusion matrix**", help="Click a cell to see its images, or a sum for a row or a column.")
+    st.header("Confusion matrix", anchor=False, help="Click a cell to see its images, or a sum for a row or a column.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         measure = _one_of("Show", _MEASURES, "measure")
         order = _one_of("Order", _ORDERS, "order")
@@ -131,7 +131,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
     """A table of the confused pairs, the largest first. A click on a row chooses its images."""
     run_id = run.manifest.run_id
     pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
-    st.markdown("**Most confused pairs**", help="Select a row to see its images.")
+    st.header("Most confused pairs", anchor=False, help="Select a row to see its images.")
     if pairs.empty:
         st.caption("There are no mistakes.")
         return

@@ -38,7 +38,7 @@ def choose_earlier_run(services: Services) -> None:
 def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         title = counted(len(runs), "earlier evaluation")
-        st.markdown(f"**{title}**", help=_who_sees_them(services.runs.visitor), width="content")
+        st.header(title, anchor=False, help=_who_sees_them(services.runs.visitor), width="content")
         words = st.text_input(
             "Search",
             key=_SEARCH,

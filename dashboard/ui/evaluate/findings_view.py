@@ -22,8 +22,9 @@ def show_findings(services: Services, run: Run) -> None:
     """Shows the findings about these rows, in the order of `find_in`."""
     if run.manifest.state == "running":
         return
-    st.markdown(
-        "**Findings**",
+    st.header(
+        "Findings",
+        anchor=False,
         help="Patterns that are unlikely to be chance, although many were tested. Labels and classes that are "
         "certainly wrong come first, then what makes the most images wrong, lost or misleading.",
     )

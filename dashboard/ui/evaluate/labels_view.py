@@ -28,8 +28,9 @@ _COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested labe
 
 def show_labels(services: Services, run: Run) -> None:
     """Shows the images whose label may be wrong, the most doubtful first, and offers them as CSV."""
-    st.markdown(
-        "**Possible label errors**",
+    st.header(
+        "Possible label errors",
+        anchor=False,
         help="Images for which the model is more confident of another class than it usually is for images of that class "
         "(confident learning, by cleanlab). This only works on images that the model was not trained on.",
     )

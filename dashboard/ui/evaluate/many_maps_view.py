@@ -95,7 +95,7 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
     left, right = st.columns([1, 2], gap="large")
     count = len(maps.heatmaps)
     with left:
-        st.markdown("**On average**")
+        st.header("On average", anchor=False)
         st.image(
             overlay(enlarge(maps.mean_picture, MEAN_SIDE), mean, DEFAULT_OPACITY),
             width="stretch",
@@ -106,7 +106,7 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
         )
     tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
-        st.markdown("**One by one**")
+        st.header("One by one", anchor=False)
         notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed else f"All {count}."]
         if maps.n_empty:
             notes.append(f"Empty, because there is no evidence for {plain(target)}: {counted(maps.n_empty, 'map')}.")

@@ -25,7 +25,7 @@ from dashboard.ui.words import local_time, told_apart
 def show_report(services: Services, run: Run) -> None:
     """Offers a report as HTML and Markdown, the figures as JSON, and the rows as CSV and Parquet."""
     about = "the images that pass the filter" if run.conditions else "all images"
-    st.markdown("**Report**")
+    st.header("Report", anchor=False)
     st.caption(
         "One file to share: findings, metrics with intervals, confusion, calibration, the most "
         f"confident mistakes, and where the figures come from. It is about {about}. HTML opens in any browser, also "
@@ -43,7 +43,7 @@ def show_report(services: Services, run: Run) -> None:
     with row:
         _offer(run, "Report (HTML)", "html", "text/html", written(to_html), reasons)
         _offer(run, "Report (Markdown)", "md", "text/markdown", written(to_markdown), reasons)
-    st.markdown("**Files for other programs**")
+    st.header("Files for other programs", anchor=False)
     row, reasons = st.container(horizontal=True), st.container()
     with row:
         _offer(run, "Predictions (CSV)", "csv", "text/csv", lambda: csv_bytes(run), reasons)

@@ -44,9 +44,8 @@ def _evaluated(run: Run) -> bool:
 
 def _show_files(services: Services, run: Run) -> None:
     chosen = int(left_out_by_choice(run).sum())
-    st.markdown(
-        f"**Not evaluated ({len(run.failed):,}{f', {chosen:,} of them left out by choice' if chosen else ''})**"
-    )
+    by_choice = f", {chosen:,} of them left out by choice" if chosen else ""
+    st.header(f"Not evaluated ({len(run.failed):,}{by_choice})", anchor=False)
     show_failures(services, run)
 
 
