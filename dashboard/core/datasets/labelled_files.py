@@ -243,16 +243,14 @@ class FilesReader:
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
         )
-        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
-        labelling = self._with_names(
-            labelling, np.setdiff1d(others, [*classes, *([] if table_at is None else [table_at])]).tolist()
-        )
+        labelling = self._with_names(labelling, np.setdiff1d(others, classes).tolist(), table.name if table else "")
         if table:
             labelling = named_after_folders(labelling, ClassFolders(markers))
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
         questions = ((split.question,) if split else ()) + ((question,) if question else ())
+        table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
 
@@ -362,12 +360,17 @@ class FilesReader:
                 raise
             return Labelling(SampleList(names, [None] * len(names)))  # the labels are for another split
 
-    def _with_names(self, labelling: Labelling, positions: list[int]) -> Labelling:
-        """Gives numeric labels the names in a file such as class_indices.json, if there is one."""
+    def _with_names(self, labelling: Labelling, positions: list[int], table: str) -> Labelling:
+        """Gives numeric labels the names in a file such as class_indices.json, if there is one.
+
+        Args:
+            table: the name of the table of labels, which may have the names too, but need not; "" if there is none.
+        """
         samples = labelling.samples
         if not samples.labels or not all(label.lstrip("-").isdecimal() for label in samples.labels):
             return labelling
-        names, notes = names_of_numbers(samples.labels, find_class_maps(self._source, positions))
+        maps = [each for each in find_class_maps(self._source, positions) if not (each.fault and each.file == table)]
+        names, notes = names_of_numbers(samples.labels, maps)
         return replace(labelling, samples=samples.renamed(names), notes=(*labelling.notes, *notes))
 
 

@@ -105,7 +105,8 @@ class ParquetImages:
         """The values of the other columns that may hold the labels."""
         others = columns_among([n for n in self._schema.names if n not in self._used], LABEL_FEATURES)
         kinds = {each: self._schema.field(each).type for each in others}
-        plain = [n for n, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_string(kind)]
+        are_plain = (pa.types.is_integer, pa.types.is_string, pa.types.is_large_string)
+        plain = [each for each, kind in kinds.items() if any(is_plain(kind) for is_plain in are_plain)]
         names_of = {each: _class_names(self._schema, each) for each in plain}
         return {each: [_named(value, names_of[each]) for value in self._column(each)] for each in plain}
 

@@ -23,8 +23,10 @@ from dashboard.core.datasets.labels_file import (
     read_labels_file,
 )
 from dashboard.core.datasets.npy import open_npy, open_npz
+from dashboard.core.datasets.table_rows import refused
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
+from dashboard.core.parsing import parsing, reason
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def _from_table(path: Path, notes: tuple[str, ...]) -> GivenLabels:
         if cells is None or column is None:
             raise
         at = header.index(column)
-        labels = [as_label(cell) for cell in cells.iloc[1:][at]]
+        with parsing(lambda error: refused(path.name, reason(error), "Correct it, or export it again.")):
+            labels = [as_label(cell) for cell in cells.iloc[1:][at]]
         others = list(csv_columns(cells, {at}))
         return GivenLabels(
             path.name, labels, None, notes, partial(attributes_of, path.name, others) if others else None

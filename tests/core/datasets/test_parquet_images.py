@@ -62,10 +62,11 @@ def test_a_binary_column_and_names_of_classes(tmp_path: Path, kind: pa.DataType)
 def test_columns_of_labels_that_contradict_each_other_and_rows_without_a_label_are_told(tmp_path: Path) -> None:
     names = ["cat", "dog", "cat", "dog", "cat", "dog", None]
     for ids, contradict in (([0, 1, 0, 1, 0, 1, 0], False), ([0, 1, 0, 1, 0, 0, 0], True)):
-        table = pa.table({"image": pa.array(FILES, pa.binary()), "class_name": names, "label": ids})
+        texts = pa.array(names, pa.large_string())
+        table = pa.table({"image": pa.array(FILES, pa.binary()), "label": texts, "category": texts, "class_id": ids})
         pq.write_table(table, tmp_path / "x.parquet")
         notes = open_dataset(tmp_path / "x.parquet").notes
-        told = "x.parquet has several columns that may hold labels: class_name is used, label is not."
+        told = "x.parquet has several columns that may hold labels: label is used, class_id is not."
         assert (told in notes) is contradict
         assert "1 row has no label, so predicted but not compared." in notes
 

@@ -241,6 +241,13 @@ def test_a_table_that_is_not_there_where_no_other_is(make_zip: MakeZip) -> None:
     assert "leave out" in caught.value.fix and "Choose one" not in caught.value.fix
 
 
+def test_a_table_of_labels_may_also_name_its_numbers(make_zip: MakeZip) -> None:
+    images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("ab")}
+    table = {"classes": ["dog", "cat"], "images": [{"file": "a.png", "label": 1}, {"file": "b.png", "label": 0}]}
+    dataset = open_dataset(make_zip({}, extra={**images, "labels.json": json.dumps(table).encode()}))
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog"}
+
+
 def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> None:
     dataset = open_dataset(make_zip({"cat": 1, "dog": 1}, extra={"labels.pkl": b"\x80\x04"}))
     assert label_counts(dataset.samples) == {"cat": 1, "dog": 1}

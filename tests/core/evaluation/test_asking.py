@@ -12,9 +12,12 @@ from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.asking import ask
+from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Answer, Question, UndecidedError
+from dashboard.core.runs.evaluate_again import evaluate_again
+from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip, encoded, picture
 
 
@@ -64,7 +67,9 @@ def test_an_answer_that_does_not_apply_any_more_is_dropped(make_zip: MakeZip, ti
         ask(path.with_name("gone.zip"), tiny_version, {"split": "val"})
 
 
-def test_numbers_that_a_file_seems_to_name_are_asked_about(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+def test_numbers_that_a_file_seems_to_name_are_asked_about(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
     names = {"class_indices.json": b'{"dog": 0, "cat": 1, "dog": 1}'}
     path = make_zip({"0": 1, "1": 1}, extra=names)
     with pytest.raises(UndecidedError, match=r"The labels are numbers from 0 to 1.*'dog' two values") as caught:
@@ -76,6 +81,9 @@ def test_numbers_that_a_file_seems_to_name_are_asked_about(make_zip: MakeZip, ti
     first, second = tiny_version.class_names[:2]
     assert answered.label_map == {"0": first, "1": second}
     assert plan_run(path, tiny_version, first_id=0).mapping.class_of == {"0": first, "1": second}
+    begun = begin_run(plan_run(path, tiny_version, first_id=0), RunStore(tmp_path / "runs"), 1, "run")
+    begun.owner.release()
+    assert f"--map 0={first} --map 1={second}" in evaluate_again(begun.manifest)[0]
     assert plan_run(path, tiny_version, {"0": second, "1": first}).mapping.class_of == {"0": second, "1": first}
 
 

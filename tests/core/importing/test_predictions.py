@@ -596,6 +596,16 @@ def test_a_table_of_labels_for_predictions_without_files_is_told_to_go_by_its_or
     )
 
 
+@pytest.mark.parametrize(
+    "label, why", [("c\0at", "holds the character NUL"), ('"[""cat"", ""dog""]"', "several labels")]
+)
+def test_labels_without_files_that_are_none_are_refused(tmp_path: Path, store: RunStore, label: str, why: str) -> None:
+    np.save(tmp_path / "x.npy", PROBS)
+    (tmp_path / "y.csv").write_text("label\ncat\ndog\nfrog\n" + label)
+    error = refused(tmp_path / "x.npy", store, class_names=NAMES, labels=tmp_path / "y.csv")
+    assert "y.csv cannot be used as a labels file" in error.message and why in error.message
+
+
 def test_a_column_of_labels_that_may_hold_predictions_is_pointed_out(tmp_path: Path, store: RunStore) -> None:
     probs = np.tile(PROBS, (6, 1))
     right = [NAMES[i] for i in probs.argmax(axis=1)]
