@@ -215,7 +215,10 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) 
     if upright.mode.startswith("I;16"):
         bits = int(getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE, (16,))[0])  # a TIFF may use fewer than 16
         notes.append(f"{bits}-bit gray, shown with 8 bits.")
-        gray = (np.asarray(upright).astype(np.uint16) >> (bits - 8)).astype(np.uint8)
+        values = np.asarray(upright).astype(np.uint16)
+        gray = (values >> (bits - 8)).astype(np.uint8)
+        if 0 < values.max() < 2 ** (bits - 3):  # of 12 bits in 16, or of a microscope
+            notes.append(f"The picture is dark: its largest value is {values.max():,} of {2**bits - 1:,}.")
         if getattr(image, "tag_v2", {}).get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:
             gray = 255 - gray  # Pillow inverts 8-bit images only
         if "transparency" in upright.info:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.choices import Choices
@@ -21,7 +22,7 @@ from dashboard.core.datasets.described import describe
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError, ModelError, WorkerError
 from dashboard.core.evaluation.driver import go_on
-from dashboard.core.evaluation.opening import begin_run, take_up_run
+from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.labels.class_names import LEAVE_OUT, OTHERS
@@ -329,6 +330,29 @@ def test_other_images_under_the_same_names_are_noticed(
         take_up_run(manifest.run_id, store, tiny_registry)
     assert caught.value.code == "dataset_changed"
     assert evaluate(path, tiny_version, fast, store, 5).state == "finished"
+
+
+def test_images_whose_pixels_were_made_in_a_special_way_are_counted(
+    pool: WorkerPool, tiny_version: ModelVersion, tiny_registry: Registry, store: RunStore, make_zip: MakeZip
+) -> None:
+    frames = [Image.fromarray(picture(seed)) for seed in (1, 2)]
+    moving = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    path = make_zip({"cat": 5}, extra={f"dog/{i}.gif": moving for i in range(4)})
+    told = "images: Only the first frame is used."
+    for size in (2, 128):
+        assert f"4 {told}" in evaluate(path, tiny_version, pool, store, size).notes
+
+    def interrupt(progress: Progress) -> None:
+        if progress.done >= 7:
+            raise KeyboardInterrupt
+
+    run = begin_run(plan_run(path, tiny_version), store, 1, "20260101-000000-0000abcd")
+    with pytest.raises(KeyboardInterrupt):
+        go_on(run, pool, 60, interrupt)
+    resumed = take_up_run(run.manifest.run_id, store, tiny_registry)
+    assert isinstance(resumed, OpenRun)
+    notes = go_on(resumed, pool, 60, lambda progress: None).notes
+    assert any(note.startswith("At least ") and "Only the first frame is used." in note for note in notes)
 
 
 @pytest.fixture(scope="module")

@@ -170,6 +170,14 @@ def test_16_bit_gray_keeps_its_high_byte() -> None:
         assert "16-bit" in decoded.notes[0]
 
 
+def test_12_bits_in_16_are_dark_and_said_so() -> None:
+    values = np.array([[0, 4080]], np.uint16)
+    decoded = decode_image(encoded(Image.fromarray(values), "TIFF"))
+    assert decoded.pixels[0, :, 0].tolist() == [0, 15]
+    assert decoded.notes[1] == "The picture is dark: its largest value is 4,080 of 65,535."
+    assert len(decode_image(encoded(Image.fromarray(values * 8), "TIFF")).notes) == 1
+
+
 def test_16_bit_rgb_keeps_its_high_bytes() -> None:
     values = np.array([[[0xFFFF, 0x8000, 0x00FF], [0x1234, 0xABCD, 0x0000]]], ">u2")
     decoded = decode_image(png_file(2, 1, 16, 2, b"\0" + values.tobytes()))

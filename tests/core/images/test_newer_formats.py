@@ -72,8 +72,9 @@ def test_the_main_image_of_a_heic_need_not_be_the_first() -> None:
 @BOTH
 def test_transparency_is_put_on_white(format: str) -> None:
     image = Image.new("RGBA", (64, 64), (255, 0, 0, 0))
+    image.paste((255, 0, 0, 255), (32, 0, 64, 64))
     decoded = decode_image(encoded(image, format))
-    assert looks_like(decoded.pixels, WHITE, WHITE, WHITE, WHITE) and "on white" in decoded.notes[0]
+    assert looks_like(decoded.pixels, WHITE, RED, WHITE, RED) and "on white" in decoded.notes[0]
 
 
 @BOTH
