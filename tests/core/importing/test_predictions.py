@@ -396,6 +396,15 @@ def test_probabilities_that_are_stored_column_by_column(tmp_path: Path, store: R
     assert np.array_equal(np.stack(list(run.table["pred_probs"])), PROBS)
 
 
+@pytest.mark.parametrize(
+    ("row", "fix"), [([0.33, 0.33, 0.33], "more decimals"), ([0.6, 0.6, 0.3], "exclude each other")]
+)
+def test_a_sum_that_is_not_1_is_shown(tmp_path: Path, store: RunStore, row: list[float], fix: str) -> None:
+    np.save(tmp_path / "x.npy", np.array([[0.5, 0.25, 0.25], row]))
+    error = refused(tmp_path / "x.npy", store)
+    assert f"row 1 does not sum to 1, but to {sum(row):.4g} (" in error.message and fix in error.fix
+
+
 def test_rounded_probabilities_are_accepted(tmp_path: Path, store: RunStore) -> None:
     np.save(tmp_path / "x.npy", np.array([[0.333, 0.333, 0.334], [1.0, 0, 0]], np.float16))
     assert import_file(tmp_path / "x.npy", store).n_failed == 0
