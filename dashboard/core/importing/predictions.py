@@ -17,7 +17,7 @@ from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.folder_files import check_readable_name
 from dashboard.core.errors import Choice, DatasetError, listed
 from dashboard.core.files import sha256_of
-from dashboard.core.importing.classes import which_classes
+from dashboard.core.importing.classes import renamed_classes, which_classes
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows
@@ -150,7 +150,9 @@ def _open(request: ImportRequest) -> _Opened:
     found = placed.labels(placed.rows) if placed else predictions.labels()
     counts = Counter(label for label in found if label is not None)
     unnamed = not predictions.class_names and request.class_names is None
-    mapping = match_labels(counts, names, request.label_map, request.first_id, unnamed)
+    renamed = renamed_classes(predictions.class_names, names)  # labels may have the old names
+    label_map = {label: new for label, new in renamed.items() if label in counts} | dict(request.label_map)
+    mapping = match_labels(counts, names, label_map, request.first_id, unnamed)
     if mapping.question:
         raise UndecidedError(uncertain_start(mapping.unknown), mapping.question, "labels_uncertain")
     if counts and not mapping.class_of and not request.label_map:

@@ -528,7 +528,20 @@ def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore)
     np.save(tmp_path / "z.npy", np.array(["ant"] * 4))
     assert "None of the labels (ant)" in refused(tmp_path / "x.npy", store, labels=tmp_path / "z.npy").message
     table().to_csv(tmp_path / "x.csv", index=False)
-    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("a", "b", "c")).message
+    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("cat", "dog", "c")).message
+    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("Dog", "Cat", "Frog")).message
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["old labels", "new labels"])
+def test_classes_of_a_table_can_be_renamed(tmp_path: Path, store: RunStore, old: bool) -> None:
+    columns = {f"p_{name}": f"p_c{i}" for i, name in enumerate(("cat", "dog", "frog"))}
+    rows = table().rename(columns=columns)
+    if old:
+        rows = rows.replace({"label": {"cat": "c0", "dog": "c1", "frog": "c2"}})
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, class_names=("cat", "dog", "frog"))
+    check(imported, store)
+    assert imported.manifest.notes[0] == "The classes of x.csv are renamed in order: c0 is cat, c1 is dog, c2 is frog."
 
 
 def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: RunStore) -> None:
