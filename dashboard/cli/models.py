@@ -216,12 +216,21 @@ def models_recalibrate(
     A random half of the labelled images fits the temperature. The other half checks it: the version is only stored if its log
     loss there is significantly lower.
     """
+    from dashboard.core.analysis.findings.evidence import Evidence
+    from dashboard.core.analysis.findings.labels import perhaps_wrong
     from dashboard.core.evaluation.recalibration import recalibrate
+    from dashboard.core.runs.rows import VIEW_COLUMNS
 
     opened = services()
     active = opened.registry.active_ref()
     try:
         done = recalibrate(opened.registry, opened.registry.get(ref), opened.runs, run)
+        if perhaps_wrong(Evidence(opened.runs.folder(run).load(VIEW_COLUMNS))):
+            say(
+                "Perhaps some labels of these images are wrong, which makes the model look overconfident, so the new "
+                f"temperature may be too high. Look at the labels: `python -m dashboard runs label-issues {run}`.",
+                "yellow",
+            )
         _keep_active(opened, active, done.version.ref)
     except DashboardError as error:
         stop(error, as_json)

@@ -506,12 +506,15 @@ def test_of_many_classes_the_worst_are_printed(tmp_path: Path) -> None:
 def test_import_says_what_the_figures_are_about(tmp_path: Path) -> None:
     rows = ("a,cat,0.9,0.1,A", "b,dog,0.2,0.8,B", "c,,0.5,0.5,A", "d,cat,,,A", "e,ant,0.5,0.5,A", "f,ant,0.5,0.5,A")
     (tmp_path / "x.csv").write_text("\n".join(["file,label,p_cat,p_dog,site", *rows]))
-    done = dashboard("import", tmp_path / "x.csv", "--json", data_dir=tmp_path)
+    refused = dashboard("import", tmp_path / "x.csv", "--json", data_dir=tmp_path)
+    error = only_json(refused)["error"]
+    assert (refused.returncode, error["code"]) == (1, "labels_unknown") and "ant (2 rows)" in error["message"]
+    done = dashboard("import", tmp_path / "x.csv", "--map", "ant=", "--json", data_dir=tmp_path)
     record, told = only_json(done), done.stderr.decode()
-    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_without_prediction", "n_no_class")
-    assert [record[name] for name in counts] == [6, 3, 2, 3, 1, 2]
+    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_without_prediction", "n_left_out")
+    assert [record[name] for name in counts] == [6, 3, 2, 1, 1, 2]
     assert "2 of 3 images labelled" in told and "1 image has no label in x.csv" in told
-    assert "1 row has no prediction." in told and "2 rows have no label that is a class." in told
+    assert "1 row has no prediction." in told and "2 rows left out by choice." in told
     shown = dashboard("runs", "show", record["run_id"], data_dir=tmp_path)
     assert "2 of 3 images labelled" in shown.stdout.decode() and "1 image has no label" in shown.stderr.decode()
     of_site = only_json(dashboard("runs", "show", record["run_id"], "--where", "site=A", "--json", data_dir=tmp_path))

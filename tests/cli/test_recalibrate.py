@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -18,6 +19,7 @@ from dashboard.core.models.facts import ModelFacts
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import get_settings
 from tests.conftest import ROOT
+from tests.core.evaluation import test_recalibration as recalibration
 from tests.core.evaluation.test_recalibration import RUN, registry, stored  # noqa: F401  # a fixture
 
 Recalibrate = Callable[..., Result]
@@ -53,6 +55,18 @@ def test_the_new_version_is_stored_and_the_old_one_stays_active(recalibrate: Rec
     assert "pets@1 stays active" in done.stderr and "Added pets@2" in done.stderr
     [active] = [each["version"] for each in json.loads(recalibrate("--json").stdout) if each["active"]]
     assert active == "1"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15])
+def test_wrong_labels_are_a_reason_to_doubt_the_temperature(
+    share: float, recalibrate: Recalibrate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, labels = recalibration.drawn(1000, 0.4 if share else 3.0)
+    wrong = np.random.default_rng(1).random(1000) < share
+    monkeypatch.setattr(recalibration, "drawn", lambda n, temperature: (logits, np.where(wrong, 1 - labels, labels)))
+    stored(tmp_path)
+    done = recalibrate("recalibrate", "pets@1", "--run", RUN)
+    assert done.exit_code == 0 and ("runs label-issues" in done.stderr.replace("\n", " ")) is bool(share)
 
 
 def test_a_refusal_is_an_error_with_a_code(recalibrate: Recalibrate, tmp_path: Path) -> None:

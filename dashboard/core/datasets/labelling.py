@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -164,7 +164,7 @@ def by_labels_file(
         if len(rows) > 1:
             repeated.append(names[i])
     without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image(names[i])]
-    notes = [f"Labels are taken from {table.name}.", *table.notes]
+    notes = [f"Labels are taken from {table.name}.", *_against_folders(names, labels), *table.notes]
     if not rows_of:
         raise names_no_image(table, names, Finder(names) if elsewhere else find)
     if without:
@@ -186,6 +186,19 @@ def by_labels_file(
     row_of[len(names) :] = extra_rows
     attributes = partial(_attributes_at, table.name, table.attributes, row_of) if table.attributes else lambda: None
     return Labelling(samples, faults, tuple(notes), attributes)
+
+
+def _against_folders(names: Sequence[str], labels: Sequence[str | None]) -> Iterator[str]:
+    """A note on labels that contradict the folders, as far as these are called like labels; nothing if none does."""
+    given = [
+        (label.casefold(), name.rpartition("/")[0].rpartition("/")[2].casefold())
+        for name, label in zip(names, labels, strict=True)
+        if label
+    ]
+    called = {label for label, _ in given}
+    against = sum(label != folder and folder in called for label, folder in given)
+    if against:
+        yield f"It gives {against:,} of {counted(len(given), 'image')} another label than their folder."
 
 
 def _attributes_at(name: str, read: Callable[[], Attributes], rows: np.ndarray) -> Attributes:

@@ -12,12 +12,12 @@ from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import FILE_NAMES
 from dashboard.core.datasets.splits import SPLITS
 from dashboard.core.datasets.unchanged import open_with_fingerprint
-from dashboard.core.errors import Advice, Choice, DatasetError, Part, counted, listed, meaning
+from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
 from dashboard.core.evaluation.class_folders import in_class_folders
 from dashboard.core.labels.class_ids import IDS_UNCERTAIN, are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
-from dashboard.core.labels.synsets import synset_name
+from dashboard.core.labels.unknown import named, unknown_labels
 from dashboard.core.labels.why_unknown import why_unknown
 from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
@@ -66,7 +66,9 @@ def plan_run(
     if counts and not mapping.class_of:
         raise _no_class(dataset, mapping, version)
     if mapping.unknown:
-        raise unknown_labels(mapping, counts, version, dataset.questions)
+        raise unknown_labels(
+            mapping, counts, version.ref, version.class_names, "image", _other_encodings(dataset.questions)
+        )
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
 
@@ -82,29 +84,6 @@ def check_splits_are_no_classes(dataset: Dataset, version: ModelVersion) -> None
         )  # fmt: skip
 
 
-def unknown_labels(
-    mapping: LabelMapping, counts: Mapping[str, int], version: ModelVersion, questions: Sequence[Question] = ()
-) -> DatasetError:
-    """The error for labels that are not classes of the model: they are neither dropped nor guessed."""
-    unknown = sorted(mapping.unknown, key=lambda label: -counts[label])
-    lost, total = sum(counts[label] for label in unknown), sum(counts.values())
-    each = listed([f"{_named(label)} ({counted(counts[label], 'image')})" for label in unknown])
-    what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
-    first = unknown[0]
-    message = f"{what} of {version.ref}: {each}; together {lost:,} of {total:,} labelled images."
-    return DatasetError(
-        " ".join((message, *why_unknown(mapping, version.class_names))),
-        Advice(
-            "Say what each means: ", meaning(first, "CLASS"),
-            f" with one of its classes ({listed(version.class_names, 20)}), ", meaning(first, ""),
-            " to leave its images out, or ", meaning(first, NO_LABEL), " to predict without comparing. "
-            "For all other labels at once: ", meaning(OTHERS, ""), " or ", meaning(OTHERS, NO_LABEL), ".",
-            *_other_encodings(questions),
-        ),
-        "labels_unknown",
-    )  # fmt: skip
-
-
 def _labels_in_names(questions: Sequence[Question]) -> list[str | Part]:
     """The way to take the labels from the names of the files instead, as parts of advice."""
     asked = [each for each in questions if each.topic == "labels" and not each.certain]
@@ -118,15 +97,10 @@ def _other_encodings(questions: Sequence[Question]) -> list[str | Part]:
     return ["\nIf the names are garbled, choose with ", Choice("zip_encoding"), ":\n", guessed[0]] if guessed else []
 
 
-def _named(label: str) -> str:
-    name = synset_name(label)
-    return f"{label} {name}" if name else label[:60]
-
-
 def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) -> DatasetError:
     labels = mapping.unknown or mapping.left_out
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
-    message = f"None of the labels ({listed([_named(label) for label in labels])}) is a class of {version.ref}."
+    message = f"None of the labels ({listed([named(label) for label in labels])}) is a class of {version.ref}."
     ids: list[str | Part] = []
     if are_numbers(labels):
         start = "0" if 0 in map(int, labels) else None  # None: they may also count from 1

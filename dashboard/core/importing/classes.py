@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.errors import DatasetError, counted
+from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.shell import in_command
 
@@ -33,13 +33,23 @@ def which_classes(
             f"{file} has {predictions.n_classes} probabilities per row, but {len(given)} class names were given.",
             "Give one class name per probability, in the same order.", "class_names",
         )  # fmt: skip
+    if own and (renamed := renamed_classes(own, given)):
+        pairs = [f"{name} is {new}" for name, new in renamed.items()]
+        return tuple(given), tuple(range(len(own))), (f"The classes of {file} are renamed in order: {listed(pairs)}.",)
     if own and set(given) != set(own):
         raise DatasetError(
-            f"{file} has other class names: {', '.join(own[:8])}.",
-            "Give the same class names, or leave them out.", "class_names",
+            f"{file} has other class names: {listed(own)}.",
+            "Give the same class names, or new ones for all classes, or leave them out.", "class_names",
         )  # fmt: skip
     columns = own or tuple(given)
     return tuple(given), tuple(columns.index(name) for name in given), ()
+
+
+def renamed_classes(own: Sequence[str] | None, given: Sequence[str]) -> dict[str, str]:
+    """The new name of each class of a file, if as many names without any of its own are given; else {}."""
+    if not own or len(own) != len(given) or {*map(str.casefold, own)} & {*map(str.casefold, given)}:
+        return {}
+    return dict(zip(own, given, strict=True))
 
 
 def _two_classes(

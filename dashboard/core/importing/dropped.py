@@ -73,7 +73,15 @@ class DroppedPredictions:
         if self.class_names:
             [name] = self.class_names
             return {**possible, "the file": (f"not {name}", name)}
-        return {**possible, "numbers from 0": tuple(map(str, range(count)))}
+        return {**possible, "numbers from 0": _numbers(count)}
+
+    def numbers_classes(self, names: Sequence[str]) -> bool:
+        """Whether these names only number the classes, since neither the file nor the user names them."""
+        return not self.class_names and self.n_classes > 1 and tuple(names) == _numbers(self.n_classes)
+
+
+def _numbers(count: int) -> tuple[str, ...]:
+    return tuple(map(str, range(count)))
 
 
 def keep_predictions(

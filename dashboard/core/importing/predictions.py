@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,16 +15,17 @@ import pyarrow as pa
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.folder_files import check_readable_name
-from dashboard.core.errors import DatasetError, counted
+from dashboard.core.errors import Choice, DatasetError, counted, listed
 from dashboard.core.files import sha256_of
-from dashboard.core.importing.classes import which_classes
+from dashboard.core.importing.classes import renamed_classes, which_classes
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows, contradicted
 from dashboard.core.importing.true_labels import PlacedLabels, place, read_given_labels, with_labels
-from dashboard.core.labels.class_ids import uncertain_start
+from dashboard.core.labels.class_ids import are_numbers, uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
+from dashboard.core.labels.unknown import unknown_labels
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.folder import RunFolder
@@ -151,14 +153,23 @@ def _open(request: ImportRequest) -> _Opened:
         raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
     placed = place(read_given_labels(labels, predictions.n_rows), predictions) if labels else None
     found = placed.labels(placed.rows) if placed else predictions.labels()
-    distinct = {label for label in found if label is not None}
-    mapping = match_labels(distinct, names, request.label_map, request.first_id)
+    counts = Counter(label for label in found if label is not None)
+    unnamed = not predictions.class_names and request.class_names is None
+    renamed = renamed_classes(predictions.class_names, names)  # labels may have the old names
+    label_map = {label: new for label, new in renamed.items() if label in counts} | dict(request.label_map)
+    mapping = match_labels(counts, names, label_map, request.first_id, unnamed)
     if mapping.question:
         raise UndecidedError(uncertain_start(mapping.unknown), mapping.question, "labels_uncertain")
-    if distinct and not mapping.class_of:
+    if counts and not mapping.class_of and not request.label_map:
         raise DatasetError(
-            f"None of the labels ({', '.join(sorted(distinct)[:8])}) is one of the classes ({', '.join(names[:8])}).",
+            f"None of the labels ({listed(sorted(counts))}) is one of the classes ({listed(names)}).",
             "Give --class-names in the order of the probabilities.", "labels_unknown",
+        )  # fmt: skip
+    if mapping.unknown:
+        ids = are_numbers(list(counts)) and are_numbers(names) and request.first_id is None
+        raise unknown_labels(
+            mapping, counts, path.name, names, "row",
+            (" If they are class ids, say where they begin: ", Choice("labels_from", "0"), ".") if ids else (),
         )  # fmt: skip
     attributes = _attributes(path.name, predictions, placed)
     notes += (*placed.given.notes, *placed.notes) if placed else ()

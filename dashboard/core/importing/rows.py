@@ -17,6 +17,7 @@ from dashboard.core.runs.rows import SCHEMA
 LEFT_OUT, _NO_CLASS = -3, -2  # instead of a class id: the user left the label out; the label is not a class
 SUM_TOLERANCE = 1e-3  # allowed error of a row's sum, since files hold rounded probabilities
 _ALL, _ROUNDED = 100, 1.0  # percent; allowed error of a sum of percentages
+_FEW_DECIMALS = 0.05  # error of a row's sum that rounding may cause, to two decimals
 _NAMES_KEPT, _VALUES_SHOWN = 8, 6
 _EXACT = 1e-6  # error of a row's sum in float32
 
@@ -196,6 +197,8 @@ def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> No
             at = int(np.flatnonzero(~good)[0])
             values = ", ".join(f"{value:.3g}" for value in probs[at, :_VALUES_SHOWN])
             more = " ..." if probs.shape[1] > _VALUES_SHOWN else ""
+            if good is whole:
+                what += f", but to {probs[at].sum():.4g}"
             raise DatasetError(
                 f"{source}: row {rows[at]} {what} ({values}{more}).", _what_to_save(probs[at]), "pred_probs"
             )
@@ -213,4 +216,6 @@ def _what_to_save(row: np.ndarray) -> str:
         return "These look like percentages: divide them by 100."
     if high > 1 + SUM_TOLERANCE:
         return f"Save probabilities: divide by 100 if these are percentages, take the {squash} if these are logits."
+    if abs(total - 1) <= _FEW_DECIMALS:
+        return "Save more decimals: these look like rounded probabilities."
     return "Save probabilities of classes that exclude each other."

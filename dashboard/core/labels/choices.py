@@ -69,16 +69,20 @@ NOTHING_DECIDED = Decision({}, (), nothing_left=True)
 
 
 def label_choices(
-    counts: Mapping[str, int], class_names: Sequence[str], first_id: int | None = None, ids_uncertain: bool = False
+    counts: Mapping[str, int],
+    class_names: Sequence[str],
+    first_id: int | None = None,
+    ids_uncertain: bool = False,
+    unnamed: bool = False,
 ) -> LabelChoices:
     """Each label with the class that it matches. A label that matches none has no meaning until the user chooses one.
 
     Args:
         counts: the number of images with each label.
         first_id: the number of the first class, if the user has said so; see `match_labels`.
-        ids_uncertain: see `match_labels`.
+        ids_uncertain, unnamed: see `match_labels`.
     """
-    mapping = match_labels(counts, class_names, first_id=first_id, ids_uncertain=ids_uncertain)
+    mapping = match_labels(counts, class_names, first_id=first_id, ids_uncertain=ids_uncertain, unnamed=unnamed)
     meanings = mapping.label_map()
     unmatched = sorted(mapping.unknown, key=lambda label: (-counts[label], label))
     likely = likely_classes(unmatched, class_names)

@@ -43,6 +43,7 @@ def match_labels(
     label_map: Mapping[str, str] | None = None,
     first_id: int | None = None,
     ids_uncertain: bool = False,
+    unnamed: bool = False,
 ) -> LabelMapping:
     """Matches labels with classes: exactly; else ignoring case, white space, `-` and `_`; else by CIFAR-10's aliases.
 
@@ -53,7 +54,8 @@ def match_labels(
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
     that fits two classes stays unknown. A label that is the path of a folder (cat/hard/) is matched by the names in the
     path, see `classes_above`. If all labels are numbers, -1 means "no label". The numbers are class ids if
-    all of them are valid ids and none is the name of a class, see `read_class_ids`.
+    all of them are valid ids and none is the name of a class, see `read_class_ids`. If classes are called by numbers, they
+    are class ids only if the user says so, or if the classes have no other names.
 
     Args:
         names: the labels of the dataset.
@@ -62,6 +64,7 @@ def match_labels(
             for numbers that are no class ids.
         first_id: the number of the first class, if the user says that the labels are class ids: 0 or 1.
         ids_uncertain: whether the dataset has the note IDS_UNCERTAIN.
+        unnamed: `class_names` only number the classes from 0, because they have no names.
 
     Raises:
         DatasetError: the label map has a label or a class that does not exist, or the labels do not count from
@@ -74,22 +77,25 @@ def match_labels(
     given = [name for name in open_names if name != NO_ID]
     numbers = are_numbers(given)
     ids = ClassIds({})
-    if numbers and not any(name in class_names for name in open_names):
+    names_are_ids = numbers and (unnamed or (first_id is not None and are_numbers(class_names)))
+    called_so = [name for name in open_names if name in class_names]
+    if names_are_ids or (numbers and not called_so):
         if first_id is not None and label_map.get(OTHERS) == LEAVE_OUT and OTHERS not in wanted:
             given = [name for name in given if first_id <= int(name) < first_id + len(class_names)]
         ids = read_class_ids(given, class_names, first_id, ids_uncertain) if given else ids
     elif first_id is not None:
+        why = f"{listed(called_so)} are names of classes" if numbers else listed(wanted)
         raise DatasetError(
-            f"The labels are not class ids: {listed(wanted)}.",
-            Advice("Leave out ", Choice("labels_from"), "."),
-            "label_map",
+            f"The labels are not class ids: {why}.", Advice("Leave out ", Choice("labels_from"), "."), "label_map"
         )
     absent = numbers and NO_ID in open_names and NO_ID not in class_names
     called = _Classes(class_names)
+    by_id_only = names_are_ids and bool(ids.class_of or ids.question)
     class_of: dict[str, str | None] = {}
     unknown = []
     for name in open_names:
-        match = None if absent and name == NO_ID else called(name) or ids.class_of.get(name)
+        match = None if by_id_only else called(name)
+        match = None if absent and name == NO_ID else match or ids.class_of.get(name)
         if match or (absent and name == NO_ID):
             class_of[name] = match
         else:
@@ -110,7 +116,8 @@ def match_labels(
     alike = {name: meant for name in wanted if (meant := called(name))}
     alike |= _alone([name for name in wanted if name not in alike], alike, called.of_plural)
     respelled = {name: meant for name, meant in alike.items() if name != meant and class_of.get(name) == meant}
-    said = (about_spelling(respelled), about_folders(above), ids.note, about_numbers(sorted(numbered.items())))
+    about_ids = ids.note if any(label != meant for label, meant in ids.class_of.items()) else ""
+    said = (about_spelling(respelled), about_folders(above), about_ids, about_numbers(sorted(numbered.items())))
     about_absent = f"The label {NO_ID} means that there is no label." if absent else ""
     by_itself = respelled | above
     chosen = as_chosen({name: meant for name, meant in label_map.items() if meant != by_itself.get(name, name)})

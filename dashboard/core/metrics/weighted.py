@@ -33,15 +33,15 @@ class WeightedMetrics:
         self._recall, self._f1 = _of_each_class(*self._counted(np.ones((1, len(answers)))))
         self._probabilities = answers.probabilities
         if answers.probabilities:
-            self._prepare(answers.probabilities)
+            self._prepare(answers.probabilities, k)
 
-    def _prepare(self, given: Probabilities) -> None:
+    def _prepare(self, given: Probabilities, n_classes: int) -> None:
         """What can be summed, for each image."""
         gap = given.confidence - self._correct
         means = {
             "log_loss": -np.log(np.clip(given.of_label, _TINY, 1)),
             "brier": given.squared_error,
-            **{name: given.rank_of_label <= k for name, k in SHARES.items() if k > 1},
+            **{name: given.rank_of_label <= k for name, k in SHARES.items() if 1 < k < n_classes},  # else all are
         }
         self._mean_names, self._means = list(means), np.stack([np.asarray(m, float) for m in means.values()], axis=1)
         self._gaps = {
@@ -56,8 +56,8 @@ class WeightedMetrics:
     def values(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Each metric as (B,), for weights (B, N). A metric that is not defined is NaN.
 
-        The bins of equal mass keep the images that they have with equal weights. A class without weight keeps the
-        recall and the F1 that it has with equal weights.
+        Top-k accuracy is left out for k classes or fewer, for which it is always 1. The bins of equal mass keep the images
+        that they have with equal weights. A class without weight keeps the recall and the F1 that it has with equal weights.
         """
         total = weights.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):

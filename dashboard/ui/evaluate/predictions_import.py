@@ -87,18 +87,20 @@ def _what_they_are(dropped: DroppedPredictions) -> str:
 def _asked_for(dropped: DroppedPredictions, names: tuple[str, ...]) -> ImportRequest | None:
     """Asks what the labels mean. Returns None as long as the user has not said so; raises DatasetError."""
     counts = dropped.label_counts
-    choices = label_choices(counts, names)
+    unnamed = dropped.numbers_classes(names)
+    choices = label_choices(counts, names, unnamed=unnamed)
     first_id: int | None = None
     decision: Decision = NOTHING_DECIDED
     if choices.question:
         start = show_question(choices.question, "predictions-start")
         first_id = None if start is None else int(start)
-        choices = label_choices(counts, names, first_id)
+        choices = label_choices(counts, names, first_id, unnamed)
     if not choices.question:
         decision = edit_labels(choices, "these predictions", names, f"predictions-labels-{hash(names)}-{first_id}")
     if not decision.complete:
         return None
-    return ImportRequest(dropped.predictions, names, dropped.labels, label_map=decision.label_map, first_id=first_id)
+    given = None if unnamed else names
+    return ImportRequest(dropped.predictions, given, dropped.labels, label_map=decision.label_map, first_id=first_id)
 
 
 def _import(services: Services, request: ImportRequest) -> None:

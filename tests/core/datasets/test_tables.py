@@ -356,3 +356,21 @@ def test_a_competition_from_the_field(shared_dir: Path) -> None:
     assert len(dataset.samples) == 20 and set(dataset.samples.labels) <= {
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("against", [0, 2])
+def test_a_table_that_contradicts_the_class_folders_says_so(make_zip: MakeZip, against: int) -> None:
+    places = [f"{name}/{i}.png" for name in ("cat", "dog") for i in range(4)]
+    rows = [f"{place},{'dog' if i < against else place[:3]}" for i, place in enumerate(places)]
+    table = "\n".join(["file,label", *rows]).encode()
+    images = {place: encoded(picture(i)) for i, place in enumerate(places)}
+    dataset = open_dataset(make_zip({}, extra={**images, "labels.csv": table}), Choices(labels="labels.csv"))
+    note = "It gives 2 of 8 images another label than their folder."
+    assert (note in dataset.notes) is bool(against)
+
+
+def test_folders_that_are_no_labels_are_not_contradicted(make_zip: MakeZip) -> None:
+    images = {f"{folder}/{i}.png": encoded(picture(i)) for i, folder in enumerate(("left", "right", "left"))}
+    table = b"file,label\nleft/0.png,cat\nright/1.png,dog\nleft/2.png,dog\n"
+    dataset = open_dataset(make_zip({}, extra={**images, "labels.csv": table}))
+    assert "another label" not in " ".join(dataset.notes)

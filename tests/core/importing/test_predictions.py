@@ -22,6 +22,7 @@ from dashboard.core.datasets.attributes import MOST_COLUMNS
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
+from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.evaluate_again import import_again
 from dashboard.core.runs.export import csv_bytes
@@ -302,19 +303,63 @@ def test_files_that_are_named_twice_are_counted(
     assert store.folder(imported.manifest.run_id).manifest().notes == imported.manifest.notes
 
 
-def test_rows_without_a_prediction_or_with_an_unknown_label_are_failed(tmp_path: Path, store: RunStore) -> None:
+def test_rows_without_a_prediction_or_with_a_label_that_is_left_out_are_failed(tmp_path: Path, store: RunStore) -> None:
     rows = table().assign(reason=["", "It is damaged.", "", ""])
     rows.loc[1, ["p_cat", "p_dog", "p_frog"]] = np.nan
     rows.loc[2, "label"] = "zebra"
     rows.loc[3, "label"] = None
     rows.to_csv(tmp_path / "x.csv", index=False)
-    imported = import_file(tmp_path / "x.csv", store)
+    imported = import_file(tmp_path / "x.csv", store, label_map={"zebra": LEAVE_OUT})
     run = store.folder(imported.manifest.run_id).load()
     assert run.table["status"].tolist() == ["ok", "failed", "failed", "ok"]
-    assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' is not a class."]
-    assert (imported.n_failed, imported.n_without_prediction, imported.n_no_class) == (2, 1, 1)
-    assert imported.manifest.unknown_labels == ("zebra",)
+    assert run.failed["reason"].tolist() == ["It is damaged.", "Its label 'zebra' was left out."]
+    assert (imported.n_failed, imported.n_without_prediction, imported.n_left_out) == (1, 1, 1)
     assert imported.evaluation is not None and imported.evaluation.accuracy.n == 1
+
+
+def test_labels_that_are_no_classes_are_asked_about(tmp_path: Path, store: RunStore) -> None:
+    table().replace({"label": {"dog": "zebra"}}).to_csv(tmp_path / "x.csv", index=False)
+    error = refused(tmp_path / "x.csv", store)
+    assert error.code == "labels_unknown" and store.list() == []
+    zebras = list(LABELS).count("dog")
+    assert error.message == (
+        f"1 label is not a class of x.csv: zebra ({zebras} row{'s' if zebras > 1 else ''}); together {zebras} of 4 labelled rows."
+    )
+    assert "--map zebra=CLASS" in error.fix and "--map '*='" in error.fix
+    imported = import_file(tmp_path / "x.csv", store, label_map={"zebra": "dog"})
+    assert imported.evaluation and imported.evaluation.accuracy.n == 4
+
+
+@pytest.mark.parametrize(("first", "said"), [(0, ""), (1, "counted from 1, since they are exactly 1 to 3")])
+def test_class_ids_of_classes_without_names_may_count_from_one(
+    tmp_path: Path, store: RunStore, first: int, said: str
+) -> None:
+    np.savez(tmp_path / "x.npz", pred_probs=np.eye(3)[[0, 1, 2, 2]], labels=np.array([0, 1, 2, 2]) + first)
+    imported = import_file(tmp_path / "x.npz", store)
+    assert imported.evaluation and (imported.evaluation.accuracy.value, imported.evaluation.accuracy.n) == (1, 4)
+    notes = " ".join(imported.manifest.notes)
+    assert said in notes and ("class ids" in notes) is bool(first)
+
+
+def test_class_ids_of_classes_without_names_are_asked_about_if_they_may_count_from_one(
+    tmp_path: Path, store: RunStore
+) -> None:
+    np.savez(tmp_path / "x.npz", pred_probs=np.eye(3)[[0, 1]], labels=[1, 2])
+    with pytest.raises(UndecidedError, match="numbers from 1 to 2 without 0"):
+        import_file(tmp_path / "x.npz", store)
+    for first_id, right in ((0, 0), (1, 1)):
+        imported = import_file(tmp_path / "x.npz", store, first_id=first_id)
+        assert imported.evaluation and imported.evaluation.accuracy.value == right
+
+
+def test_class_ids_beside_columns_that_are_called_by_numbers(tmp_path: Path, store: RunStore) -> None:
+    """p_1 to p_3 with the labels 0 to 2: whoever says that they count from 0 is right."""
+    probs = pd.DataFrame(np.eye(3)[[0, 1, 2]], columns=["p_1", "p_2", "p_3"]).assign(label=["0", "1", "2"])
+    probs.to_csv(tmp_path / "x.csv", index=False)
+    error = refused(tmp_path / "x.csv", store)
+    assert "0 (1 row)" in error.message and "--labels-from 0" in error.fix
+    imported = import_file(tmp_path / "x.csv", store, first_id=0)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
 
 
 def test_a_label_map(tmp_path: Path, store: RunStore) -> None:
@@ -349,6 +394,15 @@ def test_probabilities_that_are_stored_column_by_column(tmp_path: Path, store: R
     np.save(path, by_columns) if kind == "npy" else np.savez(path, pred_probs=by_columns)
     run = store.folder(import_file(path, store).manifest.run_id).load()
     assert np.array_equal(np.stack(list(run.table["pred_probs"])), PROBS)
+
+
+@pytest.mark.parametrize(
+    ("row", "fix"), [([0.33, 0.33, 0.33], "more decimals"), ([0.6, 0.6, 0.3], "exclude each other")]
+)
+def test_a_sum_that_is_not_1_is_shown(tmp_path: Path, store: RunStore, row: list[float], fix: str) -> None:
+    np.save(tmp_path / "x.npy", np.array([[0.5, 0.25, 0.25], row]))
+    error = refused(tmp_path / "x.npy", store)
+    assert f"row 1 does not sum to 1, but to {sum(row):.4g} (" in error.message and fix in error.fix
 
 
 def test_rounded_probabilities_are_accepted(tmp_path: Path, store: RunStore) -> None:
@@ -474,7 +528,20 @@ def test_class_names_and_labels_that_do_not_fit(tmp_path: Path, store: RunStore)
     np.save(tmp_path / "z.npy", np.array(["ant"] * 4))
     assert "None of the labels (ant)" in refused(tmp_path / "x.npy", store, labels=tmp_path / "z.npy").message
     table().to_csv(tmp_path / "x.csv", index=False)
-    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("a", "b", "c")).message
+    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("cat", "dog", "c")).message
+    assert "other class names: cat" in refused(tmp_path / "x.csv", store, class_names=("Dog", "Cat", "Frog")).message
+
+
+@pytest.mark.parametrize("old", [True, False], ids=["old labels", "new labels"])
+def test_classes_of_a_table_can_be_renamed(tmp_path: Path, store: RunStore, old: bool) -> None:
+    columns = {f"p_{name}": f"p_c{i}" for i, name in enumerate(("cat", "dog", "frog"))}
+    rows = table().rename(columns=columns)
+    if old:
+        rows = rows.replace({"label": {"cat": "c0", "dog": "c1", "frog": "c2"}})
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, class_names=("cat", "dog", "frog"))
+    check(imported, store)
+    assert imported.manifest.notes[0] == "The classes of x.csv are renamed in order: c0 is cat, c1 is dog, c2 is frog."
 
 
 def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: RunStore) -> None:

@@ -126,6 +126,15 @@ def test_ranks_of_equal_probabilities_follow_the_class_ids() -> None:
     assert answers.correct.tolist() == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("k", "left"), [(2, set()), (3, {"top2"}), (5, {"top2", "top3"}), (6, {"top2", "top3", "top5"})]
+)
+def test_top_k_is_left_out_where_it_is_always_all(k: int, left: set[str]) -> None:
+    answers = answers_of(*simulated(60, 2, k=k))
+    assert {name for name in scores(answers) if name.startswith("top")} == left
+    assert {name for name in compared(answers, answers).differences if name.startswith("top")} == left
+
+
 def test_metrics_of_probabilities_are_left_out_without_probabilities() -> None:
     found = scores(Answers(np.array([0, 1, 1]), np.array([0, 1, 0]), 2, None))
     assert {*found} == {m.name for m in METRICS if not m.of_confidence}
@@ -137,7 +146,7 @@ def test_no_images_have_no_metrics_and_one_image_has_those_that_are_defined() ->
     assert scores(answers_of(probs[:0], labels[:0])) == {}
     one = scores(answers_of(np.array([[0.9, 0.1]]), np.array([0])))
     assert one["accuracy"].value == 1 and not one["cohen_kappa"].is_meaningful
-    assert all(np.isfinite([one[name].low, one[name].high]).all() for name in SHARES)
+    assert np.isfinite([one["accuracy"].low, one["accuracy"].high]).all()
     assert math.isnan(one["log_loss"].low) and one["log_loss"].value == pytest.approx(-math.log(0.9))
 
 

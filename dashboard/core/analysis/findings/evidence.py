@@ -86,4 +86,6 @@ class Evidence:
     @cached_property
     def curve(self) -> AccuracyCurve:
         """How often answers of a confidence are right in this run."""
-        return accuracy_curve(self.confidence, self.correct)
+        of_labels = self.run.answers.probabilities
+        ranks = np.where(self.correct, 1, np.maximum(of_labels.rank_of_label, 2) if of_labels else 2)
+        return accuracy_curve(self.confidence, ranks, len(self.names) if of_labels else 2)

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding
-from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES
+from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, WRONG_LABELS
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
@@ -27,6 +27,11 @@ FALSE_DISCOVERIES = 0.0005
 _MOST_OF_ITS_IMAGES = 0.5
 _FEW = 100  # labelled images; fewer show large differences only
 _LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
+_LABELS_BEFORE_CONFIDENCE = (
+    "Look at the labels first: a wrong one makes a right answer look too sure. Then evaluate again."
+)
+_LATER = (_LABELS_FIRST, _LABELS_BEFORE_CONFIDENCE)
+_TOO_SURE = ("overconfident", "miscalibrated")
 _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
 
 
@@ -54,8 +59,8 @@ def find_all(run: Run, folder: RunFolder) -> list[Finding]:
 def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
     """The findings, those that cost most images first.
 
-    Before them stand those about labels or classes that are certainly wrong, behind them classes whose mistakes are mostly
-    doubtful labels.
+    Before them stand those about labels or classes that are certainly wrong, behind them what wrong labels may have caused:
+    classes whose mistakes are mostly doubtful labels, and confidence that looks too high.
 
     Only significant ones are given: of all tests of all rules together, the false discovery rate is controlled
     (Benjamini, Hochberg 1995). A finding whose images another one explains is left out. Under a filter that chooses images
@@ -85,7 +90,9 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     about_labels = [finding.rows for finding in kept if finding.id in ABOUT_LABELS]
     doubtful = np.concatenate([*about_labels, np.array([], int)])
     kept = [replace(each, next_step=_LABELS_FIRST) if _is_due_to(doubtful, each) else each for each in kept]
-    ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step == _LABELS_FIRST, -each.cost))
+    if any(each.id in WRONG_LABELS for each in kept):
+        kept = [replace(each, next_step=_LABELS_BEFORE_CONFIDENCE) if each.id in _TOO_SURE else each for each in kept]
+    ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step in _LATER, -each.cost))
     own = tuple(as_texts(run.conditions))
     conditions = [finding.where or _by_number(run, finding) for finding in ranked]
     return [

@@ -13,6 +13,7 @@ _SURE = 0.9  # confidence
 _LEAST = 5  # images
 _LEAST_SHARE = 0.1  # of the images with a label
 _LEAST_LAPSE = 0.003  # share of wrong labels
+_SUSPECT = 0.01  # a p-value of no wrong labels: too large for a finding, but enough for a warning
 _CLEARLY = 3.0  # times as many as the confidence allows for
 
 
@@ -46,6 +47,11 @@ def mislabelled_class(evidence: Evidence) -> Search:
         chance = (k - 1) * float(poisson.sf(count - 1, expected))  # any of the other classes could have been it
         candidates.append(Candidate(finding, min(1.0, chance)))
     return Search(tests, candidates)
+
+
+def perhaps_wrong(evidence: Evidence) -> bool:
+    """Whether a share of the labels seems to be wrong, even if too few images show it for a finding."""
+    return evidence.curve.lapse >= _LEAST_LAPSE and evidence.curve.p_value < _SUSPECT
 
 
 def label_errors(evidence: Evidence) -> Search:

@@ -31,7 +31,8 @@ class Rule:
 
 _WHOLE = ("wrong_pixels", "wrong_order")
 _CAUSES = (*_WHOLE, "never_predicted", "at_chance", "mislabelled_class")
-ABOUT_LABELS = ("conflicting_labels", "mislabelled_class", "label_errors")
+WRONG_LABELS = ("mislabelled_class", "label_errors")  # so many that they change the figures
+ABOUT_LABELS = ("conflicting_labels", *WRONG_LABELS)
 # whatever they cost: while labels or classes are certainly wrong, other findings may be, too
 FIRST = (*_WHOLE, "never_predicted", "at_chance", "conflicting_labels")
 RULES = (  # a rule stands after those that explain it

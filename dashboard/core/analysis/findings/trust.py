@@ -9,6 +9,7 @@ import numpy as np
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search
+from dashboard.core.analysis.findings.labels import perhaps_wrong
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import in_percent, percent
 
@@ -20,6 +21,13 @@ _SATURATED, _MOST_RIGHT = 0.98, 0.6  # mean confidence and accuracy that pixels 
 _CHECK_PIXELS = (
     "If the model was right more often in training, first compare the scaling of pixels with that in training (see "
     "Diagnostics). "
+)
+_CALIBRATE = {  # by whether the predictions are imported
+    True: "Calibrate the model where it was made",
+    False: "Fit the temperature of the model on part of these images",
+}
+_CHECK_LABELS = (
+    "Perhaps some labels are wrong, which looks like overconfidence: first look at the doubtful ones (Labels). "
 )
 
 
@@ -45,13 +53,14 @@ def miscalibrated(evidence: Evidence) -> Search:
     surer = confidence >= float(line)
     rows = ~evidence.correct & surer if over else evidence.correct & ~surer
     look_first = _CHECK_PIXELS if sure >= _SATURATED and right <= _MOST_RIGHT else ""
+    if over and perhaps_wrong(evidence):
+        look_first += _CHECK_LABELS
     finding = Finding(
         "overconfident" if over else "underconfident",
         f"The model is {'over' if over else 'under'}confident: its mean confidence is {percent(sure)}, but {percent(right)} of its "
         f"answers are right ({figures}{f'; {note}' if note else ''}).",
         ece.value, ece.low, ece.high, n,
-        "Calibrate the model where it was made before you rely on its confidence." if evidence.run.manifest.imported else
-        f"{look_first}Fit the temperature of the model on part of these images before you rely on its confidence.",
+        f"{look_first}{_CALIBRATE[evidence.run.manifest.imported]} before you rely on its confidence.",
         abs(gap) * n * (1.0 if over else 0.5),  # doubt costs less than false certainty
         evidence.positions[rows],
         ("correct=no", f"confidence>={line}") if over else ("correct=yes", f"confidence<{line}"),

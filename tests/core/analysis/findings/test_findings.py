@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dashboard.core.analysis.findings import class_order
+from dashboard.core.analysis.findings import class_order, labels
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.analysis.findings.trust import miscalibrated
+from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.metrics import other_order
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
@@ -226,6 +227,35 @@ def test_wrong_labels_here_and_there_are_told_from_overconfidence(tmp_path: Path
     (finding,) = found_in(replace(run, true=true), tmp_path)
     assert finding.id == "label_errors" and abs(finding.cost - wrong.sum()) < 50
     assert np.isin(np.flatnonzero(wrong), finding.rows).mean() > 0.8
+
+
+def with_random_labels(run: Simulated, share: float, seed: int = 1) -> Simulated:
+    """A share of the labels is replaced by a random other one."""
+    rng, n = np.random.default_rng(seed), len(run)
+    wrong = rng.random(n) < share
+    return replace(run, true=np.where(wrong, (run.true + rng.integers(1, 10, n)) % 10, run.true))
+
+
+def too_sure(seed: int) -> Simulated:
+    """Of a model that is right as often as `clean`, but surer."""
+    run = clean(seed)
+    sharp = run.pred_probs**2
+    return replace(run, pred_probs=sharp / sharp.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_random_labels_are_told_from_the_overconfidence_of_the_same_model(share: float, tmp_path: Path) -> None:
+    assert [each.id for each in found_in(too_sure(1), tmp_path / "clean")] == ["overconfident"]
+    first, *_ = found_in(with_random_labels(too_sure(1), share), tmp_path)
+    assert first.id == "label_errors" and first.cost == pytest.approx(share * 2000, rel=0.1)
+
+
+def test_a_suspicion_of_wrong_labels_comes_before_a_new_temperature(tmp_path: Path) -> None:
+    """Too few to be a finding of their own."""
+    for i, run in enumerate((too_sure(1), with_random_labels(too_sure(1), 0.03))):
+        (finding,) = found_in(run, tmp_path / str(i))
+        assert finding.id == "overconfident" and "Fit the temperature" in finding.next_step
+        assert finding.next_step.startswith("Perhaps some labels are wrong") is bool(i)
 
 
 def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
@@ -574,3 +604,14 @@ def test_of_properties_that_go_together_the_one_that_tells_most_is_named(tmp_pat
     first, *others = found_in(replace(run, pred_probs=probs, properties=properties), tmp_path)
     assert first.where[0].startswith("brightness<")
     assert not [each for each in others if each.id == "depends_on_property"]
+
+
+def test_wrong_labels_come_before_a_model_that_is_too_sure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are found if the doubtful labels are not most of the mistakes of which the model is sure."""
+    monkeypatch.setattr(labels, "label_issues", lambda run: label_issues(run).head(60))
+    first, second = found_in(with_random_labels(too_sure(1), 0.1), tmp_path)
+    assert (first.id, second.id) == ("label_errors", "overconfident")
+    assert second.next_step.startswith("Look at the labels first")
+    monkeypatch.setattr(labels, "_LEAST_LAPSE", 0.5)
+    (alone,) = found_in(with_random_labels(too_sure(1), 0.1), tmp_path / "alone")
+    assert alone.cost > 0.9 * second.cost and alone.next_step != second.next_step
