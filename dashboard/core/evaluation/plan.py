@@ -56,7 +56,7 @@ def plan_run(
     check_splits_are_no_classes(dataset, version)
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
     uncertain = IDS_UNCERTAIN in dataset.notes
-    mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, uncertain)
+    mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, ids_uncertain=uncertain)
     if mapping.question:
         raise UndecidedError(
             " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),

@@ -157,7 +157,7 @@ def _open(request: ImportRequest) -> _Opened:
     unnamed = not predictions.class_names and request.class_names is None
     renamed = renamed_classes(predictions.class_names, names)  # labels may have the old names
     label_map = {label: new for label, new in renamed.items() if label in counts} | dict(request.label_map)
-    mapping = match_labels(counts, names, label_map, request.first_id, unnamed)
+    mapping = match_labels(counts, names, label_map, request.first_id, unnamed=unnamed)
     if mapping.question:
         raise UndecidedError(uncertain_start(mapping.unknown), mapping.question, "labels_uncertain")
     if counts and not mapping.class_of and not request.label_map:

@@ -42,6 +42,7 @@ def match_labels(
     class_names: Sequence[str],
     label_map: Mapping[str, str] | None = None,
     first_id: int | None = None,
+    *,
     ids_uncertain: bool = False,
     unnamed: bool = False,
 ) -> LabelMapping:
