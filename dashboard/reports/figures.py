@@ -68,7 +68,10 @@ def metrics_section(run: Run) -> Section:
         Column("Metric"), Column("Value", True), Column("95% interval", True), Column("Images", True),
         Column("What it is", wide=True),
     )  # fmt: skip
-    note = "The intervals are Wilson's for shares of images, and bootstrap intervals for the others."
+    note = (
+        "The intervals are Wilson's for shares of images, and bootstrap intervals for the others; those of balanced accuracy, F1, "
+        "correlation and kappa allow for errors in rare classes that have none so far."
+    )
     if not all(score.is_meaningful for score in scores.values()):
         note += f" {ONE_LABEL}"
     if few := chance_notes({name: score.n for name, score in scores.items()}):

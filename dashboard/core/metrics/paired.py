@@ -37,8 +37,8 @@ def paired_difference(in_a: np.ndarray, in_b: np.ndarray) -> tuple[float, float]
     only_a, only_b = int((in_a & ~in_b).sum()), int((~in_a & in_b).sum())
     both = int((in_a & in_b).sum())
     spread = n**2 * math.sqrt(a.value * (1 - a.value) * b.value * (1 - b.value))
-    together: float = both * (n - both - only_a - only_b) - only_a * only_b
-    together = max(together - n / 2, 0) if together > 0 else together  # corrected for continuity
+    together = float(both * (n - both - only_a - only_b) - only_a * only_b)
+    together = max(together - n / 2, 0.0) if together > 0 else together  # corrected for continuity
     correlation = together / spread if spread else 0.0
 
     def reach(of_b: float, of_a: float) -> float:

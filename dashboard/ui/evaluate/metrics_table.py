@@ -16,8 +16,8 @@ from dashboard.ui.words import WHAT_METRICS_ARE
 def show_metrics(scores: Mapping[str, Score]) -> None:
     """Shows a table of metrics."""
     st.caption(
-        "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics. The calibration errors "
-        "(ECE) differ in their bins: 15 of equal width, 15 with equally many images, or 10 of equal width. "
+        "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics; those of balanced accuracy, "
+        "F1, correlation and kappa allow for errors in rare classes that have none so far. The calibration errors (ECE) differ in their bins: 15 of equal width, 15 with equally many images, or 10 of equal width. "
         f"AURC: {BY_NAME['aurc'].explanation}",
         help=WHAT_METRICS_ARE,
     )

@@ -160,6 +160,6 @@ def test_the_file_is_plain_json_beside_the_rows(tmp_path: Path) -> None:
     stored = json.loads((folder.path / "annotations.json").read_text())
     assert stored == {"tags": {"unclear": [1]}, "subsets": {}, "note": "", "verdict": ""}
     assert folder.load(VIEW_COLUMNS, parse_filter(["tag=unclear"])).table["index"].tolist() == [1]
-    with pytest.raises(DatasetError, match="no run 'gone'") as caught:
+    with pytest.raises(DatasetError, match="no evaluation 'gone'") as caught:
         store.folder("gone").annotate(lambda found: found)
     assert caught.value.code == "run_unknown"
