@@ -64,7 +64,7 @@ def behind_in_words(metric: Definition, best: float, own: float, difference: Sco
     if difference is None:
         return ""
     if difference.is_meaningful and not difference.has_interval:
-        return f"{metric.difference(difference.value)} ({TOO_FEW})"
+        return f"{metric.difference_as_shown(best, own)} ({TOO_FEW})"
     interval = metric.difference_interval(difference.low, difference.high, difference.n)
     return f"{metric.difference_as_shown(best, own)} ({interval})"
 
