@@ -69,7 +69,7 @@ def confusion_chart(
         alt.Tooltip("share_of_predicted:Q", format=".1%", title="Share of the prediction"),
     )
     how = {"type": "symlog", "constant": top / _LOG_FROM} if log_colour else {"type": "pow", "exponent": 0.5}
-    scale = alt.Scale(**how, domain=[0, top], range=list(colours))
+    scale = alt.Scale(**how, domain=[0, top], range=list(colours), interpolate="rgb")
     cells = (
         base.mark_rect(cornerRadius=2, cursor="pointer")
         .encode(

@@ -225,13 +225,13 @@ def models_recalibrate(
     active = opened.registry.active_ref()
     try:
         done = recalibrate(opened.registry, opened.registry.get(ref), opened.runs, run)
+        _keep_active(opened, active, done.version.ref)
         if perhaps_wrong(Evidence(opened.runs.folder(run).load(VIEW_COLUMNS))):
             say(
                 "Perhaps some labels of these images are wrong, which makes the model look overconfident, so the new "
                 f"temperature may be too high. Look at the labels: `python -m dashboard runs label-issues {run}`.",
                 "yellow",
             )
-        _keep_active(opened, active, done.version.ref)
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

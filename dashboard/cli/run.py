@@ -55,9 +55,10 @@ def _must_be_of_this_machine(host: str) -> None:
         family, kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as tried:
             tried.bind(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "not a valid name"
         raise typer.BadParameter(
-            f"{host} is not an address of this machine ({error.strerror}). Use 127.0.0.1 for this machine only, or 0.0.0.0 "
+            f"{host} is not an address of this machine ({why}). Use 127.0.0.1 for this machine only, or 0.0.0.0 "
             "for all machines. For a name by which browsers reach the server, use --allow-host.",
             param_hint="--host",
         ) from error

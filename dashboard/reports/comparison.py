@@ -42,9 +42,9 @@ def _differences(found: Comparison) -> Table:
         Column("Better"),
     )  # fmt: skip
     note = (
-        "Differences are B minus A, of percentages in points. Those of shares have Newcombe's interval for paired data, the "
-        "others that of paired bootstrap samples, if the answers to at least "
-        f"{LEAST_DIFFERENT} images differ. McNemar's test decides which accuracy is better, and the interval decides about "
+        "Differences are B minus A, of percentages in points. Differences of shares have Newcombe's interval for paired data. "
+        f"The other differences have a bootstrap interval, but only if at least {LEAST_DIFFERENT} images got different "
+        "answers. McNemar's test decides which accuracy is better, and the interval decides about "
         "the other metrics."
         if found.outcomes
         else "Differences are B minus A, of percentages in points. Their intervals follow from those of A and B."

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dashboard.core.errors import counted, listed_and
 from dashboard.core.metrics.confusion import confused_pairs
-from dashboard.core.metrics.definitions import METRICS, ONE_LABEL, chance_notes
+from dashboard.core.metrics.definitions import METRICS, OF_FEW_IMAGES, ONE_LABEL, chance_notes
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.run import Run
@@ -68,10 +68,7 @@ def metrics_section(run: Run) -> Section:
         Column("Metric"), Column("Value", True), Column("95% interval", True), Column("Images", True),
         Column("What it is", wide=True),
     )  # fmt: skip
-    note = (
-        "The intervals are Wilson's for shares of images, and bootstrap intervals for the others; those of balanced accuracy, F1, "
-        "correlation and kappa allow for errors in rare classes that have none so far."
-    )
+    note = f"The intervals are Wilson's for shares of images, and bootstrap intervals for the others. {OF_FEW_IMAGES}"
     if not all(score.is_meaningful for score in scores.values()):
         note += f" {ONE_LABEL}"
     if few := chance_notes({name: score.n for name, score in scores.items()}):

@@ -4,7 +4,7 @@
 export default function () {
   if (history.pushState.replaces) return
   const push = history.pushState
-  let acted = true // since the newest entry
+  let acted = navigator.userActivation?.hasBeenActive ?? true // since the newest entry
   history.pushState = function (...entry) {
     ;(acted ? push : history.replaceState).apply(history, entry)
     acted = false

@@ -27,13 +27,13 @@ _KEYS: dict[str, dict[str, str]] = {  # by page
 def take_over_choices(page: str) -> None:
     """Chooses what the address of Predict or Explain names. Call it before the sidebar is drawn.
 
-    After the browser's Back or Forward, what the address does not name gets its default, unless the address is empty.
+    After the browser's Back or Forward, what the address does not name gets its default, unless the address of Explain is empty.
 
     Args:
         page: the address of the page on the server, "" for Predict. Others have no such choices.
     """
     keys = _KEYS.get(page, {})
-    back = went_in_history() and bool(st.query_params)
+    back = went_in_history() and (not page or bool(st.query_params))
     if not keys or not (page_entered() or back):
         return  # the address may be older than a choice that the reader has just made
     named: dict[str, str | int] = {name: st.query_params[name] for name in keys if st.query_params.get(name)}

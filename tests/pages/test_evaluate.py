@@ -652,7 +652,8 @@ def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(
     labels = np.repeat([207, 281, 340], 5)
     np.save(tmp_path / "labels.npy", labels)
     np.save(tmp_path / "probs.npy", np.eye(1000, dtype=np.float32)[labels])
-    imported = import_predictions(ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy"), dashboard.runs)
+    request = ImportRequest(tmp_path / "probs.npy", labels=tmp_path / "labels.npy", first_id=0)
+    imported = import_predictions(request, dashboard.runs)
     at = open_run(open_page, imported.manifest)
     assert "The 3 classes with the most images, of 1,000. There are no mistakes." in text_of(at)
     assert at.selectbox(key=f"images-of-{imported.manifest.run_id}").options == [

@@ -198,7 +198,7 @@ def _against_folders(names: Sequence[str], labels: Sequence[str | None]) -> Iter
     called = {label for label, _ in given}
     against = sum(label != folder and folder in called for label, folder in given)
     if against:
-        yield f"It gives {against:,} of {counted(len(given), 'image')} another label than their folder."
+        yield f"The table gives {against:,} of {counted(len(given), 'image')} another label than their folder."
 
 
 def _attributes_at(name: str, read: Callable[[], Attributes], rows: np.ndarray) -> Attributes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.core.datasets.columns import FILE_COLUMNS, plain_column
+from dashboard.core.datasets.columns import FILE_COLUMNS, SPLIT_COLUMNS, plain_column
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE, several_labels
 from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
 from dashboard.core.errors import Advice, Choice, ImageError, listed
@@ -34,7 +34,10 @@ def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]
     """
     if rows.empty:
         return []
-    found = [i for i in range(len(header)) if i != file and all(map(_is_zero_or_one, rows[i].unique()))]
+    found = [
+        i for i in range(len(header))
+        if i != file and plain_column(header[i]) not in SPLIT_COLUMNS and all(map(_is_zero_or_one, rows[i].unique()))
+    ]  # fmt: skip
     names = {header[i].strip() for i in found}
     return found if len(found) >= _LEAST_CLASSES and len(names) == len(found) and "" not in names else []
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
-from dashboard.core.datasets.file_names import normal_name
+from dashboard.core.datasets.file_names import normal_name, suffix_of
+from dashboard.core.datasets.labels_file import FOREIGN_SUFFIXES
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError
@@ -73,7 +74,7 @@ def choose_table(
     if required and faults and not all(table.template for table in judged):
         first = next(iter(faults.values()))
         advice = first.advice
-        if not any(map(is_likely, faults)):
+        if not any(is_likely(name) and suffix_of(name) not in FOREIGN_SUFFIXES for name in faults):
             if_none, it = ("If it holds", "it") if len(faults) == 1 else ("If they hold", "them")
             leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
             advice = Advice(advice, leave_out, Choice("labels", FOLDERS), ".")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import FILE_NAMES
-from dashboard.core.datasets.splits import SPLITS
+from dashboard.core.datasets.splits import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
 from dashboard.core.evaluation.class_folders import in_class_folders
@@ -75,7 +75,7 @@ def plan_run(
 def check_splits_are_no_classes(dataset: Dataset, version: ModelVersion) -> None:
     """Raises UndecidedError if one split was chosen by default, but the model has classes called like splits."""
     question = next((each for each in dataset.questions if each.topic == "split" and not each.certain), None)
-    called = {split for split in SPLITS if split in map(str.casefold, version.class_names)}
+    called = {name for name in version.class_names if split_called(name)}
     if question and len(called) > 1:
         raise UndecidedError(
             f"{dataset.path.name} has folders called {' and '.join(sorted(called))}, and {version.ref} has classes of "

@@ -240,7 +240,8 @@ class EvaluationWork:
         if state == "finished":
             self._check_unchanged()
         seconds = self._run.seconds_before + time.perf_counter() - self._start
-        final = replace(self.manifest, notes=(*self.manifest.notes, *self._about_pixels()))
+        about_pixels = self._about_pixels() if state == "finished" else ()  # else the run goes on later
+        final = replace(self.manifest, notes=(*self.manifest.notes, *about_pixels))
         if self._mixed:
             final = replace(final, key="")  # rows without a key are never reused
         manifest = self._folder.finish(final, state, seconds, message)

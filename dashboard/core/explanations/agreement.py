@@ -67,8 +67,8 @@ def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
     names = groups[0].methods
     if any(group.place == "the centre" for group in groups):
         reason += (
-            " A map that points to the centre is more than that spot: it has a shape of its own, and only with a higher score "
-            "than the spot's does it pass."
+            " A map that points to the centre is not that spot: it has a shape of its own, and it passed because it scores "
+            "higher."
         )
     if len(names) == 1:
         return MapSummary(_one_alone(names[0], groups[0].place, len(passed) > 1, of - count), reason)

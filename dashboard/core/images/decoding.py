@@ -230,7 +230,7 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) 
     if upright.has_transparency_data:
         rgba = upright.convert("RGBA")
         alpha = np.asarray(rgba.getchannel("A"))
-        if not alpha.any():  # many programs of Windows leave it at 0
+        if image.format == "BMP" and not alpha.any():  # many programs of Windows leave it at 0
             notes.append("The picture would be invisible; its transparency is ignored.")
             rgba.putalpha(255)
         elif alpha.min() < 255:

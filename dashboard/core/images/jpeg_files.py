@@ -13,7 +13,7 @@ from dashboard.core.errors import ImageError
 
 MOST_SCANS = 200  # programs write up to about 20; each is a pass over the whole picture
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the first after the data of a scan
-_START_OF_SCAN, _END, _JPEG_LS = 0xDA, 0xD9, 0xF7
+_START_OF_SCAN, _END, _JPEG_LS, _FIRST_ARITHMETIC = 0xDA, 0xD9, 0xF7, 0xC9
 _FRAMES = frozenset({*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE, _LOSSLESS = (0xC2, 0xCA), (0xC3, 0xC7, 0xCB, 0xCF)
 _COEFFICIENTS = 64  # of a block
@@ -100,6 +100,9 @@ def lacks_rows(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
     Args:
         draft: the size with which Pillow was asked to decode it at a smaller scale; None if it was not.
     """
+    frame = next((part for part in _parts(data) if isinstance(part, _Frame)), None)
+    if frame and frame.marker >= _FIRST_ARITHMETIC:  # its data go on with zeros, not gray
+        return False
     last = image.getpixel((image.width - 1, image.height - 1))
     if not all(value in _GRAY for value in (last if isinstance(last, tuple) else (last,))):
         return False

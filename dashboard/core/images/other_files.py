@@ -84,6 +84,7 @@ _HTML = re.compile(rb"<(!doctype\s+html|html|head|body|title|script|meta)[\s>]",
 _READ = (
     (b"\x89PNG\r\n\x1a\n", "PNG", ".png"), (b"\xff\xd8\xff", "JPEG", ".jpg"), (b"GIF87a", "GIF", ".gif"),
     (b"GIF89a", "GIF", ".gif"), (b"II*\0", "TIFF", ".tif"), (b"MM\0*", "TIFF", ".tif"),
+    (b"II+\0", "TIFF", ".tif"), (b"MM\0+", "TIFF", ".tif"),
 )  # fmt: skip
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")

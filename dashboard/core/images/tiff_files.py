@@ -12,6 +12,7 @@ from dashboard.core.errors import ImageError
 
 BITS_PER_SAMPLE, PHOTOMETRIC_INTERPRETATION, WHITE_IS_ZERO = 258, 262, 0
 _WIDTH, _HEIGHT, _COMPRESSION, _SAMPLES, _ROWS_PER_STRIP, _PLANAR = 256, 257, 259, 277, 278, 284
+_FILL_ORDER = 266
 _STRIP_OFFSETS, _COLOR_MAP, _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS = 273, 320, 322, 323, 324
 _SAMPLE_FORMAT, _SUBSAMPLING = 339, 530
 _UNCOMPRESSED, _OLD_JPEG, _SEPARATE, _YCBCR, _SIGNED = 1, 6, 2, 6, 2
@@ -49,7 +50,8 @@ def _mend_separate_colours(image: TiffImageFile) -> None:
     tags = image.tag_v2
     bits = tags.get(BITS_PER_SAMPLE, (1,))[0]
     inverted = tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO
-    if (bits == 16 and image.mode == "CMYK") or (bits != 16 and tags.get(_SAMPLES, 1) == 1 and (bits != 8 or inverted)):
+    plain = bits in (1, 8) and not inverted and tags.get(_FILL_ORDER, 1) == 1
+    if (bits == 16 and image.mode == "CMYK") or (bits != 16 and tags.get(_SAMPLES, 1) == 1 and not plain):
         raise unread_kind(tags)
     if bits == 16:
         little = ";16" if image.mode == "I;16" else ";16L"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.importing.predictions_file import PredictionsFile
+from dashboard.core.labels.matching import match_labels
 from dashboard.core.shell import in_command
 
 
@@ -48,6 +49,8 @@ def which_classes(
 def renamed_classes(own: Sequence[str] | None, given: Sequence[str]) -> dict[str, str]:
     """The new name of each class of a file, if as many names without any of its own are given; else {}."""
     if not own or len(own) != len(given) or {*map(str.casefold, own)} & {*map(str.casefold, given)}:
+        return {}
+    if match_labels([name for name in own if not name.isdecimal()], given).class_of:  # also a synonym: plane, car
         return {}
     return dict(zip(own, given, strict=True))
 

@@ -22,7 +22,7 @@ from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows, contradicted
 from dashboard.core.importing.true_labels import PlacedLabels, place, read_given_labels, with_labels
-from dashboard.core.labels.class_ids import are_numbers, uncertain_start
+from dashboard.core.labels.class_ids import NO_ID, are_numbers, uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.unknown import unknown_labels
@@ -166,16 +166,26 @@ def _open(request: ImportRequest) -> _Opened:
             "Give --class-names in the order of the probabilities.", "labels_unknown",
         )  # fmt: skip
     if mapping.unknown:
-        ids = are_numbers(list(counts)) and are_numbers(names) and request.first_id is None
+        starts = _possible_starts(list(counts), names) if request.first_id is None else []
+        start = Choice("labels_from", str(starts[0]) if len(starts) == 1 else None)
         raise unknown_labels(
             mapping, counts, path.name, names, "row",
-            (" If they are class ids, say where they begin: ", Choice("labels_from", "0"), ".") if ids else (),
+            (" If they are class ids, say where they begin: ", start, ".") if starts else (),
         )  # fmt: skip
     attributes = _attributes(path.name, predictions, placed)
     notes += (*placed.given.notes, *placed.notes) if placed else ()
     notes += (*mapping.notes, *(attributes.notes if attributes else ()))
     kept = attributes if attributes and attributes.columns.num_columns else None
     return _Opened(predictions, names, order, placed, mapping, kept, notes)
+
+
+def _possible_starts(labels: Sequence[str], class_names: Sequence[str]) -> list[int]:
+    """Where the labels may begin to count, 0 or 1, if they are numbers beside classes that are called by numbers."""
+    given = [label for label in labels if label != NO_ID]
+    if not given or not are_numbers(given) or not are_numbers(class_names):
+        return []
+    ids = [int(label) for label in given]
+    return [start for start in (0, 1) if start <= min(ids) and max(ids) < start + len(class_names)]
 
 
 def _attributes(name: str, predictions: PredictionsFile, placed: PlacedLabels | None) -> Attributes | None:

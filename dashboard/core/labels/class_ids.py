@@ -71,7 +71,8 @@ def read_class_ids(
     answers = tuple(Answer(str(first), _examples(ids, class_names, first)) for first in starts)
     asks = "Do the numbers count from 0 or from 1?"
     if uncertain:
-        asks = "Are the numbers the class ids of the model, counted from 0 or from 1?"
+        counted = "from 0 or from 1" if len(starts) > 1 else f"from {starts[0]}"
+        asks = f"Are the numbers the class ids of the model, counted {counted}?"
     return ClassIds({}, Question("labels_from", asks, answers))
 
 

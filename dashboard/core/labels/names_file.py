@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from dashboard.core.files import parse_json
+from dashboard.core.labels.class_ids import are_numbers
 from dashboard.core.labels.text_encoding import decode_text
 
 NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json", ".yaml", ".yml", ".pbtxt"})
@@ -153,7 +154,7 @@ def _from_items(text: str) -> NumberedNames:
 
 def _from_lines(lines: Sequence[str]) -> NumberedNames:
     if not lines:
-        raise ValueError("it is empty")
+        raise NotNamesError("it is empty")
     if sentences := [line for line in lines if line[-1] in ".:!?" and len(line.split()) >= _WORDS_OF_A_SENTENCE]:
         raise NotNamesError(f"it holds sentences rather than names ({sentences[0][:60]!r})")
     before = [_NUMBERED.fullmatch(line) for line in lines]
@@ -235,6 +236,8 @@ def _numbered(pairs: Iterable[tuple[int, str]]) -> NumberedNames:
     pairs = list(dict.fromkeys(pairs))
     names = {number: name.strip() for number, name in pairs}
     if len(names) < len(pairs):
+        if are_numbers([name for _, name in pairs]):
+            raise NotNamesError("it gives numbers to numbers")
         raise SeveralNamesError(names)
     return NumberedNames(names)
 

@@ -31,14 +31,17 @@ def unknown_labels(
     lost, total = sum(counts[label] for label in unknown), sum(counts.values())
     each = listed([f"{named(label)} ({counted(counts[label], noun)})" for label in unknown])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
-    first = unknown[0]
+    first, without = (
+        unknown[0],
+        "predict without comparing" if noun == "image" else f"keep its {noun}s without comparing them",
+    )
     message = f"{what} of {of}: {each}; together {lost:,} of {total:,} labelled {noun}s."
     return DatasetError(
         " ".join((message, *why_unknown(mapping, class_names))),
         Advice(
             "Say what each means: ", meaning(first, "CLASS"),
             f" with one of its classes ({listed(class_names, 20)}), ", meaning(first, ""),
-            f" to leave its {noun}s out, or ", meaning(first, NO_LABEL), " to predict without comparing. "
+            f" to leave its {noun}s out, or ", meaning(first, NO_LABEL), f" to {without}. "
             "For all other labels at once: ", meaning(OTHERS, ""), " or ", meaning(OTHERS, NO_LABEL), ".",
             *more,
         ),

@@ -117,7 +117,7 @@ class BinaryCurve:
             for rounding in (ROUND_FLOOR, ROUND_CEILING):
                 short = Decimal(repr(threshold)).quantize(Decimal(1).scaleb(-decimals), rounding)
                 if self._called(float(short)) == called:
-                    return str(short)
+                    return f"{short:f}"
         return repr(threshold)
 
     def _called(self, threshold: float) -> int:

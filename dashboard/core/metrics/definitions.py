@@ -176,4 +176,8 @@ def chance_notes(images: Mapping[str, int]) -> str:
 
 
 BY_NAME = {metric.name: metric for metric in METRICS}
+OF_FEW_IMAGES = (
+    "Those of balanced accuracy, F1, correlation and kappa are wider where a class has few images: no mistake in them so far "
+    "does not mean that there will be none."
+)
 ONE_LABEL = "A dash stands for a metric that says nothing, because all images have the same label."

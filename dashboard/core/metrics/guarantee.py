@@ -125,7 +125,8 @@ def _least_that_passes(curve: RiskCoverage, max_error: float) -> tuple[float | N
     if n_passed == 0:
         return None, (
             f"Of the {curve.n:,} images that serve to choose a threshold, the {n[0]:,} with the highest confidence have "
-            f"{counted(int(errors[0]), 'wrong prediction')}. That is too many: no threshold can be shown to let at most "
-            f"{100 * max_error:g}% mistakes through. Evaluate more images, or allow a higher share of mistakes."
+            f"{counted(int(errors[0]), 'wrong prediction')}. That is too many: for no threshold can it be shown that at "
+            f"most {100 * max_error:g}% of the predictions above it are wrong. Evaluate more images, or allow a higher share of "
+            "wrong predictions."
         )
     return float(curve.thresholds[first + n_passed - 1]), ""

@@ -14,16 +14,21 @@ from dashboard.core.metrics.weighted import class_metrics
 from dashboard.core.metrics.wilson import wilson
 
 OF_RECALLS = ("balanced_accuracy", "macro_f1", "weighted_f1", "mcc", "cohen_kappa")
+_MOST_CLASSES = 5000  # a square of numbers as large as that is in memory
 _BLOCK = 1_000_000  # numbers in memory at once
 
 
 def limits_of_recalls(answers: Answers) -> dict[str, tuple[float, float]]:
-    """The 95% interval of each metric of `OF_RECALLS`, by name; none if fewer than two labels occur.
+    """The 95% interval of each metric of `OF_RECALLS`, by name.
+
+    None if fewer than two labels occur, or if there are more than `_MOST_CLASSES` classes.
 
     The errors of a class become more or fewer in proportion. Where there are none, they would be predicted as the other
     classes, in proportion to their images.
     """
     k = answers.n_classes
+    if k > _MOST_CLASSES:
+        return {}
     counts = np.bincount(answers.true_ids * k + answers.predicted_ids, minlength=k * k)
     confusion = counts.reshape(k, k).astype(float)
     images, predicted, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()

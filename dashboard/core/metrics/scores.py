@@ -8,7 +8,7 @@ bootstrap knows nothing about classes without errors.
 Paired differences of shares have the interval of `paired_difference`. Other paired differences have a bootstrap interval
 if the answers to at least `LEAST_DIFFERENT` images differ. Differences of independent evaluations have the interval that
 follows from those of both (Zou, Donner: Construction of confidence limits about effect measures, Statistics in Medicine
-27, 2008). If every draw gives the same, there is no interval.
+27, 2008). If every draw gives the same, there is none but that of `limits_of_recalls`.
 """
 
 from __future__ import annotations

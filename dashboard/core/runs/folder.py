@@ -245,13 +245,19 @@ class RunFolder:
         return bool(self._part_paths()) or self.is_packed()  # in this order, see `_rows`
 
     def rows_fault(self, manifest: RunManifest) -> str:
-        """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing."""
+        """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing.
+
+        Raises DatasetError if the run was deleted meanwhile.
+        """
         if manifest.state != "finished" or not manifest.n_images:
             return ""
         try:
             return "" if (self.path / _PACKED).stat().st_size else f"{_PACKED} is empty"
-        except FileNotFoundError:  # the last look finds a file that was packed meanwhile
-            return "" if self._part_paths() or self.is_packed() else f"{_PACKED} is missing"
+        except FileNotFoundError:
+            if self._part_paths() or self.is_packed():  # the last look finds a file that was packed meanwhile
+                return ""
+            self.manifest()  # raises DatasetError if the run was deleted meanwhile
+            return f"{_PACKED} is missing"
         except OSError as error:
             return f"{_PACKED}: {error.strerror}"
 

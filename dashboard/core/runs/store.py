@@ -28,7 +28,7 @@ _ABANDONED_S = 86_400  # a folder without a manifest and without rows that is ol
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A run whose manifest cannot be read."""
+    """A run whose manifest or rows cannot be read."""
 
     run_id: str
     reason: str  # what is wrong, in a sentence
@@ -85,7 +85,7 @@ class RunStore:
         return self.read().damaged
 
     def read(self) -> StoredRuns:
-        """Reads the manifest of each run."""
+        """Reads the manifest of each run, and looks whether its rows are there."""
         manifests, damaged = [], []
         for folder in self._folders():
             try:
@@ -93,7 +93,9 @@ class RunStore:
                 if not self.visitor.may_see(manifest.user):
                     continue
                 if fault := folder.rows_fault(manifest):
-                    damaged.append(DamagedRun(folder.run_id, f"{fault}.", _changed(folder.path)))
+                    damaged.append(
+                        DamagedRun(folder.run_id, f"{manifest.dataset_name}: {fault}.", _changed(folder.path))
+                    )
                 else:
                     manifests.append(manifest)
             except DatasetError as error:

@@ -24,6 +24,7 @@ from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.run import Run
+from dashboard.ui.address import page_entered, went_in_history
 from dashboard.ui.evaluate.chosen_images import (
     MISTAKES,
     cell,
@@ -70,6 +71,8 @@ def show_confusion(run: Run, evaluation: Evaluation) -> None:
     name, dark = f"confusion-{hide}-{around}-{order}-{measure}", st.context.theme.type == "dark"
     key = selection_key(run_id, name)
     # a later choice does not change the chart, which would be drawn anew
+    if page_entered() or went_in_history():
+        st.session_state.pop(f"first-{key}", None)
     chosen = st.session_state.setdefault(f"first-{key}", _cell_of(chosen_images(run), hide, labelled_only(run)))
 
     def spec() -> dict[str, Any]:

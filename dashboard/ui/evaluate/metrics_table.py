@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.metrics.definitions import BY_NAME, METRICS, ONE_LABEL
+from dashboard.core.metrics.definitions import BY_NAME, METRICS, OF_FEW_IMAGES, ONE_LABEL
 from dashboard.core.metrics.scores import Score
 from dashboard.ui.table_height import table_height
 from dashboard.ui.words import WHAT_METRICS_ARE
@@ -16,8 +16,9 @@ from dashboard.ui.words import WHAT_METRICS_ARE
 def show_metrics(scores: Mapping[str, Score]) -> None:
     """Shows a table of metrics."""
     st.caption(
-        "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics; those of balanced accuracy, "
-        "F1, correlation and kappa allow for errors in rare classes that have none so far. The calibration errors (ECE) differ in their bins: 15 of equal width, 15 with equally many images, or 10 of equal width. "
+        "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics. "
+        f"{OF_FEW_IMAGES} The calibration errors (ECE) differ in their bins: 15 of equal width, 15 with equally many images, "
+        "or 10 of equal width. "
         f"AURC: {BY_NAME['aurc'].explanation}",
         help=WHAT_METRICS_ARE,
     )

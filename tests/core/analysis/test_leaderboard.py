@@ -65,7 +65,9 @@ def test_another_metric_rules_nothing_out_by_a_few_images(tmp_path: Path) -> Non
     runs = [run(tmp_path, name, range(wrong)) for name, wrong in (("best", 20), ("near", 25), ("bad", 40))]
     best, near, bad = leaderboard(runs, "balanced_accuracy").ranked
     assert best.may_be_best and near.may_be_best and not bad.may_be_best
-    assert behind_in_words(BY_NAME["balanced_accuracy"], 0.9, 0.875, near.difference).endswith("(too few images differ)")
+    assert behind_in_words(BY_NAME["balanced_accuracy"], 0.9, 0.875, near.difference).endswith(
+        "(too few images differ)"
+    )
 
 
 def test_only_images_of_all_runs_count(tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ def test_datasets_without_a_table_have_none(make_zip: MakeZip, tmp_path: Path) -
         assert open_dataset(path).attributes() is None
 
 
+def test_a_column_of_splits_is_no_class_of_one_hot_labels(make_zip: MakeZip) -> None:
+    rows = "file,cat,dog,is_test\na.png,1,0,1\nb.png,0,1,1\nc.png,1,0,0\n"
+    pictures = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("abc")}
+    dataset = open_dataset(make_zip({}, extra={**pictures, "labels.csv": rows.encode()}), Choices(split="test"))
+    assert [(sample.name, sample.label) for sample in dataset.samples] == [("a.png", "cat"), ("b.png", "dog")]
+
+
 def test_other_columns_of_one_hot_labels(make_zip: MakeZip) -> None:
     table = b"image,MEL,NV,age\na,1,0,40\nb,0,1,\nc,0,1,61\n"
     assert found(make_zip({}, extra={**IMAGES, "truth.csv": table})).columns.to_pydict() == {"age": [40, None, 61]}

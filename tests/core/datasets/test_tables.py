@@ -280,6 +280,7 @@ def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
     "name, content",
     [
         ("settings.json", '{"epochs": 0, "epochs": 1}'), ("class_counts.json", '{"cat": 500, "dog": 500}'),
+        ("class_weights.json", '{"0": 1, "1": 1, "2": 2}'), ("labels.txt", ""),
         ("class_weights.json", '{"cat": 0.5, "dog": {}}'), ("labels.txt", "The images were labelled by hand."),
         ("labels_of_all.txt", "0.png 1\n0.png 1\n0.png 0"), ("class_per_row.txt", "0\n0\n1\n"),
         ("classes.csv", "class,images\ncat,3\ndog,3\n"), ("label_settings.yaml", "seed: 0\nseed: 1\n"),
@@ -365,7 +366,7 @@ def test_a_table_that_contradicts_the_class_folders_says_so(make_zip: MakeZip, a
     table = "\n".join(["file,label", *rows]).encode()
     images = {place: encoded(picture(i)) for i, place in enumerate(places)}
     dataset = open_dataset(make_zip({}, extra={**images, "labels.csv": table}), Choices(labels="labels.csv"))
-    note = "It gives 2 of 8 images another label than their folder."
+    note = "The table gives 2 of 8 images another label than their folder."
     assert (note in dataset.notes) is bool(against)
 
 

@@ -87,6 +87,15 @@ def test_numbers_that_a_file_seems_to_name_are_asked_about(
     assert plan_run(path, tiny_version, {"0": second, "1": first}).mapping.class_of == {"0": second, "1": first}
 
 
+def test_classes_called_like_splits_in_other_words(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    version = replace(tiny_version, class_names=("dev", "testset", *tiny_version.class_names[2:]))
+    path = make_zip({}, extra=pictures("dev/0.png", "testset/1.png", "cat/2.png"))
+    with pytest.raises(
+        UndecidedError, match=r"has folders called dev and testset, and .* they may be splits or classes"
+    ):
+        plan_run(path, version)
+
+
 def test_folders_that_are_splits_or_classes_of_the_model(
     make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
 ) -> None:

@@ -109,7 +109,7 @@ def test_every_group_that_agrees_is_named() -> None:
         "SmoothGrad and Integrated Gradients agree: they point to the left. Score-CAM and LayerCAM agree with each other, as maps "
         "of one layer mostly do: they point to the centre. Occlusion differs."
     )
-    assert "A map that points to the centre is more than that spot" in told.reason
+    assert "A map that points to the centre is not that spot" in told.reason
     assert "more than that spot" not in summarise(left, of=8).reason
 
 

@@ -544,6 +544,28 @@ def test_classes_of_a_table_can_be_renamed(tmp_path: Path, store: RunStore, old:
     assert imported.manifest.notes[0] == "The classes of x.csv are renamed in order: c0 is cat, c1 is dog, c2 is frog."
 
 
+def test_names_that_mean_the_same_classes_in_another_order_are_no_new_names(tmp_path: Path, store: RunStore) -> None:
+    rows = pd.DataFrame({"file": ["1", "2"], "p_hot dog": [0.9, 0.2], "p_ice cream": [0.1, 0.8]})
+    rows.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DatasetError, match="has other class names: hot dog, ice cream"):
+        import_file(tmp_path / "x.csv", store, class_names=("ice_cream", "hot_dog"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"), [([1, 2, 3], "--labels-from 1."), ([0, 3], ""), ([1, 2, 3, -1], "--labels-from 1.")]
+)
+def test_the_advice_on_numbered_classes_names_a_start_that_is_possible(
+    tmp_path: Path, store: RunStore, labels: list[int], advice: str
+) -> None:
+    probs = np.eye(3)[np.arange(len(labels)) % 3]
+    columns = {f"p_{i}": probs[:, i] for i in range(3)}
+    pd.DataFrame({"file": list(map(str, range(len(labels)))), "label": labels, **columns}).to_csv(tmp_path / "x.csv")
+    with pytest.raises(DatasetError) as caught:
+        import_file(tmp_path / "x.csv", store)
+    assert caught.value.fix.endswith(advice) and ("labels-from" in caught.value.fix) == bool(advice)
+    assert "to keep its rows without comparing them" in caught.value.fix
+
+
 def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: RunStore) -> None:
     folder = shared_dir / "oracles"
     imported = import_file(folder / "cifar10_test_pred_probs.npy", store, labels=folder / "cifar10_test_labels.npy")

@@ -35,7 +35,7 @@ def test_by_hand() -> None:
     assert found.reason.startswith(
         "Of the 20 images that serve to choose a threshold, the 5 with the highest confidence have 1 wrong prediction."
     )
-    assert found.reason.endswith("Evaluate more images, or allow a higher share of mistakes.")
+    assert found.reason.endswith("Evaluate more images, or allow a higher share of wrong predictions.")
 
 
 def test_each_limit_is_the_one_of_scipy() -> None:

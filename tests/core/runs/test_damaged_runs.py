@@ -98,7 +98,9 @@ def test_a_finished_run_without_its_rows_is_damaged(tmp_path: Path, content: byt
     assert store.damaged() == [] and len(folder.load().table) == 2
     [rows] = folder.path.glob("*.parquet")
     rows.unlink() if content is None else rows.write_bytes(content)
-    assert [(run.run_id, run.reason) for run in store.damaged()] == [("gone", f"rows.parquet {why}.")]
+    assert [(run.run_id, run.reason) for run in store.damaged()] == [
+        ("gone", f"{folder.manifest().dataset_name}: rows.parquet {why}.")
+    ]
     with pytest.raises(DatasetError, match=rf"cannot be read \(rows.parquet {why}\)"):
         folder.load()
     store.delete("gone")
