@@ -12,7 +12,9 @@ from dashboard.core import errors
 from dashboard.core.errors import Code, DashboardError, WorkerError, commands_in
 
 ROOT = Path(__file__).resolve().parents[2]
-TAKES_A_CODE = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"Failure", "UndecidedError"}
+TAKES_A_CODE = {"Failure", "UndecidedError"} | {
+    name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, DashboardError)
+}
 CODE_IS_ARGUMENT = {"Failure": 0}  # 2 for all others
 
 

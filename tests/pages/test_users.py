@@ -18,7 +18,7 @@ def test_a_user_sees_own_evaluations_and_those_of_nobody(
     open_page: Callable[[str], AppTest], dashboard: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for run_id, user in (("r-ann", "ann@x.org"), ("r-bob", "bob@x.org"), ("r-none", "")):
-        made = manifest(run_id=run_id, user=user, dataset=f"/data/{run_id}.zip", state="finished")
+        made = manifest(run_id=run_id, user=user, dataset=f"/data/{run_id}.zip", state="cancelled")
         dashboard.runs.begin(made).release()
     for name, is_admin, seen in (
         ("ann@x.org", False, {"r-ann.zip", "r-none.zip"}),
