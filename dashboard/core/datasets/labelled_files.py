@@ -81,6 +81,7 @@ class FilesReader:
         """
         self._name, self._choices = dataset_name, choices
         self._given, self._use_tables = given, use_tables and given is None
+        self._tables_may_label = self._use_tables and choices.labels != FILE_NAMES
         self._names_image = is_image
         self._set_source(source)
         self._masks: tuple[str, ...] = ()  # names of files that are not evaluated
@@ -209,7 +210,7 @@ class FilesReader:
         folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
-        use_tables = self._use_tables and self._choices.labels != FILE_NAMES
+        use_tables = self._tables_may_label
         tables = self._tables(others.tolist(), image_names, folders) if use_tables else {}
         choice = self._choose(tables, set(outside.tolist()), len(image_names), folders)
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
@@ -265,7 +266,7 @@ class FilesReader:
             images: how many there are.
             folders: that may be classes.
         """
-        wanted = self._choices.labels if self._use_tables and self._choices.labels != FILE_NAMES else ""
+        wanted = self._choices.labels if self._tables_may_label else ""
         if not tables and not wanted:
             return TableChoice(None, None)
         required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in outside)

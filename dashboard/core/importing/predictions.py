@@ -22,7 +22,7 @@ from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows, contradicted
 from dashboard.core.importing.true_labels import PlacedLabels, place, read_given_labels, with_labels
-from dashboard.core.labels.class_ids import NO_ID, are_numbers, uncertain_start
+from dashboard.core.labels.class_ids import NO_ID, are_numbers, possible_starts, uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.unknown import unknown_labels
@@ -184,8 +184,7 @@ def _possible_starts(labels: Sequence[str], class_names: Sequence[str]) -> list[
     given = [label for label in labels if label != NO_ID]
     if not given or not are_numbers(given) or not are_numbers(class_names):
         return []
-    ids = [int(label) for label in given]
-    return [start for start in (0, 1) if start <= min(ids) and max(ids) < start + len(class_names)]
+    return possible_starts(map(int, given), len(class_names))
 
 
 def _attributes(name: str, predictions: PredictionsFile, placed: PlacedLabels | None) -> Attributes | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.errors import Advice, Choice, DatasetError, meaning
@@ -67,13 +67,19 @@ def read_class_ids(
         return _counted(ids, class_names, 0)
     if not uncertain and set(ids.values()) == set(range(1, count + 1)):
         return _counted(ids, class_names, 1, f"since they are exactly 1 to {count}")
-    starts = [first for first in (0, 1) if first <= lowest and highest < first + count]
+    starts = possible_starts(ids.values(), count)
     answers = tuple(Answer(str(first), _examples(ids, class_names, first)) for first in starts)
     asks = "Do the numbers count from 0 or from 1?"
     if uncertain:
         counted = "from 0 or from 1" if len(starts) > 1 else f"from {starts[0]}"
         asks = f"Are the numbers the class ids of the model, counted {counted}?"
     return ClassIds({}, Question("labels_from", asks, answers))
+
+
+def possible_starts(ids: Iterable[int], count: int) -> list[int]:
+    """Where these ids of `count` classes may begin to count, of 0 and 1."""
+    ids = list(ids)
+    return [first for first in (0, 1) if first <= min(ids) and max(ids) < first + count]
 
 
 def uncertain_start(labels: Sequence[str]) -> str:

@@ -64,9 +64,10 @@ class SeveralNamesError(ValueError):
 def read_names_file(data: bytes, name: str) -> NumberedNames:
     """The names in the content of a file called `name`.
 
-    Text has one name per line, perhaps with its number before or after it ("0 cat"), perhaps below comments ("# mine"). JSON is a list of names, or an
-    object from names to numbers or from numbers to names, such as class_indices.json or the config of a model of
-    Hugging Face; or a list of objects with id and name, as in COCO. YAML holds the same as JSON, such as YOLO's data.yaml.
+    Text has one name per line, perhaps with its number before or after it ("0 cat"), perhaps below comments ("# mine").
+    JSON is a list of names, or an object from names to numbers or from numbers to names, such as class_indices.json or the
+    config of a model of Hugging Face; or a list of objects with id and name, as in COCO. YAML holds the same as JSON, such
+    as YOLO's data.yaml.
     The README.md and dataset_infos.json of Hugging Face have the names of a column of class ids.
     CSV has a column of names, and perhaps one of numbers. A .pbtxt is a label map of TensorFlow's Object Detection API.
 

@@ -11,7 +11,7 @@ from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
-from dashboard.ui.feedback_form import choose_true_label, chosen_label
+from dashboard.ui.feedback_form import AGREES_ON_NONE, choose_true_label, chosen_label
 from dashboard.ui.words import plain
 
 MOST_AT_ONCE = 200  # images; each is looked up in its run
@@ -32,7 +32,7 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     for index in indices:
         if opinion := said.get(id_in_run(run_id, index)):
             label = f": {opinion.true_label}" if opinion.true_label else ""
-            wrong = "none of these, as doubted" if opinion.agrees_on_none else f"prediction wrong{label}"
+            wrong = AGREES_ON_NONE if opinion.agrees_on_none else f"prediction wrong{label}"
             found[index] = "prediction right" if opinion.is_right else wrong
     return found
 

@@ -18,6 +18,7 @@ from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.drawing import encode_png, fit_side
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
+from dashboard.ui.feedback_form import AGREES_ON_NONE
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
 from dashboard.ui.words import in_percents
@@ -113,7 +114,7 @@ def _verdict(opinion: Opinion | None) -> str:
 def said_of(opinion: Opinion) -> str:
     """What was said about the prediction, in a word or two."""
     if opinion.agrees_on_none:
-        return "none of these, as doubted"
+        return AGREES_ON_NONE
     return "right" if opinion.is_right else "wrong"
 
 

@@ -71,16 +71,21 @@ def test_the_steps_make_the_tables_that_the_program_uses(database: Database) -> 
     assert scripts().get_current_head() == HEAD
 
 
+def make_as_of(connection: Connection, head: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replaces all tables by those that the steps up to this one make."""
+    metadata.drop_all(connection)
+    connection.execute(text("DROP TABLE dashboard_version"))
+    monkeypatch.setattr(migrating, "HEAD", head)
+    do_steps(connection, None, "test")
+    monkeypatch.undo()
+
+
 def test_feedback_from_before_its_doubt_was_kept_takes_it_from_the_prediction(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = Database(settings)
     with old.writing() as connection:
-        metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE dashboard_version"))
-        monkeypatch.setattr(migrating, "HEAD", "0002")
-        do_steps(connection, None, "test")
-        monkeypatch.undo()
+        make_as_of(connection, "0002", monkeypatch)
         connection.execute(text(
             "INSERT INTO predictions (prediction_id, time_utc, source, \"user\", file, model_name, model_version, "
             "model_sha256, image_sha256, label, confidence, top3, doubt) VALUES ('a', '2026-01-01 00:00:00', 'api', '', '', "
@@ -109,11 +114,7 @@ def test_predictions_from_before_their_fit_was_kept_are_still_there(
 ) -> None:
     old = Database(settings)
     with old.writing() as connection:
-        metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE dashboard_version"))
-        monkeypatch.setattr(migrating, "HEAD", "0001")
-        do_steps(connection, None, "test")
-        monkeypatch.undo()
+        make_as_of(connection, "0001", monkeypatch)
         assert "fit" not in {each["name"] for each in inspect(connection).get_columns("predictions")}
         connection.execute(text(
             "INSERT INTO predictions (prediction_id, time_utc, source, \"user\", file, model_name, model_version, "

@@ -45,11 +45,11 @@ def wrong_order(evidence: Evidence) -> Search:
         f"{found.in_words(names)}: {found.fits:,} of {found.n:,} images would be right in the other order "
         f"({in_words(share)}), against {found.kept:,} now; {listed(examples, 2)}.",
         share.value, share.low, share.high, found.n,
-        "Check whether the two classes were swapped in the dataset (folders or labels) or in the class names of the model, then "
-        "evaluate again."
+        "Check whether the two classes were swapped in the dataset (folders or labels) or in the class names of the model, "
+        "then evaluate again."
         if len(place) == 2
-        else "Check whether the dataset and the model have their classes in the same order, and, if the labels are numbers, whether "
-        "they count from 0 or from 1. Then evaluate again.",
+        else "Check whether the dataset and the model have their classes in the same order, and, if the labels are numbers, "
+        "whether they count from 0 or from 1. Then evaluate again.",
         found.fits - found.kept, rows, where,
     )  # fmt: skip
     return Search(1, [Candidate(finding, found.p_value)])
