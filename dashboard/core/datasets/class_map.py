@@ -16,6 +16,7 @@ from dashboard.core.errors import ImageError, counted, listed
 from dashboard.core.labels.class_ids import IDS_UNCERTAIN, NO_ID, are_numbers
 from dashboard.core.labels.names_file import (
     NAMES_SUFFIXES,
+    KeyTwiceError,
     NotNamesError,
     NumberedNames,
     SeveralNamesError,
@@ -56,7 +57,7 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
         try:
             content = read_names_file(data, name) if len(data) <= _MAX_BYTES else NumberedNames({})
         except Exception as error:
-            if seems_to and not isinstance(error, NotNamesError):
+            if isinstance(error, KeyTwiceError) or (seems_to and not isinstance(error, NotNamesError)):
                 numbers = error.numbers if isinstance(error, SeveralNamesError) else None
                 found.append(ClassMap(name, NumberedNames({}), reason(error), numbers))
             continue

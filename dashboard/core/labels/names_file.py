@@ -61,6 +61,10 @@ class SeveralNamesError(ValueError):
         self.numbers = frozenset(numbers)
 
 
+class KeyTwiceError(ValueError):
+    """YAML gives a key twice, of which only the last value would count."""
+
+
 def read_names_file(data: bytes, name: str) -> NumberedNames:
     """The names in the content of a file called `name`.
 
@@ -73,6 +77,7 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
 
     Raises:
         SeveralNamesError: a number has two names.
+        KeyTwiceError: YAML with names of classes has a key twice.
         NotNamesError: the content has none of these forms.
         Exception: the content is damaged; see `core.parsing`.
     """
@@ -84,11 +89,14 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
         value = _yaml(text)
         if not isinstance(value, dict) or not any(isinstance(value.get(key), (dict, list)) for key in _NAMES_IN_JSON):
             raise NotNamesError("it has no list `names`, so it may hold settings")
+        _check_keys(text)
         return _from_json(value)
     if suffix == ".pbtxt":
         return _from_items(text)
     if suffix == ".md":
-        return _only_class_labels(_yaml(_front_matter(text)))
+        names = _only_class_labels(_yaml(_front_matter(text)))
+        _check_keys(_front_matter(text))
+        return names
     if suffix in (".csv", ".tsv"):
         return _from_table(
             list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
@@ -106,6 +114,21 @@ def _yaml(text: str) -> Any:
     if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
         raise ValueError("it has aliases, which may expand to more than fits into memory")
     return yaml.load(text, Loader=loader)
+
+
+def _check_keys(text: str) -> None:
+    """Raises KeyTwiceError if an object in a YAML text has a key twice."""
+    import yaml  # see `_yaml`
+
+    nodes = [yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))]
+    for node in nodes:
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            if twice := [key for key, times in keys.items() if times > 1]:
+                raise KeyTwiceError(f"it has the key {twice[0][:80]!r} twice")
+            nodes += [value for _, value in node.value]
 
 
 def _only_class_labels(value: Any) -> NumberedNames:

@@ -264,6 +264,8 @@ def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> No
         ("classes.txt", "cat\ncat\n", "it gives several numbers the same name"),
         ("labels.txt", "cat\ndog\na very wild fox\n", "it lists 3 names without numbers"),
         ("label_map.pbtxt", "item {\n  id: 0\n}\n", "its items have no id and name"),
+        ("data.yaml", "names: [cat, dog]\nnames: [dog, cat]\n", "it has the key 'names' twice"),
+        ("data.yaml", "names:\n  0: cat\n  1: dog\n  0: fox\n", "it has the key '0' twice"),
     ],
 )
 def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
@@ -284,6 +286,7 @@ def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
         ("class_weights.json", '{"cat": 0.5, "dog": {}}'), ("labels.txt", "The images were labelled by hand."),
         ("labels_of_all.txt", "0.png 1\n0.png 1\n0.png 0"), ("class_per_row.txt", "0\n0\n1\n"),
         ("classes.csv", "class,images\ncat,3\ndog,3\n"), ("label_settings.yaml", "seed: 0\nseed: 1\n"),
+        ("data.yaml", "seed: 0\nseed: 1\n"),
     ],
 )  # fmt: skip
 def test_what_names_no_numbers_leaves_no_doubt_about_them(make_zip: MakeZip, name: str, content: str) -> None:
