@@ -135,8 +135,11 @@ class FilesReader:
             Split(name, self._splits.folders[name], int(self._is_image[positions].sum()), "image")
             for name, positions in self._splits.positions.items()
         ]
+        certain = self._splits.certain and (
+            self._splits.certain_if_labelled or any(map(self._has_labels, self._splits.positions))
+        )
         choice = choose_split(
-            self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=self._splits.certain
+            self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=certain
         )
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
         if self._given and not _any_label(read):

@@ -67,7 +67,7 @@ def choose_split(
         raise DatasetError(f"{dataset_name} has no split {wanted!r}.", question.way_out, "choice")
     if chosen is None:
         raise UndecidedError(
-            f"{dataset_name} holds more than one split: {sizes}.",
+            f"{dataset_name} holds more than one split{'' if certain else ', or classes that are called so'}: {sizes}.",
             question,
             "several_splits",
         )

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 _SPLIT_OF = {
-    "train": "train", "training": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "eval": "val",
-    "test": "test", "testing": "test", "t10k": "test", "holdout": "test", "evaluation": "test",
+    "train": "train", "training": "train", "trn": "train",
+    "val": "val", "valid": "val", "validation": "val", "vld": "val", "dev": "val", "eval": "val",
+    "test": "test", "testing": "test", "tst": "test", "t10k": "test", "holdout": "test", "evaluation": "test",
     "trainval": "train",  # what the model was fitted to; so it is with "train+val", see `_parts`
     # German, French, Spanish, Italian and Portuguese, without accents
     "entrainement": "train", "apprentissage": "train", "entrenamiento": "train", "addestramento": "train",
@@ -25,6 +24,7 @@ _SPLIT_OF = {
     "validierung": "val", "validacion": "val", "validazione": "val", "validacao": "val",
     "prueba": "test", "pruebas": "test", "teste": "test",
 }  # fmt: skip
+_WHOLE_NAMES = {"tr": "train", "va": "val", "te": "test"}  # in a longer name, and beside others, they may be anything
 SPLITS = ("test", "val", "train")  # in the order in which they are offered
 # Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test
 _PLAIN = frozenset(
@@ -44,17 +44,24 @@ _SHARD = re.compile(rf"(?<![a-z]){_GLUED}(?![a-z])", re.IGNORECASE)
 class Splits:
     """The splits of a dataset and the files in each."""
 
-    positions: Mapping[str, np.ndarray]  # split -> positions of its files, ascending; in the order of SPLITS
+    positions: Mapping[str, np.ndarray]  # split -> positions of its files, ascending; see `in_order`
     folders: Mapping[str, tuple[str, ...]]  # split -> what the dataset calls it
     outside: np.ndarray  # positions of the files that are in no split
     markers: frozenset[str]  # folders, as paths, whose names are the name of a split instead of a class
     certain: bool = True  # False: the folders may be classes as well
+    certain_if_labelled: bool = True  # False: they may be classes, unless something else labels their images
 
 
 def split_called(name: str) -> str | None:
     """The split that a folder called `name` certainly holds, such as test for `Test_set`; None if it may be a class."""
-    split, rest = _parts(name)
-    return split if split and set(rest) <= _PLAIN else None
+    word = word_of_split(name)
+    return _meaning(word) if word else None
+
+
+def word_of_split(name: str) -> str | None:
+    """The word that makes a name the one of a split, such as dev in `dev_set`; None if it may be a class."""
+    word, rest = _parts(name)
+    return word if word and set(rest) <= _PLAIN else None
 
 
 def names_split(name: str) -> bool:
@@ -62,18 +69,38 @@ def names_split(name: str) -> bool:
     return _parts(name)[0] is not None
 
 
+def told_apart(words: Iterable[str]) -> dict[str, str]:
+    """The split of each of these words. Words that mean the same one, such as dev and eval, are splits of their own."""
+    of_word = {word: _meaning(word) for word in words}
+    times = Counter(of_word.values())
+    return {word: split if times[split] == 1 else word for word, split in of_word.items()}
+
+
+def in_order(splits: Iterable[str]) -> list[str]:
+    """The different splits: SPLITS, then those with names of their own."""
+    found = set(splits) - {""}
+    return [*(split for split in SPLITS if split in found), *sorted(found.difference(SPLITS))]
+
+
+def _meaning(word: str) -> str:
+    return _WHOLE_NAMES.get(word) or _SPLIT_OF[word]
+
+
 def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
-    """The split in the name of a folder, and the other words in it. None if it names no split, or several."""
+    """The word in the name of a folder that is the name of a split, and the other words. None if it names none, or several."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    found, rest = set(), []
+    if bare.casefold() in _WHOLE_NAMES:
+        return bare.casefold(), ()
+    found: dict[str, str] = {}  # split -> the first word for it
+    rest = []
     for word in _WORD.findall(_HUMP.sub(" ", bare)):
         if split := _SPLIT_WORD.fullmatch(word := word.casefold()):
-            found.add(_SPLIT_OF[split[1]])
+            found.setdefault(_SPLIT_OF[split[1]], split[1])
         else:
             rest.append(word)
-    if found == {"train", "val"}:
-        return "train", tuple(rest)
-    return (found.pop() if len(found) == 1 else None), tuple(rest)
+    if found.keys() == {"train", "val"}:
+        return "trainval", tuple(rest)
+    return (next(iter(found.values())) if len(found) == 1 else None), tuple(rest)
 
 
 @dataclass(frozen=True)
@@ -101,21 +128,22 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
     A folder counts if it is called like a split (train, Test, test_set), or like another folder beside it except for
     the split (seg_train beside seg_test), or if a word in its name is a split (labeled_train) and it holds folders of
     the same names as another split beside it. It does not count if it holds images beside folders of images that are
-    no splits, and there is no second split beside it: then it is a class among other classes.
+    no splits, and there is no second split beside it: then it is a class among other classes. Folders beside each other
+    with different names for the same split, such as dev and eval, are splits of their own.
 
     Args:
         folders: of all files.
         is_image: (n,) bool.
     """
     holding = folders.holding(is_image)
-    split_in, certain = _marked_folders(frozenset(holding))
+    split_in, certain, certain_if_labelled = _marked_folders(frozenset(holding))
     with_images = {_outermost(folder, split_in) for folder in holding} - {""}
     if len(with_images) < 2:
         return None
     called: dict[str, dict[str, None]] = defaultdict(dict)
     for folder in sorted(split_in):
         called[split_in[folder]][folder.rpartition("/")[2]] = None
-    present = [split for split in SPLITS if split in with_images]
+    present = in_order(with_images)
     of_folder = np.array([_outermost(path, split_in) for path in folders.paths])
     return Splits(
         {split: np.flatnonzero((of_folder == split)[folders.codes]) for split in present},
@@ -123,11 +151,12 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
         np.flatnonzero((of_folder == "")[folders.codes]),
         frozenset(split_in),
         certain,
+        certain_if_labelled,
     )
 
 
-def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool]:
-    """The folders that are splits, by path, and whether that is certain.
+def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, bool]:
+    """The folders that are splits, by path; whether that is certain; and whether it is if something labels their images.
 
     Args:
         holding: the folders that hold images directly.
@@ -140,7 +169,9 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool]:
             children["/".join(parts[:depth])].add("/".join(parts[: depth + 1]))
             classes_in["/".join(parts[:depth])].add(parts[-1])
     marked: dict[str, str] = {}
-    certain = True
+    certain = certain_if_labelled = True
+    words: dict[str, str] = {}  # folder -> its word for the split
+    apart: set[str] = set()  # splits for which folders beside each other have different words
     for siblings in children.values():
         found = _marked_among({folder: folder.rpartition("/")[2] for folder in siblings})
         alike = _alike_inside(siblings, classes_in)
@@ -151,16 +182,27 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool]:
             found |= alike
         classes = [folder for folder in siblings if folder not in found and folder in holding]
         a_class = len(set(found.values())) == 1 and any(folder in holding for folder in found)
-        marked |= {} if classes and a_class else found
+        if classes and a_class:
+            continue
+        marked |= found
+        called = {folder: str(_parts(folder.rpartition("/")[2])[0]) for folder in found}
+        words |= called
+        apart |= {split for split, times in Counter(map(_meaning, set(called.values()))).items() if times > 1}
+        others = [folder for folder in siblings if not names_split(folder.rpartition("/")[2])]
+        may_be_codes = not _WHOLE_NAMES.keys().isdisjoint(called.values())  # te and tr are also languages
+        certain = certain and not (may_be_codes and others)
+        if found and all(folder in holding for folder in found):
+            certain_if_labelled &= not (may_be_codes or any(folder in holding for folder in others))
     for folder in [*marked]:  # train_val/train and train_val/val
         if marked[folder] == "train" and {"train", "val"} <= {marked.get(child) for child in children[folder]}:
             del marked[folder]
-    return marked, certain
+    marked = {folder: words[folder] if split in apart else split for folder, split in marked.items()}
+    return marked, certain, certain_if_labelled
 
 
 def _alike_inside(siblings: Collection[str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
     """The folders with the name of a split in theirs that hold classes of the same names as one of another split."""
-    named = {path: split for path in siblings if (split := _parts(path.rpartition("/")[2])[0])}
+    named = {path: _meaning(word) for path in siblings if (word := _parts(path.rpartition("/")[2])[0])}
     classes: dict[str, set[str]] = {split: set() for split in SPLITS}
     for path, split in named.items():
         classes[split] |= classes_in.get(path, set())
@@ -176,9 +218,9 @@ def _marked_among(siblings: Mapping[str, str]) -> dict[str, str]:
     certain = {path: split for path, name in siblings.items() if (split := split_called(name))}
     alike: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
     for path, name in siblings.items():
-        split, rest = _parts(name)
-        if split:
-            alike[rest][path] = split
+        word, rest = _parts(name)
+        if word:
+            alike[rest][path] = _meaning(word)
     for group in alike.values():
         if len(set(group.values())) > 1:
             certain |= group
@@ -195,11 +237,13 @@ def _outermost(folder: str, split_in: Mapping[str, str]) -> str:
 
 
 def shards_by_split(shards: Iterable[str]) -> dict[str, list[str]]:
-    """The shards of each split, in the order of SPLITS, then those of no split as "". The name of the file decides, else its folders."""
-    found: dict[str, list[str]] = defaultdict(list)
+    """The shards of each split, see `in_order`, then those of no split as "". The name of the file decides, else its folders."""
+    by_word: dict[str, list[str]] = defaultdict(list)
     for shard in shards:
         parts = shard.split("/")
         last = _SHARD.search(parts[-1])
-        folders = (split for part in reversed(parts[:-1]) if (split := split_called(part)))
-        found[_SPLIT_OF[last[1].lower()] if last else next(folders, "")].append(shard)
-    return {split: found[split] for split in (*SPLITS, "") if split in found}
+        folders = (word for part in reversed(parts[:-1]) if (word := word_of_split(part)))
+        by_word[last[1].lower() if last else next(folders, "")].append(shard)
+    of_word = told_apart(word for word in by_word if word)
+    found = {of_word.get(word, ""): files for word, files in by_word.items()}
+    return {split: found[split] for split in (*in_order(found), "") if split in found}

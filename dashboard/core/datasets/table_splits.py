@@ -11,7 +11,7 @@ from dashboard.core.datasets.columns import SPLIT_COLUMNS, SPLITS_OF_YES_AND_NO,
 from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
-from dashboard.core.datasets.splits import SPLITS, names_split, split_called
+from dashboard.core.datasets.splits import in_order, names_split, split_called, told_apart, word_of_split
 from dashboard.core.datasets.table_rows import LabelsTable
 
 _NONE = frozenset({"", "none", "unassigned"})  # Vertex AI writes the last
@@ -24,7 +24,8 @@ def splits_of(cells: Iterable[object], column: str = "") -> tuple[str, ...]:
     """The split of each row, "" where it has none; () if the cells do not tell at least two splits and nothing else.
 
     In a column that is called like splits, other values are splits too, with their own names, if at least two values
-    have the name of a split in theirs: train, test and extra; Training, PublicTest and PrivateTest.
+    have the name of a split in theirs: train, test and extra; Training, PublicTest and PrivateTest. Different names for
+    the same split, such as dev and eval, are splits of their own.
 
     Args:
         column: the name of the column, which also tells what yes and no mean (`SPLITS_OF_YES_AND_NO`).
@@ -33,7 +34,11 @@ def splits_of(cells: Iterable[object], column: str = "") -> tuple[str, ...]:
     of_yes, of_no = SPLITS_OF_YES_AND_NO.get(plain_column(column), (None, None))
     named = dict.fromkeys(_YES, of_yes) | dict.fromkeys(_NO, of_no) | dict.fromkeys(_NONE, "")
     different = dict.fromkeys(words)
-    split_of = {word: named.get(word.casefold(), split_called(word)) for word in different}
+    in_words = {word: found for word in different if (found := word_of_split(word))}
+    of_word = told_apart(in_words.values())
+    split_of = {
+        word: named.get(word.casefold(), of_word[in_words[word]] if word in in_words else None) for word in different
+    }
     others = {word.casefold(): word for word in reversed(different) if split_of[word] is None}
     if others and _has_own_splits(different, column):
         split_of |= {word: others[word.casefold()] for word in different if split_of[word] is None}
@@ -61,12 +66,6 @@ def _word(cell: object) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _in_order(splits: Iterable[str]) -> list[str]:
-    """The different splits: SPLITS, then those with names of their own."""
-    found = set(splits) - {""}
-    return [*(split for split in SPLITS if split in found), *sorted(found.difference(SPLITS))]
-
-
 def choose_records(
     dataset_name: str, where: str, of_each: Sequence[str], labels: Sequence[str | None], wanted: str
 ) -> tuple[np.ndarray, SplitChoice] | None:
@@ -87,7 +86,7 @@ def choose_records(
     splits = np.array(of_each)
     if not len(splits):
         return None
-    sizes = [Split(split, (where,), int((splits == split).sum()), "image") for split in _in_order(of_each)]
+    sizes = [Split(split, (where,), int((splits == split).sum()), "image") for split in in_order(of_each)]
     labelled = set(splits[[label is not None for label in labels]].tolist())
     choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)
     used = splits == choice.question.chosen if choice.question.chosen != ALL_SPLITS else np.full(len(splits), True)
@@ -119,7 +118,7 @@ def choose_rows(
             split_at.setdefault(int(found[0]), set()).add(split)
             if table.labels[row] is not None or row in table.faults:
                 labelled.add(split)
-    counts = {split: sum(split in each for each in split_at.values()) for split in _in_order(table.splits)}
+    counts = {split: sum(split in each for each in split_at.values()) for split in in_order(table.splits)}
     sizes = [Split(split, (table.name,), count, "image") for split, count in counts.items() if count]
     if len(sizes) < 2:
         return None

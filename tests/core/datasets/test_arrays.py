@@ -67,6 +67,20 @@ def test_the_test_split_is_preferred_and_said(tmp_path: Path) -> None:
             open_dataset(tmp_path / "mnist.npz", Choices(split=wrong))
 
 
+def test_arrays_for_the_same_split_do_not_replace_each_other(tmp_path: Path) -> None:
+    splits = {"tr": slice(0, 2), "dev": slice(2, 4), "eval": slice(4, 5)}
+    arrays = {f"x_{name}": IMAGES[part] for name, part in splits.items()}
+    arrays |= {f"y_{name}": LABELS[part] for name, part in splits.items()}
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(
+        UndecidedError, match="train: 2 images in x_tr; dev: 2 images in x_dev; eval: 1 image in x_eval"
+    ):
+        open_dataset(tmp_path / "x.npz")
+    dataset = open_dataset(tmp_path / "x.npz", Choices(split="dev"))
+    assert [sample.label for sample in dataset.samples] == list(map(str, LABELS[2:4]))
+    assert np.array_equal(dataset.image(1), IMAGES[3])
+
+
 def test_arrays_of_two_splits_without_test_are_asked_about(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", images_train=IMAGES[:2], labels_train=LABELS[:2], images_val=IMAGES, labels_val=LABELS)
     with pytest.raises(UndecidedError, match="val: 5 images in images_val; train: 2 images in images_train"):

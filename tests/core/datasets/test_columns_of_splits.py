@@ -69,6 +69,26 @@ def test_the_column_is_asked_about_as_folders_are(tmp_path: Path, make: object) 
         open_dataset(path, Choices(split="fold"))
 
 
+def test_values_for_the_same_split_are_not_pooled(tmp_path: Path) -> None:
+    splits = ["train", "dev", "Dev", "eval", "eval", "train", ""]
+    columns = {"image": pa.array(FILES, pa.binary()), "label": LABELS, "split": splits}
+    pq.write_table(pa.table(columns), tmp_path / "x.parquet")
+    with pytest.raises(UndecidedError, match=r"train: 2 images .*; dev: 2 images .*; eval: 2 images"):
+        open_dataset(tmp_path / "x.parquet")
+    for split, expected in {"dev": "bc", "eval": "de", "train": "af"}.items():
+        check(open_dataset(tmp_path / "x.parquet", Choices(split=split)), expected)
+
+
+def test_files_for_the_same_split_are_not_pooled(tmp_path: Path) -> None:
+    for row, name in enumerate(["train-0", "dev-0", "dev-1", "eval-0"]):
+        columns = {"image": pa.array(FILES[row : row + 1], pa.binary()), "label": LABELS[row : row + 1]}
+        pq.write_table(pa.table(columns), tmp_path / f"{name}.parquet")
+    with pytest.raises(UndecidedError, match=r"train: 1 image .*; dev: 2 images .*; eval: 1 image "):
+        open_dataset(tmp_path)
+    dataset = open_dataset(tmp_path, Choices(split="dev"))
+    assert [sample.label for sample in dataset.samples] == ["b", "c"]
+
+
 def check(dataset: Dataset, expected: str) -> None:
     assert [sample.label for sample in dataset.samples] == list(expected)
     for sample in dataset.samples:

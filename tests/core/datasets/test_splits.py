@@ -34,7 +34,8 @@ def names(dataset: Dataset) -> list[str]:
         ("test", "test"), ("Test", "test"), ("test_set", "test"), ("testing", "test"), ("TRAIN", "train"),
         ("training_images", "train"), ("valid", "val"), ("validation", "val"), ("2017_val", "val"), ("dev", "val"),
         ("trainval", "train"), ("train+val", "train"), ("trainset", "train"), ("TestData", "test"), ("devset", "val"),
-        ("TrainingImages", "train"), ("Trainingsdaten", "train"), ("entraînement", "train"), ("labeled_train", None),
+        ("tr", "train"), ("TE", "test"), ("va", "val"), ("trn", "train"), ("tst_images", "test"), ("vld", "val"),
+        ("tr_images", None), ("tea", None), ("TrainingImages", "train"), ("Trainingsdaten", "train"), ("entraînement", "train"), ("labeled_train", None),
         ("trainstation", None), ("testosterone", None), ("trainsport", None), ("iTunes", None),
         ("latest", None), ("trains", None), ("train station", None), ("train_test", None), ("cat", None),
     ],
@@ -110,8 +111,12 @@ def test_splits_of_less_usual_names_are_not_pooled(tmp_path: Path, train: str, t
 
 
 @pytest.mark.parametrize(
-    "folders", [("labeled_train", "test", "extra"), ("bullet train", "test tube", "car"), ("old_train", "new_test")]
-)
+    "folders",
+    [
+        ("labeled_train", "test", "extra"), ("bullet train", "test tube", "car"), ("old_train", "new_test"),
+        ("tr", "te", "de"),
+    ],
+)  # fmt: skip
 def test_folders_that_may_be_splits_or_classes_are_asked_about(tmp_path: Path, folders: tuple[str, ...]) -> None:
     path = folder_of(tmp_path, [f"{folder}/{view}/{view}.png" for folder in folders for view in ("cat", "dog")])
     with pytest.raises(UndecidedError, match="holds more than one split") as asked:
@@ -119,6 +124,40 @@ def test_folders_that_may_be_splits_or_classes_are_asked_about(tmp_path: Path, f
     assert asked.value.question.answers[-1].value == NO_SPLITS
     assert len(open_dataset(path, Choices(split=NO_SPLITS)).samples) == 2 * len(folders)
     assert len(open_dataset(path, Choices(split="test")).samples) == 2
+
+
+@pytest.mark.parametrize("folders", [("dev", "test", "prod"), ("train", "test", "bus"), ("tr", "te")])
+def test_folders_of_images_beside_such_that_are_no_splits_are_asked_about(
+    tmp_path: Path, folders: tuple[str, ...]
+) -> None:
+    path = folder_of(tmp_path / "d", [f"{folder}/{i}.png" for i, folder in enumerate(folders)])
+    with pytest.raises(UndecidedError, match="holds more than one split, or classes that are called so") as asked:
+        open_dataset(path)
+    assert asked.value.question.chosen is None and "--split none" in asked.value.fix
+    classes = open_dataset(path, Choices(split=NO_SPLITS))
+    assert label_counts(classes.samples) == dict.fromkeys(sorted(folders), 1)
+    assert len(open_dataset(path, Choices(split="test")).samples) == 1
+    rows = [f"{folder}/{i}.png,{'cat' if folder in ('test', 'te') else 'dog'}\n" for i, folder in enumerate(folders)]
+    (path / "labels.csv").write_text("file,label\n" + "".join(rows))
+    assert label_counts(open_dataset(path).samples) == {"cat": 1}, "a table labels them, so the folders are splits"
+
+
+def test_names_of_the_same_split_are_not_pooled(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["dev/cat/0.png", "dev/dog/1.png", "eval/cat/2.png", "train/cat/3.png"])
+    with pytest.raises(UndecidedError, match="dev: 2 images in dev; eval: 1 image in eval"):
+        open_dataset(path)
+    assert names(open_dataset(path, Choices(split="eval"))) == ["eval/cat/2.png"]
+    assert len(open_dataset(path, Choices(split="dev")).samples) == 2
+    with pytest.raises(DatasetError, match="has no split 'val'"):
+        open_dataset(path, Choices(split="val"))
+    folder_of(tmp_path, ["test/dog/4.png", "holdout/dog/5.png"])
+    dataset = open_dataset(path)
+    assert names(dataset) == ["test/dog/4.png"] and "holdout: 1 image in holdout" in dataset.notes[0]
+
+
+def test_a_split_may_have_another_name_in_another_folder(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["cat/train/0.png", "cat/val/1.png", "dog/train/2.png", "dog/valid/3.png"])
+    assert names(open_dataset(path, Choices(split="val"))) == ["cat/val/1.png", "dog/valid/3.png"]
 
 
 def test_a_folder_of_train_and_val_does_not_hide_these(tmp_path: Path) -> None:
