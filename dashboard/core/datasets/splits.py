@@ -25,6 +25,9 @@ _SPLIT_OF = {
     "prueba": "test", "pruebas": "test", "teste": "test",
 }  # fmt: skip
 _WHOLE_NAMES = {"tr": "train", "va": "val", "te": "test"}  # in a longer name, and beside others, they may be anything
+_OTHERS = frozenset(
+    {"dev", "eval", "holdout", "evaluation", "t10k", "trainval"}
+)  # beside val, test or train, they differ
 SPLITS = ("test", "val", "train")  # in the order in which they are offered
 # Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test
 _PLAIN = frozenset(
@@ -55,11 +58,11 @@ class Splits:
 def split_called(name: str) -> str | None:
     """The split that a folder called `name` certainly holds, such as test for `Test_set`; None if it may be a class."""
     word = word_of_split(name)
-    return _meaning(word) if word else None
+    return _SPLIT_OF[word] if word else None
 
 
 def word_of_split(name: str) -> str | None:
-    """The word that makes a name the one of a split, such as dev in `dev_set`; None if it may be a class."""
+    """As `split_called`, but dev, eval and a few others keep their own name: see `told_apart`."""
     word, rest = _parts(name)
     return word if word and set(rest) <= _PLAIN else None
 
@@ -70,8 +73,8 @@ def names_split(name: str) -> bool:
 
 
 def told_apart(words: Iterable[str]) -> dict[str, str]:
-    """The split of each of these words. Words that mean the same one, such as dev and eval, are splits of their own."""
-    of_word = {word: _meaning(word) for word in words}
+    """The split of each word of `word_of_split`. Words for the same one, such as dev and eval, are splits of their own."""
+    of_word = {word: _SPLIT_OF[word] for word in words}
     times = Counter(of_word.values())
     return {word: split if times[split] == 1 else word for word, split in of_word.items()}
 
@@ -82,20 +85,20 @@ def in_order(splits: Iterable[str]) -> list[str]:
     return [*(split for split in SPLITS if split in found), *sorted(found.difference(SPLITS))]
 
 
-def _meaning(word: str) -> str:
-    return _WHOLE_NAMES.get(word) or _SPLIT_OF[word]
+def _word(text: str) -> str:
+    return text if text in _OTHERS else _SPLIT_OF[text]
 
 
 def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
-    """The word in the name of a folder that is the name of a split, and the other words. None if it names none, or several."""
+    """The split in the name of a folder, as `word_of_split`, and the other words in it. None if it names none, or several."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     if bare.casefold() in _WHOLE_NAMES:
-        return bare.casefold(), ()
+        return _WHOLE_NAMES[bare.casefold()], ()
     found: dict[str, str] = {}  # split -> the first word for it
     rest = []
     for word in _WORD.findall(_HUMP.sub(" ", bare)):
         if split := _SPLIT_WORD.fullmatch(word := word.casefold()):
-            found.setdefault(_SPLIT_OF[split[1]], split[1])
+            found.setdefault(_SPLIT_OF[split[1]], _word(split[1]))
         else:
             rest.append(word)
     if found.keys() == {"train", "val"}:
@@ -187,9 +190,13 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
         marked |= found
         called = {folder: str(_parts(folder.rpartition("/")[2])[0]) for folder in found}
         words |= called
-        apart |= {split for split, times in Counter(map(_meaning, set(called.values()))).items() if times > 1}
+        apart |= {
+            split for split, times in Counter(map(_SPLIT_OF.__getitem__, {*called.values()})).items() if times > 1
+        }
         others = [folder for folder in siblings if not names_split(folder.rpartition("/")[2])]
-        may_be_codes = not _WHOLE_NAMES.keys().isdisjoint(called.values())  # te and tr are also languages
+        may_be_codes = any(
+            folder.rpartition("/")[2].casefold() in _WHOLE_NAMES for folder in found
+        )  # tr is Turkish too
         certain = certain and not (may_be_codes and others)
         if found and all(folder in holding for folder in found):
             certain_if_labelled &= not (may_be_codes or any(folder in holding for folder in others))
@@ -202,7 +209,7 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
 
 def _alike_inside(siblings: Collection[str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
     """The folders with the name of a split in theirs that hold classes of the same names as one of another split."""
-    named = {path: _meaning(word) for path in siblings if (word := _parts(path.rpartition("/")[2])[0])}
+    named = {path: _SPLIT_OF[word] for path in siblings if (word := _parts(path.rpartition("/")[2])[0])}
     classes: dict[str, set[str]] = {split: set() for split in SPLITS}
     for path, split in named.items():
         classes[split] |= classes_in.get(path, set())
@@ -220,7 +227,7 @@ def _marked_among(siblings: Mapping[str, str]) -> dict[str, str]:
     for path, name in siblings.items():
         word, rest = _parts(name)
         if word:
-            alike[rest][path] = _meaning(word)
+            alike[rest][path] = _SPLIT_OF[word]
     for group in alike.values():
         if len(set(group.values())) > 1:
             certain |= group
@@ -243,7 +250,7 @@ def shards_by_split(shards: Iterable[str]) -> dict[str, list[str]]:
         parts = shard.split("/")
         last = _SHARD.search(parts[-1])
         folders = (word for part in reversed(parts[:-1]) if (word := word_of_split(part)))
-        by_word[last[1].lower() if last else next(folders, "")].append(shard)
+        by_word[_word(last[1].lower()) if last else next(folders, "")].append(shard)
     of_word = told_apart(word for word in by_word if word)
     found = {of_word.get(word, ""): files for word, files in by_word.items()}
     return {split: found[split] for split in (*in_order(found), "") if split in found}

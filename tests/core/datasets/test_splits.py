@@ -155,7 +155,7 @@ def test_names_of_the_same_split_are_not_pooled(tmp_path: Path) -> None:
     assert names(dataset) == ["test/dog/4.png"] and "holdout: 1 image in holdout" in dataset.notes[0]
 
 
-def test_a_split_may_have_another_name_in_another_folder(tmp_path: Path) -> None:
+def test_spellings_of_a_split_are_pooled(tmp_path: Path) -> None:
     path = folder_of(tmp_path, ["cat/train/0.png", "cat/val/1.png", "dog/train/2.png", "dog/valid/3.png"])
     assert names(open_dataset(path, Choices(split="val"))) == ["cat/val/1.png", "dog/valid/3.png"]
 
