@@ -1,4 +1,4 @@
-"""TFRecord files whose examples hold an image file and a label."""
+"""TFRecord files whose examples hold an image, as a file or as pixels, and a label."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ from dashboard.core.datasets.columns import (
 from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_notes import about_missing, about_other_labels
 from dashboard.core.datasets.label_value import as_label
+from dashboard.core.datasets.raw_pixels import RAW_NOTE, no_image_files, raw_pixels, size_features
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.table_splits import choose_records, splits_of
 from dashboard.core.datasets.tfrecord import Feature, RecordError, features_of, read_record, walk_records
 from dashboard.core.errors import DatasetError, ImageError, counted
 from dashboard.core.files import sha256_of
 from dashboard.core.images.decoding import DecodedImage, decode_image
+from dashboard.core.images.drawing import encode_png
+from dashboard.core.images.other_files import FIRST_BYTES, readable_kind
 from dashboard.core.questions import Question
 
 _GZIP = b"\x1f\x8b"
@@ -58,6 +61,9 @@ class TFRecordImages:
             raise DatasetError(f"{path.name} holds no records.", "Write the file again.", "tfrecord")
         self._image, label, name = _feature_names(first, path.name)
         column = column_among([key for key in first if key not in (self._image, label, name)], SPLIT_COLUMNS)
+        self._sizes = size_features(list(first))
+        n_read = n_raw = 0
+        others_bytes: list[int] = []  # of the images that are neither files nor pixels
         faults: list[DatasetError] = []
         names: list[str | None] = []
         labels: list[str | None] = []
@@ -71,8 +77,14 @@ class TFRecordImages:
             labels.append(_label(features, label, path.name, faults))
             missing.append(bool(features) and labels[-1] is None and len(faults) == n_faults)
             cells.append(_cell(features, column))
+            if data := _bytes_of(features, self._image):
+                n_read += (is_file := readable_kind(data[:FIRST_BYTES]) is not None)
+                n_raw += (is_raw := not is_file and raw_pixels(data, features, self._sizes) is not None)
+                others_bytes += [] if is_file or is_raw else [len(data)]
             for each, values in others.items():
                 values.append(_cell(features, each))
+        if len(others_bytes) > 1 and len(set(others_bytes)) == 1 and not n_read and not n_raw:
+            raise no_image_files(path.name, self._image, others_bytes[0], self._sizes)
         if faults and not any(labels):
             raise faults[0]
         given = [each for each in names if each]
@@ -86,6 +98,9 @@ class TFRecordImages:
             if faults
             else (sources,)
         )
+        self._has_pixels = n_raw > n_read  # some pixels begin like an image file by chance
+        if self._has_pixels:
+            self.notes += (RAW_NOTE,)
         if label:
             self.notes += about_other_labels(path.name, label, labels, others, "features")
 
@@ -125,11 +140,17 @@ class TFRecordImages:
         """See `Dataset`."""
 
     def file(self, index: int) -> bytes:
-        """See `Dataset`."""
+        """See `Dataset`. Pixels without a format are encoded as PNG."""
+        data, pixels = self._read(index)
+        return data if pixels is None else encode_png(pixels)
+
+    def _read(self, index: int) -> tuple[bytes, np.ndarray | None]:
+        """The image of a record, and its pixels if it is no file. Raises ImageError."""
         try:
             with self._paths[self._file_of[index]].open("rb") as file:  # per read: the number of open files is limited
                 record = read_record(file, self._starts[index])
-            [data] = features_of(record).get(self._image, [])
+            features = features_of(record)
+            [data] = features.get(self._image, [])
         except (OSError, RecordError) as error:
             raise ImageError(
                 f"The record of this image cannot be read ({error}).", "Write the file again.", "record"
@@ -142,7 +163,7 @@ class TFRecordImages:
             raise ImageError(
                 f"The feature {self._image} holds numbers, not an image file.", "Store PNG or JPEG files.", "record"
             )
-        return data
+        return data, raw_pixels(data, features, self._sizes) if self._has_pixels else None
 
     def image(self, index: int, shrink_to: tuple[int, int] | None = None) -> np.ndarray:
         """See `Dataset`."""
@@ -150,7 +171,8 @@ class TFRecordImages:
 
     def decoded(self, index: int, shrink_to: tuple[int, int] | None = None) -> DecodedImage:
         """See `Dataset`."""
-        return decode_image(self.file(index), shrink_to)
+        data, pixels = self._read(index)
+        return decode_image(data, shrink_to) if pixels is None else DecodedImage(np.ascontiguousarray(pixels))
 
 
 def is_compressed(path: Path, first_bytes: bytes) -> bool:
@@ -192,6 +214,12 @@ def _feature_names(first: Mapping[str, Feature], file_name: str) -> tuple[str, s
 def _name(example: Mapping[str, Feature], key: str | None) -> str | None:
     values = example.get(key, []) if key else []
     return _cell(example, key) if values and isinstance(values[0], bytes) else None
+
+
+def _bytes_of(example: Mapping[str, Feature], key: str) -> bytes | None:
+    """The only value of a feature; None if it has not exactly one, or that is a number."""
+    values = example.get(key, [])
+    return values[0] if len(values) == 1 and isinstance(values[0], bytes) else None
 
 
 def _cell(example: Mapping[str, Feature], key: str | None) -> str | None:

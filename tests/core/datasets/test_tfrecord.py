@@ -12,6 +12,7 @@ import pytest
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.tfrecord import _example, begins_like_tfrecord, features_of, masked_crc32c
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.images.decoding import decode_image
 from tests.conftest import encoded, picture
 
 FILES = [encoded(picture(i)) for i in range(5)]
@@ -167,6 +168,44 @@ def test_a_broken_chain_is_refused(tmp_path: Path, damage: str) -> None:
     with pytest.raises(DatasetError, match=r"x\.tfrecord is damaged as a TFRecord file: record \d") as caught:
         open_dataset(path)
     assert caught.value.fix
+
+
+def raw(pixels: np.ndarray, **others: bytes | int) -> bytes:
+    """A record as many tutorials write it: pixels beside height, width and depth."""
+    height, width, depth = pixels.shape
+    return example(image_raw=pixels.tobytes(), height=height, width=width, depth=depth, **others)
+
+
+def test_pixels_without_a_format_are_read_in_the_size_that_the_record_says(tmp_path: Path) -> None:
+    pictures = [picture(i)[: 8 + i].copy() for i in range(3)]
+    pictures[1].flat[:2] = list(b"BM")  # as a BMP begins
+    gray = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+    dataset = open_dataset(write(tmp_path / "x.tfrecord", [raw(each, label=b"cat") for each in (*pictures, gray)]))
+    assert [sample.label for sample in dataset.samples] == ["cat"] * 4
+    for i, each in enumerate(pictures):
+        assert np.array_equal(dataset.image(i), each) and np.array_equal(decode_image(dataset.file(i)).pixels, each)
+    assert np.array_equal(dataset.image(3), np.repeat(gray, 3, axis=2))
+    assert any("pixels without a format" in note for note in dataset.notes)
+
+
+def test_files_beside_their_size_stay_files(tmp_path: Path) -> None:
+    height, width, _ = picture(0).shape
+    records = [example(image=data, height=height, width=width, depth=3) for data in FILES]
+    dataset = open_dataset(write(tmp_path / "x.tfrecord", records))
+    assert dataset.file(1) == FILES[1] and not any("pixels" in note for note in dataset.notes)
+
+
+def test_pixels_whose_size_is_not_known_are_refused_once(tmp_path: Path) -> None:
+    pixels = [picture(i) for i in range(3)]
+    bare = write(tmp_path / "x.tfrecord", [example(image=each.tobytes(), label=1) for each in pixels])
+    with pytest.raises(
+        DatasetError, match=r"3,072 bytes without a format, and there are no features `height`"
+    ) as error:
+        open_dataset(bare)
+    assert "tf.io.encode_png" in error.value.fix
+    floats = write(tmp_path / "y.tfrecord", [raw((each / 255).astype(np.float32)) for each in pixels])
+    with pytest.raises(DatasetError, match="12,288 bytes without a format, which is not height x width x depth"):
+        open_dataset(floats)
 
 
 def test_features_that_say_nothing_are_listed(tmp_path: Path) -> None:
