@@ -107,6 +107,14 @@ def files_matching(pattern: Path) -> list[str]:
     return [name for name in files_below(root) if _matches(name.split("/"), parts)] if root.is_dir() else []
 
 
+def with_own_brackets(pattern: Path) -> Path | None:
+    """The pattern with `[` as itself in the folder that it begins with; None if no existing folder has it in its name."""
+    for folder in pattern.parents:
+        if "[" in str(folder) and folder.is_dir():
+            return Path(str(folder).replace("[", "[[]")) / pattern.relative_to(folder)
+    return None
+
+
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     if not pattern:
         return not parts

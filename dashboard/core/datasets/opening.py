@@ -18,6 +18,7 @@ from dashboard.core.datasets.folder_files import (
     files_matching,
     is_pattern,
     pattern_root,
+    with_own_brackets,
 )
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
@@ -30,6 +31,7 @@ from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
 from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
+from dashboard.core.shell import in_command
 
 _FIRST_BYTES = 16
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
@@ -92,9 +94,12 @@ def _open(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     if is_pattern(path):
         root, names = pattern_root(path), files_matching(path)
         if not names:
-            raise DatasetError(
-                f"No file matches {path}.", "Check the path; ** stands for any number of folders.", "not_found"
-            )
+            fix = "Check the path; ** stands for any number of folders."
+            if own := with_own_brackets(path):
+                fix = (
+                    f"In a pattern, [x] stands for the letter x. Write [[] where a name has [: {in_command(str(own))}."
+                )
+            raise DatasetError(f"No file matches {path}.", fix, "not_found")
         return _open_files(path, root, names, choices, use_labels_file)
     if path.is_dir():
         links: list[str] = []

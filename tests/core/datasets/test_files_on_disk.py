@@ -65,6 +65,15 @@ def test_a_pattern_that_means_nothing(photos: Path) -> None:
             open_dataset(photos / pattern)
 
 
+def test_brackets_in_the_name_of_a_folder_are_told_from_those_of_a_pattern(photos: Path) -> None:
+    named = photos.rename(photos.with_name("photos [x]"))
+    with pytest.raises(DatasetError, match="No file matches") as caught:
+        open_dataset(named / "*/*.[jp]*")
+    own = f"{named.parent}/photos [[]x]/*/*.[jp]*"
+    assert f"'{own}'" in caught.value.fix
+    assert names(Path(own)) == ["photos [x]/cat/0.png", "photos [x]/cat/1.jpeg"]
+
+
 def test_a_file_called_like_a_pattern_is_that_file(tmp_path: Path) -> None:
     (tmp_path / "a[1].png").write_bytes(encoded(picture(1)))
     assert names(tmp_path / "a[1].png") == ["a[1].png"]
