@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +46,7 @@ class ClassMap:
 def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassMap]:
     """The files that name numbers, among the files at these positions; also those that seem to, but have a fault."""
     found = []
+    stems = cache(lambda: frozenset(file_stem(name) for name in source.names if is_image_name(name)))  # of all images
     candidates = [i for i in positions if _may_be_map(source.names[i])]
     candidates.sort(key=lambda i: suffix_of(source.names[i]) == ".json" and not _is_called_so(source.names[i]))
     for position in candidates[:_MOST_FILES]:
@@ -53,7 +55,7 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
             data = source.read(position, _MAX_BYTES + 1)
         except ImageError:
             continue
-        seems_to = _is_called_so(name) and not _mentions_images(data, source.names)
+        seems_to = _is_called_so(name) and not _mentions_images(data, stems())
         try:
             content = read_names_file(data, name) if len(data) <= _MAX_BYTES else NumberedNames({})
         except Exception as error:
@@ -64,7 +66,7 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
         if content.is_list and suffix_of(name) in _TABLES:
             continue  # its other columns may be names of images
         names = list(content.names.values())
-        if _name_classes(names) and not _name_images(names, source.names):
+        if _name_classes(names) and not _name_images(names, stems()):
             found.append(ClassMap(name, content))
         elif seems_to and len(set(names)) < len(names) and not are_numbers(names):
             found.append(ClassMap(name, content, SAME_NAME, frozenset(content.names)))
@@ -101,10 +103,9 @@ def _is_called_so(name: str) -> bool:
     return _TEXT_STEMS.search(file_stem(name)) is not None
 
 
-def _mentions_images(data: bytes, files: Sequence[str]) -> bool:
+def _mentions_images(data: bytes, stems: Collection[str]) -> bool:
     """True if images are named in a file, so that it tells of these rather than of classes."""
     words = set(re.split(r"[\s,;:\"'\[\]{}]+", data.decode(errors="replace")))
-    stems = {file_stem(file) for file in files if is_image_name(file)}
     return any(is_image_name(word) or (file_stem(word) in stems and not word.isdecimal()) for word in words)
 
 
@@ -113,12 +114,9 @@ def _name_classes(names: Collection[str]) -> bool:
     return all(names) and len(set(names)) == len(names) and not are_numbers(list(names))
 
 
-def _name_images(names: Collection[str], files: Sequence[str]) -> bool:
+def _name_images(names: Collection[str], stems: Set[str]) -> bool:
     """True if these are images with their labels rather than classes with their numbers."""
-    if any(map(is_image_name, names)):
-        return True
-    stems = {file_stem(file) for file in files if is_image_name(file)}
-    return stems.issuperset(names)
+    return any(map(is_image_name, names)) or stems >= set(names)
 
 
 def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[dict[str, str], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset, tables
 from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.class_map import find_class_maps
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError
@@ -378,3 +380,21 @@ def test_folders_that_are_no_labels_are_not_contradicted(make_zip: MakeZip) -> N
     table = b"file,label\nleft/0.png,cat\nright/1.png,dog\nleft/2.png,dog\n"
     dataset = open_dataset(make_zip({}, extra={**images, "labels.csv": table}))
     assert "another label" not in " ".join(dataset.notes)
+
+
+def test_the_names_of_a_million_images_are_not_listed_for_each_file_that_may_name_classes() -> None:
+    class Names(list[str]):
+        listed = 0
+
+        def __iter__(self) -> Iterator[str]:
+            self.listed += 1
+            return super().__iter__()
+
+    class Source:
+        names = Names([*(f"0/{i}.png" for i in range(9)), *(f"classes_{i}.json" for i in range(9))])
+        fingerprint = ""
+
+        def read(self, position: int, limit: int) -> bytes:
+            return b'{"0": "cat", "1": "dog"}'
+
+    assert len(find_class_maps(Source(), range(9, 18))) == 9 and Source.names.listed == 1
