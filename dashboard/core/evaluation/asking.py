@@ -28,6 +28,12 @@ class Asked:
     label_map: Mapping[str, str] = field(default_factory=dict)  # class ids, if the user has said where they begin
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user has to know about the dataset, besides what is decided."""
+        notes = self.dataset.notes if self.dataset else ()
+        return tuple(note for note in notes if note != IDS_UNCERTAIN or self.labels is None)
+
+    @property
     def needs_the_user(self) -> bool:
         """True if something is open, or was decided in a way that the user should see before the work begins."""
         open_questions = any(not (question.certain and question.chosen) for question in self.questions)

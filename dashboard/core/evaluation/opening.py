@@ -120,7 +120,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         fit=plan.version.preprocessing.fit,
         unknown_labels=plan.mapping.unknown,
         label_map=tuple(plan.mapping.label_map().items()),
-        notes=(*plan.dataset.notes, *plan.mapping.notes, *(attributes.notes if attributes else ())),
+        notes=(*plan.notes, *(attributes.notes if attributes else ())),
         chunk_size=chunk_size,
         key=plan.key,
         familiarity_kept=plan.version.familiarity.kept if plan.version.familiarity else None,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
@@ -14,7 +15,7 @@ from dashboard.core.datasets.splits import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
 from dashboard.core.evaluation.class_folders import in_class_folders
-from dashboard.core.labels.class_ids import IDS_UNCERTAIN, are_numbers, uncertain_start
+from dashboard.core.labels.class_ids import IDS_CHOSEN, IDS_UNCERTAIN, are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.unknown import named, unknown_labels
@@ -33,6 +34,13 @@ class RunPlan:
     version: ModelVersion
     mapping: LabelMapping
     key: str  # a hash of all that the answers depend on, see `run_key`
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the dataset is read, in sentences."""
+        chosen = [IDS_CHOSEN] if any(label != meant for label, meant in self.mapping.label_map().items()) else []
+        about = chain.from_iterable(chosen if note == IDS_UNCERTAIN else [note] for note in self.dataset.notes)
+        return (*about, *self.mapping.notes)
 
 
 def plan_run(

@@ -16,6 +16,8 @@ IDS_UNCERTAIN = (  # a note of a dataset
     "So it is not certain that the numbers are the class ids of the model. If they are not, correct what names them."
 )
 
+IDS_CHOSEN = "So the user chose what the numbers mean."  # instead of it, in the notes of a run
+
 
 @dataclass(frozen=True)
 class ClassIds:

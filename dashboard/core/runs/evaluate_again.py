@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.labels.class_ids import IDS_UNCERTAIN
+from dashboard.core.labels.class_ids import IDS_CHOSEN, IDS_UNCERTAIN
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.runs.manifest import RunManifest
@@ -59,6 +59,7 @@ def _meanings(manifest: RunManifest, class_names: Sequence[str]) -> tuple[list[s
 def _chosen(manifest: RunManifest, class_names: Sequence[str]) -> dict[str, str]:
     """What the labels mean that these classes do not tell by themselves."""
     labels = dict.fromkeys(manifest.unknown_labels, LEAVE_OUT) | dict(manifest.label_map)
-    told = match_labels(labels, class_names, ids_uncertain=IDS_UNCERTAIN in manifest.notes).label_map()
+    uncertain = not {IDS_CHOSEN, IDS_UNCERTAIN}.isdisjoint(manifest.notes)  # the second is in runs of earlier builds
+    told = match_labels(labels, class_names, ids_uncertain=uncertain).label_map()
     possible = {*class_names, LEAVE_OUT, NO_LABEL}
     return {label: meant for label, meant in labels.items() if meant in possible and told.get(label) != meant}

@@ -106,8 +106,8 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
     if path.parent.parent == settings.uploads_dir:
         st.query_params[_UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
-    if asked.dataset and asked.dataset.notes:
-        st.caption(plain(" ".join(asked.dataset.notes)))
+    if asked.notes:
+        st.caption(plain(" ".join(asked.notes)))
     show_questions(path, asked.questions)
     decision = NOTHING_DECIDED
     if asked.labels:

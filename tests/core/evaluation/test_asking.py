@@ -14,6 +14,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.asking import ask
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.labels.class_ids import IDS_CHOSEN, IDS_UNCERTAIN
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Answer, Question, UndecidedError
 from dashboard.core.runs.evaluate_again import evaluate_again
@@ -76,20 +77,24 @@ def test_numbers_that_a_file_seems_to_name_are_asked_about(
         plan_run(path, tiny_version)
     assert [answer.value for answer in caught.value.question.answers] == ["0"]
     asked = ask(path, tiny_version, {})
-    assert asked.needs_the_user and asked.questions == (caught.value.question,)
+    assert asked.needs_the_user and asked.questions == (caught.value.question,) and asked.notes[-1] == IDS_UNCERTAIN
     answered = ask(path, tiny_version, {"labels_from": "0"})
     first, second = tiny_version.class_names[:2]
-    assert answered.label_map == {"0": first, "1": second}
+    assert answered.label_map == {"0": first, "1": second} and IDS_UNCERTAIN not in answered.notes
+    assert answered.dataset and answered.notes == answered.dataset.notes[:-1]
     assert plan_run(path, tiny_version, first_id=0).mapping.class_of == {"0": first, "1": second}
     begun = begin_run(plan_run(path, tiny_version, first_id=0), RunStore(tmp_path / "runs"), 1, "run")
     begun.owner.release()
+    assert IDS_UNCERTAIN not in begun.manifest.notes and IDS_CHOSEN in begun.manifest.notes
+    called_so = replace(tiny_version, class_names=("0", "1", *tiny_version.class_names[2:]))
+    assert not {IDS_UNCERTAIN, IDS_CHOSEN} & set(plan_run(path, called_so).notes), "the numbers are names of classes"
     assert f"--map 0={first} --map 1={second}" in evaluate_again(begun.manifest)[0]
     assert plan_run(path, tiny_version, {"0": second, "1": first}).mapping.class_of == {"0": second, "1": first}
 
 
 def test_classes_called_like_splits_in_other_words(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
     version = replace(tiny_version, class_names=("dev", "testset", *tiny_version.class_names[2:]))
-    path = make_zip({}, extra=pictures("dev/0.png", "testset/1.png", "cat/2.png"))
+    path = make_zip({}, extra=pictures("dev/0.png", "testset/1.png"))
     with pytest.raises(
         UndecidedError, match=r"has folders called dev and testset, and .* they may be splits or classes"
     ):
