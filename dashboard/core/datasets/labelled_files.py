@@ -17,6 +17,7 @@ from dashboard.core.datasets.class_files import (
     read_other_class_files,
 )
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
+from dashboard.core.datasets.copies import find_copies
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
     ClassFolders,
@@ -89,7 +90,11 @@ class FilesReader:
         if len(masks):
             self._masks = tuple(self._names[i] for i in masks.tolist())
             self._set_source(PartOfFiles(source, np.setdiff1d(np.arange(len(self._names)), masks)))
-        self._splits = find_splits(self._folders, self._is_image) if choices.split != NO_SPLITS else None
+        self._splits = self._copies = None
+        if choices.split != NO_SPLITS:
+            self._splits = find_splits(self._folders, self._is_image)
+            self._copies = find_copies(self._names, self._folders, self._is_image)
+        self._splits = self._splits or self._copies
         self._tables_may_split = self._splits is None and choices.split != NO_SPLITS
         self._parts: dict[str, LabelledFiles] = {}
 
@@ -139,8 +144,9 @@ class FilesReader:
             self._splits.certain_if_labelled or any(map(self._has_labels, self._splits.positions))
         )
         choice = choose_split(
-            self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=certain
-        )
+            self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=certain,
+            noun=self._splits.noun,
+        )  # fmt: skip
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
         if self._given and not _any_label(read):
             by_labels_file(read.source.names, self._given, is_image=self._names_image)  # explains why no row fits
@@ -153,10 +159,15 @@ class FilesReader:
 
     def _about_others(self) -> tuple[str, ...]:
         assert self._splits is not None
+        copies = []
+        if self._copies and self._copies is not self._splits:
+            called = " and ".join(chain.from_iterable(self._copies.folders.values()))
+            copies = [f"{called} seem to hold copies of the same images. If so, give one of these folders only."]
         loose = self._splits.outside[self._is_image[self._splits.outside]].tolist()
         names = listed([self._names[i] for i in loose[:4]])
         what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
-        return (f"{what} in no split, so not used: {names}{' ...' if len(loose) > 4 else ''}.",) if loose else ()
+        more = " ..." if len(loose) > 4 else ""
+        return (*copies, *([f"{what} in no {self._splits.noun}, so not used: {names}{more}."] if loose else []))
 
     def _has_labels(self, split: str) -> bool:
         try:

@@ -38,6 +38,7 @@ def choose_split(
     may_be_classes: bool = False,
     may_pool: bool = True,
     certain: bool = True,
+    noun: str = "split",
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -47,11 +48,13 @@ def choose_split(
         may_be_classes: True if NO_SPLITS is a possible answer.
         may_pool: True if ALL_SPLITS is one.
         certain: False if the user has to say whether these are splits.
+        noun: what they are, for messages: split or copy.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
         DatasetError: there is no such split; code `choice`.
     """
+    plural, instead = ("copies", "different images") if noun == "copy" else ("splits", "classes")
     names = [split.name for split in splits]
     answers = [Answer(split.name, _in_words(split)) for split in splits]
     if may_pool:
@@ -59,22 +62,23 @@ def choose_split(
             Answer(ALL_SPLITS, f"{counted(sum(s.size for s in splits), splits[0].unit)}, all of these together")
         )
     if may_be_classes:
-        answers.append(Answer(NO_SPLITS, "these are classes, not splits"))
-    question = Question("split", f"Which split of {dataset_name}?", tuple(answers))
+        answers.append(Answer(NO_SPLITS, f"these are {instead}, not {plural}"))
+    question = Question("split", f"Which {noun} of {dataset_name}?", tuple(answers))
     sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
     chosen, why = _chosen(names, wanted, labelled, splits) if wanted or certain else (None, "")
     if wanted and chosen not in [answer.value for answer in answers]:
-        raise DatasetError(f"{dataset_name} has no split {wanted!r}.", question.way_out, "choice")
+        raise DatasetError(f"{dataset_name} has no {noun} {wanted!r}.", question.way_out, "choice")
+    doubt = "" if certain else f", or {instead} in folders that are called so"
     if chosen is None:
         raise UndecidedError(
-            f"{dataset_name} holds more than one split{'' if certain else ', or classes that are called so'}: {sizes}.",
+            f"{dataset_name} holds more than one {noun}{doubt}: {sizes}.",
             question,
             "several_splits",
         )
     question = replace(question, chosen=chosen, certain=bool(wanted))
     if chosen == ALL_SPLITS:
-        return SplitChoice(tuple(names), question, f"All splits are pooled, {why} ({sizes}).")
-    return SplitChoice((chosen,), question, f"Only the split {chosen} is used, {why} ({sizes}).")
+        return SplitChoice(tuple(names), question, f"All {plural} are pooled, {why} ({sizes}).")
+    return SplitChoice((chosen,), question, f"Only the {noun} {chosen} is used, {why} ({sizes}).")
 
 
 def _chosen(

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Splits:
     markers: frozenset[str]  # folders, as paths, whose names are the name of a split instead of a class
     certain: bool = True  # False: the folders may be classes as well
     certain_if_labelled: bool = True  # False: they may be classes, unless something else labels their images
+    noun: str = "split"  # for messages: what they are
 
 
 def split_called(name: str) -> str | None:
@@ -87,6 +88,11 @@ def in_order(splits: Iterable[str]) -> list[str]:
 
 def _word(text: str) -> str:
     return text if text in _OTHERS else _SPLIT_OF[text]
+
+
+def is_plain_word(word: str) -> bool:
+    """True for words that may stand beside the name of a split, such as set and images."""
+    return word in _PLAIN
 
 
 def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
@@ -140,6 +146,18 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
     """
     holding = folders.holding(is_image)
     split_in, certain, certain_if_labelled = _marked_folders(frozenset(holding))
+    found = splits_in(folders, holding, split_in)
+    return found and replace(found, certain=certain, certain_if_labelled=certain_if_labelled)
+
+
+def splits_in(folders: Folders, holding: Sequence[str], split_in: Mapping[str, str]) -> Splits | None:
+    """The files of each split; None if not at least two hold images.
+
+    Args:
+        folders: of all files.
+        holding: the folders that hold images directly.
+        split_in: the folders that are splits, by path.
+    """
     with_images = {_outermost(folder, split_in) for folder in holding} - {""}
     if len(with_images) < 2:
         return None
@@ -153,8 +171,6 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
         {split: tuple(called[split]) for split in present},
         np.flatnonzero((of_folder == "")[folders.codes]),
         frozenset(split_in),
-        certain,
-        certain_if_labelled,
     )
 
 

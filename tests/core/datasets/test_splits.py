@@ -131,7 +131,9 @@ def test_folders_of_images_beside_such_that_are_no_splits_are_asked_about(
     tmp_path: Path, folders: tuple[str, ...]
 ) -> None:
     path = folder_of(tmp_path / "d", [f"{folder}/{i}.png" for i, folder in enumerate(folders)])
-    with pytest.raises(UndecidedError, match="holds more than one split, or classes that are called so") as asked:
+    with pytest.raises(
+        UndecidedError, match="holds more than one split, or classes in folders that are called so"
+    ) as asked:
         open_dataset(path)
     assert asked.value.question.chosen is None and "--split none" in asked.value.fix
     classes = open_dataset(path, Choices(split=NO_SPLITS))
