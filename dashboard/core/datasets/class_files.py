@@ -1,6 +1,6 @@
 """Labels in a small file beside each image, such as 1.cls beside 1.jpg.
 
-Source of the layout: https://github.com/webdataset/webdataset
+Source of the layout: https://github.com/webdataset/webdataset; of LabelMe's, see `labelme`
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ import numpy as np
 from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.label_value import as_label
+from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.labelme import is_labelme, labels_in
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import parse_json
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 from dashboard.core.labels.text_encoding import decode_text
 
 CLASS_SUFFIX = ".cls"
 _OTHERS = (".json", ".txt")  # may as well hold a caption, or boxes around objects
 _MOST_BYTES = 1024
+_MOST_JSON_BYTES = 2 * MAX_FILE_BYTES  # LabelMe's may hold the image itself
 _NEARLY_ALL = 0.9  # share of the images
 _DECIMALS = re.compile(r"\d\.\d")
 
@@ -62,41 +65,51 @@ def other_class_files(names: Sequence[str], positions: Sequence[int], images: Se
 
 
 def read_other_class_files(source: FileSource, positions: Sequence[int]) -> LabelsTable:
-    """The class in each file of `other_class_files`.
+    """The class in each file of `other_class_files`. An image that LabelMe gives several has none.
 
     Raises:
         DatasetError: a file holds something else than one class, or no class occurs twice.
     """
     suffix = suffix_of(source.names[positions[0]])
     labels: list[str | None] = []
-    for position in positions:
+    faults: dict[int, ImageError] = {}
+    certain = False
+    for row, position in enumerate(positions):
         try:
-            labels.append(_only_class(source.read(position, _MOST_BYTES * 64), suffix))
-        except (ImageError, ValueError) as error:
+            label, certain = _only_class(source.read(position, _MOST_JSON_BYTES), suffix)
+            labels.append(label)
+        except SeveralLabels as several:
+            labels.append(None)
+            faults[row] = several_labels(source.names[position], several.labels)
+        except (ImageError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _no_class(
                 suffix, f"{source.names[position]} does not hold the name or number of one class"
             ) from error
-    if len(set(labels)) == len(labels):
+    if len(set(labels)) == len(labels) and not certain:
         raise _no_class(suffix, "no two of them hold the same class")
-    return LabelsTable(f"the {suffix} files", _stems(source.names, positions), tuple(labels))
+    return LabelsTable(f"the {suffix} files", _stems(source.names, positions), tuple(labels), faults=faults)
 
 
-def _only_class(data: bytes, suffix: str) -> str | None:
-    """The class in a file. Raises ValueError if it holds something else."""
+def _only_class(data: bytes, suffix: str) -> tuple[str | None, bool]:
+    """The class in a file, and whether the file certainly tells one. May raise any exception if it holds something else."""
     if len(data) > _MOST_BYTES and suffix == ".txt":
         raise ValueError("it is too long")
     text = decode_text(data).strip()
     if suffix == ".json":
         value = parse_json(text)
+        if is_labelme(value):
+            return as_label(labels_in(value)), True
         if isinstance(value, dict):
             key = column_among([*map(str, value)], (*LABEL_COLUMNS, "cls"))
             if key is None:
                 raise ValueError("it has no class")
             value = value[key]
-        return as_label(value)
+        if isinstance(value, list) and len(value) > 1:
+            raise ValueError("it has several classes")
+        return as_label(value), False
     if len(text.splitlines()) != 1 or _DECIMALS.search(text):
         raise ValueError("it has several lines or numbers")
-    return as_label(text)
+    return as_label(text), False
 
 
 def _no_class(suffix: str, why: str) -> DatasetError:

@@ -36,6 +36,7 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
 from dashboard.core.datasets.label_notes import about_other_labels
+from dashboard.core.datasets.labelme import is_labelme
 from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
@@ -261,6 +262,11 @@ def _values(column: pa.ChunkedArray) -> list[object]:
 def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
     if is_coco(value):
         return coco_rows(name, value)
+    if is_labelme(value):
+        raise refused(
+            name, "it is LabelMe's annotation of one image, and such files are read if nearly all of several images have one",
+            "Annotate the other images too, or leave them out; or write a table of file and label.",
+        )  # fmt: skip
     value = as_records(name, value)
     if isinstance(value, dict) and (files := _files_of_classes(value, stems)):
         return rows_of(name, [file for file, _ in files], [label for _, label in files])

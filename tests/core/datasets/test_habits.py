@@ -15,7 +15,7 @@ from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 
@@ -173,6 +173,35 @@ def test_what_small_files_hold_otherwise_is_no_label(
     dataset = tar(tmp_path / "x.tar", {**images("0.png", "1.png", "2.png"), **texts})
     assert labels(dataset) == {"0.png": None, "1.png": None, "2.png": None}
     assert any(f"The .{suffix} files beside the images are not read as labels: {why}" in note for note in dataset.notes)
+
+
+def labelme(shapes: list[str], **flags: bool) -> bytes:
+    """What LabelMe writes for an image."""
+    drawn = [{"label": label, "points": [[1.5, 2.0], [3.0, 4.5]], "shape_type": "rectangle"} for label in shapes]
+    content = {"version": "5.5.0", "flags": flags, "shapes": drawn, "imagePath": "a.png", "imageData": "iVBOR" * 50_000}
+    return json.dumps(content).encode()
+
+
+def test_annotations_of_labelme_are_read_where_they_agree_on_one_class(tmp_path: Path) -> None:
+    annotations = [
+        labelme(["cat", "cat"]), labelme(["dog"]), labelme(["cat", "dog"]), labelme([], cat=False, fox=True),
+        labelme([], cat=True, fox=True), labelme([]),
+    ]  # fmt: skip
+    files = images(*(f"{i}.png" for i in range(6))) | {f"{i}.json": data for i, data in enumerate(annotations)}
+    dataset = tar(tmp_path / "x.tar", files)
+    assert list(labels(dataset).values()) == ["cat", "dog", None, "fox", None, None]
+    assert dataset.notes[0] == "Labels are taken from the .json files."
+    for i, both in ((2, "cat, dog"), (4, "cat, fox")):
+        with pytest.raises(ImageError, match=rf"{i}\.json gives this image several labels: {both}"):
+            dataset.image(i)
+    two = tar(tmp_path / "two.tar", {name: files[name] for name in ("0.png", "1.png", "0.json", "1.json")})
+    assert list(labels(two).values()) == ["cat", "dog"]
+
+
+def test_annotations_of_labelme_for_few_images_are_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="LabelMe's annotation of one image") as refused:
+        tar(tmp_path / "x.tar", {**images("0.png", "1.png", "2.png"), "0.json": labelme(["cat"])})
+    assert "Annotate the other images too" in refused.value.fix
 
 
 def test_small_files_do_not_replace_class_folders(make_zip: MakeZip) -> None:
