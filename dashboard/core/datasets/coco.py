@@ -32,17 +32,25 @@ def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
     for each in coco.get("categories", []):
         names.setdefault(each["id"], {})[str(as_label(each.get("name", each["id"])))] = None
     used: dict[object, dict[object, None]] = {}  # id of the image -> ids of its categories, in their order
+    alone: dict[object, dict[object, None]] = {}  # what images of one category share, since there may be millions
     for annotation in coco.get("annotations", []):
         if "category_id" in annotation:
-            used.setdefault(annotation["image_id"], {})[annotation["category_id"]] = None
+            image_id, category = annotation["image_id"], annotation["category_id"]
+            found = used.setdefault(image_id, alone.setdefault(category, {category: None}))
+            if category not in found:
+                if len(found) == 1:
+                    found = used[image_id] = dict(found)
+                found[category] = None
     if not used:
         raise refused(
             name, "its annotations have no categories, so they say nothing about classes",
             "Give the file with the annotations of objects (instances_...json), or a labels file.",
         )  # fmt: skip
-    files_of: dict[object, set[object]] = {}
+    file_of: dict[object, object] = {}
+    sharing: dict[object, set[object]] = {}  # id of several images -> their files
     for image in coco["images"]:
-        files_of.setdefault(image["id"], set()).add(image["file_name"])
+        if (file := file_of.setdefault(image["id"], image["file_name"])) != image["file_name"]:
+            sharing.setdefault(image["id"], {file}).add(image["file_name"])
     files: list[str] = []
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
@@ -51,9 +59,9 @@ def coco_rows(name: str, coco: dict[str, Any]) -> LabelsTable:
         categories = list(used.get(image["id"], ()))
         unknown = [str(each) for each in categories if each not in names]
         different = list(dict.fromkeys(called for each in categories for called in names.get(each, ())))
-        shared = len(files_of[image["id"]]) if categories else 0
-        labels.append(different[0] if len(different) == 1 and not unknown and shared == 1 else None)
-        if shared > 1:
+        shared = len(sharing.get(image["id"], ())) if categories else 0
+        labels.append(different[0] if len(different) == 1 and not unknown and not shared else None)
+        if shared:
             faults[row] = ImageError(
                 f"{name} {OF_THIS_IMAGE}the id {image['id']}, which {shared} images have, so its annotations are not certain.",
                 "Give each image an id of its own, or export the annotations again.", "several_labels",

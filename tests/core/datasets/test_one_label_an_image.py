@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.coco import coco_rows
 from dashboard.core.datasets.label_value import SeveralLabels, as_label
 from dashboard.core.errors import DatasetError, ImageError
 from tests.conftest import MakeZip, encoded, picture
@@ -254,3 +256,19 @@ def test_lists_beside_images_in_parquet(tmp_path: Any) -> None:
 def test_two_rows_for_one_image_of_which_one_has_several_labels(labelled: Labelled) -> None:
     dataset = labelled("labels.json", [{"file": "a.png", "label": ["cat", "dog"]}, {"file": "a", "label": "cat"}])
     assert labels(dataset)[0] is None and reason(dataset, 0).code == "several_labels"
+
+
+def test_coco_takes_little_memory_for_each_image() -> None:
+    n = 20_000
+    content = {
+        "images": [{"id": i, "file_name": f"{i}.jpg"} for i in range(n)],
+        "annotations": [{"image_id": i, "category_id": i % 2} for i in range(n)],
+        "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
+    }
+    tracemalloc.start()
+    try:
+        table = coco_rows("x.json", content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert table.labels[:3] == ("cat", "dog", "cat") and peak < 250 * n, "bytes; a set for each image takes 500"
