@@ -34,6 +34,7 @@ from dashboard.core.datasets.columns import (
     csv_separator,
     plain_column,
 )
+from dashboard.core.datasets.foreign_formats import WORKBOOKS, refuse_foreign
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.labelme import is_labelme
@@ -53,16 +54,12 @@ if TYPE_CHECKING:
 
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
-_WORKBOOKS = frozenset({".xlsx", ".xls", ".ods"})  # are not read, but likely hold the labels
-_PANDAS_READERS = {".feather": "read_feather", ".pkl": "read_pickle", ".pickle": "read_pickle"}
-FOREIGN_SUFFIXES = frozenset(_PANDAS_READERS)  # are not read either; if called labels, they likely hold the labels
-LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | _WORKBOOKS
+LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | WORKBOOKS
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
 _PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
-_WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
@@ -93,19 +90,8 @@ def read_labels_file(
             table = _from_parquet(name, data)
         elif suffix in _JSON:
             table = _from_json(name, json_value(data, suffix), stems)
-        elif suffix in FOREIGN_SUFFIXES:
-            stem = PurePosixPath(name).name[: -len(suffix)]
-            raise refused(
-                name, "such files are not read, only CSV, JSON and Parquet",
-                "Save it as CSV beside it, with pandas in Python: "
-                f"`pandas.{_PANDAS_READERS[suffix]}({stem + suffix!r}).to_csv({stem + '.csv'!r}, index=False)`.",
-            )  # fmt: skip
-        elif suffix in _WORKBOOKS or data.startswith(_WORKBOOK_MARKS):
-            raise refused(
-                name, "it is a workbook of a spreadsheet program, and only tables as text are read",
-                f"Save its sheet as a CSV file beside it, and remove it from the dataset. {SAVE_AS_UTF8}",
-            )  # fmt: skip
         else:
+            refuse_foreign(name, data)
             table, encoding = _from_text(name, data, stems)
     table = with_names_of_images(table, stems)
     if again is None or table.used is None:

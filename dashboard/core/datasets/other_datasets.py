@@ -10,7 +10,11 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.images.other_files import FIRST_BYTES, instead_of_file
 from dashboard.core.shell import in_command
 
-_ARCHIVES = ((b"Rar!", "a RAR archive"), (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"))
+_ARCHIVES = (  # first bytes, what it is, names of such files that are datasets or damaged ones
+    (b"Rar!", "a RAR archive", ()),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", ()),
+    (b"\x1f\x8b", "a file compressed with gzip", (".gz", ".tgz")),
+)
 _PART_OF_ZIP = re.compile(r"\.z\d{2,}$", re.IGNORECASE)
 _PART = re.compile(r"\.\d{3}$")
 
@@ -29,10 +33,10 @@ def why_no_dataset(path: Path) -> DatasetError | None:
         )
     with path.open("rb") as file:
         head = file.read(FIRST_BYTES)
-    what = next((what for begin, what in _ARCHIVES if head.startswith(begin)), None)
-    if head.startswith(b"\x1f\x8b") and not name.lower().endswith((".gz", ".tgz")):
-        what = "a file compressed with gzip"
-    if what:
+    lower = name.lower()
+    if what := next(
+        (what for begin, what, own in _ARCHIVES if head.startswith(begin) and not lower.endswith(own)), None
+    ):
         folder = in_command(f"{PurePosixPath(name).stem} unpacked")
         return DatasetError(
             f"{name} is {what}, which is not read here.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name, suffix_of
-from dashboard.core.datasets.labels_file import FOREIGN_SUFFIXES
+from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError

@@ -10,8 +10,8 @@ from functools import partial
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
+from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.labels_file import (
-    FOREIGN_SUFFIXES,
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
     read_labels_file,
