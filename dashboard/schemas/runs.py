@@ -242,12 +242,9 @@ class ImportRecord(Figures):
     n_images: int
     n_evaluated: int = Field(description="number of rows with a prediction, whose label is a class or missing")
     n_labelled: int = Field(description="number of them with a label, which the figures are over")
-    n_failed: int = Field(description="number of rows without a prediction, or with a label that is not a class")
-    n_without_prediction: int
-    n_no_class: int = Field(description="number of rows with a prediction, but a label that is not a class")
+    n_failed: int = Field(description="number of rows without a prediction")
     n_left_out: int = Field(description="number of rows whose label the user chose to leave out")
     label_map: dict[str, str] = Field(description="the class that each label means, or (no label) or (leave out)")
-    unknown_labels: list[str] = Field(description="labels that are not mapped to any class")
     notes: list[str] = Field(description="sentences on how the files were read")
 
     @classmethod
@@ -261,12 +258,9 @@ class ImportRecord(Figures):
             n_evaluated=imported.n_evaluated,
             n_labelled=imported.evaluation.accuracy.n if imported.evaluation else 0,
             n_failed=imported.n_failed,
-            n_without_prediction=imported.n_without_prediction,
-            n_no_class=imported.n_no_class,
             n_left_out=imported.n_left_out,
             label_map=dict(manifest.label_map),
             **figures(imported.evaluation),
-            unknown_labels=list(manifest.unknown_labels),
             notes=list(manifest.notes),
         )
 

@@ -511,8 +511,8 @@ def test_import_says_what_the_figures_are_about(tmp_path: Path) -> None:
     assert (refused.returncode, error["code"]) == (1, "labels_unknown") and "ant (2 rows)" in error["message"]
     done = dashboard("import", tmp_path / "x.csv", "--map", "ant=", "--json", data_dir=tmp_path)
     record, told = only_json(done), done.stderr.decode()
-    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_without_prediction", "n_left_out")
-    assert [record[name] for name in counts] == [6, 3, 2, 1, 1, 2]
+    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_left_out")
+    assert [record[name] for name in counts] == [6, 3, 2, 1, 2]
     assert "2 of 3 images labelled" in told and "1 image has no label in x.csv" in told
     assert "1 row has no prediction." in told and "2 rows left out by choice." in told
     shown = dashboard("runs", "show", record["run_id"], data_dir=tmp_path)
