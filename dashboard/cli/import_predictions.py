@@ -76,4 +76,4 @@ def _show(imported: Imported) -> None:
         say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:
         show_figures(evaluation, imported.n_evaluated)
-    show(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")
+    show(f"Evaluation {manifest.run_id}, {manifest.seconds:.1f} s")

@@ -403,7 +403,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
     assert only_json(dashboard("runs", "show", "begun", "--json", data_dir=data))["state"] == "interrupted"
     resumed = dashboard("evaluate", data / "samples", "--json", data_dir=data)
-    assert b"Resuming run begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
+    assert b"Resuming the evaluation begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
     assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 20
     shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
     assert only_json(shown) == only_json(resumed) | {name: only_json(shown)[name] for name in ("metrics", "where")}

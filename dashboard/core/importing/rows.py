@@ -73,7 +73,9 @@ def check_rows(piece: Piece, order: Sequence[int], first: int, ids: Mapping[str,
     reasons = [""] * n
     for i in np.flatnonzero(failed).tolist():
         given = piece.reasons[i] if piece.reasons else ""
-        reasons[i] = (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} was left out."
+        reasons[i] = (
+            (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} was left out."
+        )
     predicted = np.where(absent, 0, np.where(np.isnan(probs), -1, probs).argmax(axis=1)).astype(np.int32)
     return Rows(first, probs, true, predicted, failed, left_out, absent, unlabelled, reasons, piece.files)
 
