@@ -108,6 +108,9 @@ def test_doubtful_predictions_are_found(open_page: Open, dashboard: Services) ->
     add(dashboard, 1, user="bob", doubt=False)
     at = open_page("history").selectbox(key="doubt").select("Probably").run()
     assert [(row["user"], row["doubt"]) for row in table_of(at)] == [("ann", "probably")]
+    link = open_page("predict")
+    link.query_params["doubt"] = "Doubtful"  # as it was called in earlier builds
+    assert [row["user"] for row in table_of(link.switch_page(HISTORY).run())] == ["ann"]
     assert '"label": "None of the classes"' in at.dataframe[0].proto.columns and "not searched" not in text_of(at)
 
 
