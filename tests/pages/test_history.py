@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.access.password import Password
 from dashboard.core.access.visitor import OPERATOR, with_password
 from dashboard.core.database.ids import new_id, now_utc
-from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.history import History
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.services import Services
 from dashboard.ui.visitor import visitors_services
 from tests.pages.conftest import ROOT, click_sample, text_of
