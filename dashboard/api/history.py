@@ -16,9 +16,9 @@ from dashboard.api.problems import answers
 from dashboard.api.queries import KNOWN_QUERY
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import AccessError, DashboardError, ModelError, listed
-from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.entry import Entry, HistoryFilter, Source
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPage, HistoryRecord
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services

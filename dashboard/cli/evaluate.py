@@ -42,6 +42,7 @@ from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
+from dashboard.core.shell import in_command
 from dashboard.schemas.runs import RunRecord
 from dashboard.services import Services
 
@@ -75,7 +76,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for report.json, rows.csv and rows.parquet; created if it does not exist."),
     ] = None,
-    resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Resume a run that was interrupted.")] = "",
+    resume: Annotated[str, typer.Option(metavar="RUN_ID", help="Resume an evaluation that was interrupted.")] = "",
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="Number of own worker processes; implies --local.")
     ] = None,
@@ -107,7 +108,7 @@ def evaluate(
         raise typer.BadParameter("Give either a dataset or --resume RUN_ID.")
     if resume and (model or fit or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
         raise typer.BadParameter(
-            "A resumed run keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
+            "A resumed evaluation keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
             "--zip-encoding, --labels-from, --map and --no-cache."
         )
     if junit and not checks:
@@ -164,9 +165,11 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
             return opened
         if isinstance(opened, OpenRun):
             if opened.taken_up:
-                say(f"Resuming run {run_id}, which was stopped; --no-cache starts again from the first image.")
+                say(
+                    f"Resuming the evaluation {run_id}, which was stopped; --no-cache starts again from the first image."
+                )
             return opened
-        say(f"Another process evaluates the same (run {run_id}); waiting for it. --no-cache starts a run of its own.")
+        say(f"Another process evaluates the same ({run_id}); waiting for it. --no-cache starts another evaluation.")
         while store.folder(run_id).is_owned():
             time.sleep(_POLL_S)
 
@@ -178,7 +181,10 @@ def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
         try:
             return go_on(run, opened.engine, opened.settings.task_s, lambda p: _show_progress(bar, task, p))
         except KeyboardInterrupt:
-            say(f"Stopped. Resume with: python -m dashboard evaluate --resume {run.manifest.run_id}", "yellow")
+            say(
+                f"Stopped. Resume with: python -m dashboard evaluate --resume {in_command(run.manifest.run_id)}",
+                "yellow",
+            )
             raise
 
 

@@ -68,13 +68,12 @@ def _show(imported: Imported) -> None:
     manifest, evaluation = imported.manifest, imported.evaluation
     for note in manifest.notes:
         say(note)
-    for count, what in ((imported.n_without_prediction, "prediction"), (imported.n_no_class, "label that is a class")):
-        if count:
-            say(f"{counted(count, 'row')} {'has' if count == 1 else 'have'} no {what}.", "yellow")
+    if count := imported.n_failed:
+        say(f"{counted(count, 'row')} {'has' if count == 1 else 'have'} no prediction.", "yellow")
     if imported.n_left_out:
         say(f"{counted(imported.n_left_out, 'row')} left out by choice.", "yellow")
     if evaluation is None:
         say("There are no true labels. Give them with --labels to get the accuracy.", "yellow")
     else:
         show_figures(evaluation, imported.n_evaluated)
-    show(f"Run {manifest.run_id}, {manifest.seconds:.1f} s")
+    show(f"Evaluation {manifest.run_id}, {manifest.seconds:.1f} s")

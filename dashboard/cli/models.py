@@ -24,6 +24,7 @@ from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.health import in_a_word
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import BrokenVersion, ModelVersion
+from dashboard.core.shell import in_command
 from dashboard.schemas.models import ListedModel, ModelRecord, RecalibrationRecord
 from dashboard.services import Services
 
@@ -187,7 +188,7 @@ def models_add(
     if as_json:
         print_json(ModelRecord.of_version(version, is_active))
     show(_what_was_found(version))
-    show(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {version.ref}")
+    show(f"Added {version.ref}. Try it: python -m dashboard predict IMAGE --model {in_command(version.ref)}")
 
 
 def _what_was_found(version: ModelVersion) -> str:
@@ -229,7 +230,7 @@ def models_recalibrate(
         if perhaps_wrong(Evidence(opened.runs.folder(run).load(VIEW_COLUMNS))):
             say(
                 "Perhaps some labels of these images are wrong, which makes the model look overconfident, so the new "
-                f"temperature may be too high. Look at the labels: `python -m dashboard runs label-issues {run}`.",
+                f"temperature may be too high. Look at the labels: `python -m dashboard runs label-issues {in_command(run)}`.",
                 "yellow",
             )
     except DashboardError as error:
@@ -261,7 +262,7 @@ def _keep_active(opened: Services, active: str, added: str) -> None:
         opened.registry.activate(active)
         say(
             f"{active} stays active. To use {added} when no version is named, run "
-            f"`python -m dashboard models use {added}`."
+            f"`python -m dashboard models use {in_command(added)}`."
         )
 
 

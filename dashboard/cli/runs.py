@@ -87,7 +87,7 @@ def list_runs(
 def _say_damaged(damaged: Sequence[DamagedRun]) -> None:
     for run in damaged:
         say(
-            f"Damaged run: {run.reason} Delete it with `python -m dashboard runs delete {in_command(run.run_id)}`.",
+            f"{run.reason} Delete it with `python -m dashboard runs delete {in_command(run.run_id)}`.",
             "yellow",
         )
 
@@ -164,7 +164,7 @@ def delete(
         stop(error, as_json)
     if as_json:
         print_json(DeletionRecord(deleted=deleted, failed=failed))
-    show(f"Deleted {len(deleted)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings a run back.")
+    show(f"Deleted {len(deleted)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings one back.")
     _end_if_failed(failed)
 
 
@@ -203,7 +203,7 @@ def _what_is_deleted(store: RunStore, names: ModelNames, run_id: str) -> str:
     try:
         m = folder.manifest()
     except DatasetError:
-        return "a damaged run"
+        return "a damaged evaluation"
     return f"{m.dataset_name}, {names.of(m)}, {m.n_real_images:,} images"
 
 

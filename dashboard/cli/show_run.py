@@ -59,7 +59,7 @@ def show_run(run: Run) -> None:
         say(f"{counted(left_out, 'image')} left out by choice.", "yellow")
     m = run.manifest
     took = f", {m.seconds:.1f} s" if m.seconds else ""  # it is not known of an interrupted run
-    show(f"Run {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}{took}")
+    show(f"Evaluation {m.run_id}, {run.state}, {m.created_utc.replace('+00:00', ' UTC')}{took}")
 
 
 def show_scores(scores: Mapping[str, Score]) -> None:

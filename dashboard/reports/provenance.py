@@ -53,7 +53,7 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
         Fact("Imported" if m.imported else "Evaluated", utc(m.created_utc) + seconds),
         Fact("Status", annotations.verdict),
         Fact("Note", annotations.note),
-        Fact("Run", m.run_id, is_code=True),
+        Fact("Evaluation", m.run_id, is_code=True),
         Fact("Report made", utc(made.isoformat())),
     ]
     return tuple(fact for fact in found if fact.value)

@@ -27,9 +27,9 @@ class SideRecord(Schema):
     dataset: str = Field(description="path on the server")
     where: list[str] = Field(description="the conditions of its filter")
     n: int = Field(description="number of compared images")
-    seconds: float = Field(description="time spent on the whole run")
+    seconds: float = Field(description="time spent on the whole evaluation")
     images_per_second: float | None = Field(
-        description="of the whole run; null if it is not finished, is imported, or took less than 30 seconds"
+        description="of the whole evaluation; null if it is not finished, is imported, or took less than 30 seconds"
     )
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from dashboard.core.history.entry import Entry
+from dashboard.core.history.exporting import as_record
 from dashboard.core.images.preprocessing import Fit
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.predictions import LabelProbability
@@ -44,24 +45,7 @@ class HistoryRecord(Schema):
     @classmethod
     def of(cls, entry: Entry) -> HistoryRecord:
         """The record of a prediction."""
-        return cls(
-            prediction_id=entry.prediction_id,
-            time_utc=entry.time_utc.isoformat(timespec="milliseconds"),
-            source=entry.source,
-            user=entry.user,
-            file=entry.file,
-            model=ModelName(name=entry.model_name, version=entry.model_version),
-            model_sha256=entry.model_sha256,
-            image_sha256=entry.image_sha256,
-            predicted_label=entry.label,
-            confidence=entry.confidence,
-            top3=[LabelProbability(label=label, probability=probability) for label, probability in entry.top3],
-            doubt=entry.doubt,
-            doubt_energy=entry.doubt_energy,
-            doubt_msp=entry.doubt_msp,
-            latency_ms=entry.latency_ms,
-            fit=entry.fit,
-        )
+        return cls(**as_record(entry))
 
 
 class HistoryPage(Schema):

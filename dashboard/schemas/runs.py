@@ -99,9 +99,9 @@ class RunRecord(Figures):
         description="the class that each label of the dataset means, or (no label) or (leave out); "
         "a label with / at its end is the path of a folder"
     )
-    seconds: float = Field(description="time spent on the run")
+    seconds: float = Field(description="time spent on the evaluation")
     images_per_second: float | None = Field(
-        description="null if the run is not finished, is imported, took less than 30 seconds, or has a filter"
+        description="null if the evaluation is not finished, is imported, took less than 30 seconds, or has a filter"
     )
 
     @classmethod
@@ -155,9 +155,9 @@ class RunSummary(Schema):
     """A run in the list of runs."""
 
     run_id: str
-    created_utc: str = Field(description="ISO 8601; of a damaged run, when its folder was last changed")
+    created_utc: str = Field(description="ISO 8601; of a damaged one, when its folder was last changed")
     state: str = Field(
-        description="running, finished, cancelled, failed, interrupted or damaged; of a damaged run, what cannot be read "
+        description="running, finished, cancelled, failed, interrupted or damaged; of a damaged evaluation, what cannot be read "
         "is empty, 0 or null"
     )
     dataset: str = Field(description="path on the server")
@@ -206,7 +206,7 @@ class DeletedRunRecord(Schema):
     run_id: str
     deleted_utc: str = Field(description="ISO 8601")
     days_left: int = Field(description="days until it is removed for good")
-    dataset: str | None = Field(description="path on the server; null if the run is damaged")
+    dataset: str | None = Field(description="path on the server; null if the evaluation is damaged")
     model: ModelName | None
     n_images: int | None
 
@@ -242,12 +242,9 @@ class ImportRecord(Figures):
     n_images: int
     n_evaluated: int = Field(description="number of rows with a prediction, whose label is a class or missing")
     n_labelled: int = Field(description="number of them with a label, which the figures are over")
-    n_failed: int = Field(description="number of rows without a prediction, or with a label that is not a class")
-    n_without_prediction: int
-    n_no_class: int = Field(description="number of rows with a prediction, but a label that is not a class")
+    n_failed: int = Field(description="number of rows without a prediction")
     n_left_out: int = Field(description="number of rows whose label the user chose to leave out")
     label_map: dict[str, str] = Field(description="the class that each label means, or (no label) or (leave out)")
-    unknown_labels: list[str] = Field(description="labels that are not mapped to any class")
     notes: list[str] = Field(description="sentences on how the files were read")
 
     @classmethod
@@ -261,12 +258,9 @@ class ImportRecord(Figures):
             n_evaluated=imported.n_evaluated,
             n_labelled=imported.evaluation.accuracy.n if imported.evaluation else 0,
             n_failed=imported.n_failed,
-            n_without_prediction=imported.n_without_prediction,
-            n_no_class=imported.n_no_class,
             n_left_out=imported.n_left_out,
             label_map=dict(manifest.label_map),
             **figures(imported.evaluation),
-            unknown_labels=list(manifest.unknown_labels),
             notes=list(manifest.notes),
         )
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.words import plain

@@ -19,7 +19,7 @@ def show_damaged_runs(services: Services) -> None:
     show_failed_deletion()
     for run in services.runs.damaged():
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.warning(f"Damaged run. {plain(run.reason)}", icon=":material/broken_image:")
+            st.warning(plain(run.reason), icon=":material/broken_image:")
             st.button(
                 "Delete", key=f"delete-damaged-{run.run_id}", icon=":material/delete:", on_click=_delete_damaged,
                 args=(services, run.run_id),

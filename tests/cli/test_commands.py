@@ -403,7 +403,7 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
     assert only_json(dashboard("runs", "show", "begun", "--json", data_dir=data))["state"] == "interrupted"
     resumed = dashboard("evaluate", data / "samples", "--json", data_dir=data)
-    assert b"Resuming run begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
+    assert b"Resuming the evaluation begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
     assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 20
     shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
     assert only_json(shown) == only_json(resumed) | {name: only_json(shown)[name] for name in ("metrics", "where")}
@@ -511,8 +511,8 @@ def test_import_says_what_the_figures_are_about(tmp_path: Path) -> None:
     assert (refused.returncode, error["code"]) == (1, "labels_unknown") and "ant (2 rows)" in error["message"]
     done = dashboard("import", tmp_path / "x.csv", "--map", "ant=", "--json", data_dir=tmp_path)
     record, told = only_json(done), done.stderr.decode()
-    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_without_prediction", "n_left_out")
-    assert [record[name] for name in counts] == [6, 3, 2, 1, 1, 2]
+    counts = ("n_images", "n_evaluated", "n_labelled", "n_failed", "n_left_out")
+    assert [record[name] for name in counts] == [6, 3, 2, 1, 2]
     assert "2 of 3 images labelled" in told and "1 image has no label in x.csv" in told
     assert "1 row has no prediction." in told and "2 rows left out by choice." in told
     shown = dashboard("runs", "show", record["run_id"], data_dir=tmp_path)

@@ -72,7 +72,15 @@ def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path)
     assert [row["file"] for row in rows] == ["'=now.png", "2.png", "1.png", "0.png"]
     assert [row["fit"] for row in rows] == ["stretch", "pad", "pad", "pad"]
     assert recorded.json("history", "export", "--out", str(lines), "--label", "dog")["written"] == 1
-    assert json.loads(lines.read_text())["fit"] == "stretch"
+    exported, [listed] = (
+        json.loads(lines.read_text()),
+        recorded.json("history", "list", "--label", "dog")["predictions"],
+    )
+    assert exported == listed and exported["fit"] == "stretch"
+    flat = {name: value for name, value in listed.items() if name not in ("model", "top3")}
+    assert flat.keys() == rows[0].keys() - {"model_name", "model_version"} - {
+        f"{what}_{place}" for what in ("label", "probability") for place in (1, 2, 3)
+    }
     recorded.run("history", "export", "--out", str(tmp_path / "history.xls"), fails=True)
     assert recorded.json("history", "delete", "--before", "2026-03-01T12:02", "--yes") == {"deleted": 2}
     assert len(recorded.json("history", "list")["predictions"]) == 2

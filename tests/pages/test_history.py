@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.access.password import Password
 from dashboard.core.access.visitor import OPERATOR, with_password
 from dashboard.core.database.ids import new_id, now_utc
-from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.history import History
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.services import Services
 from dashboard.ui.visitor import visitors_services
 from tests.pages.conftest import ROOT, click_sample, text_of
@@ -108,6 +108,9 @@ def test_doubtful_predictions_are_found(open_page: Open, dashboard: Services) ->
     add(dashboard, 1, user="bob", doubt=False)
     at = open_page("history").selectbox(key="doubt").select("Probably").run()
     assert [(row["user"], row["doubt"]) for row in table_of(at)] == [("ann", "probably")]
+    link = open_page("predict")
+    link.query_params["doubt"] = "Doubtful"  # as it was called in earlier builds
+    assert [row["user"] for row in table_of(link.switch_page(HISTORY).run())] == ["ann"]
     assert '"label": "None of the classes"' in at.dataframe[0].proto.columns and "not searched" not in text_of(at)
 
 

@@ -16,9 +16,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES as CIFAR10
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.models.facts import stages
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.registry import Registry

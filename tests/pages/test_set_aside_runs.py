@@ -24,9 +24,9 @@ def test_a_damaged_run_is_one_line_with_a_button_that_deletes_it(
     at = open_page("compare")
     assert not at.exception and [key for key in keys(at) if key.startswith("delete-damaged")]
     at = open_page("evaluate")
-    assert not at.exception and len([w for w in at.warning if "Damaged run" in w.value]) == 2
+    assert not at.exception and len([w for w in at.warning if "cannot be read" in w.value]) == 2
     at.button(key="delete-damaged-list").click().run()
-    assert not at.exception and len([w for w in at.warning if "Damaged run" in w.value]) == 1
+    assert not at.exception and len([w for w in at.warning if "cannot be read" in w.value]) == 1
     assert [run.run_id for run in dashboard.runs.bin.list()] == ["list"]
 
 

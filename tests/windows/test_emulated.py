@@ -63,7 +63,7 @@ def test_a_run_belongs_to_one_process_until_that_ends(tmp_path: Path) -> None:
     with start("tests.windows.program", "own_run", tmp_path) as other:
         assert other.stdout
         pid = other.stdout.readline().strip()
-        assert lines_of("own_run", tmp_path) == [f"Run {tmp_path.name} is being evaluated by process {pid}."]
+        assert lines_of("own_run", tmp_path) == [f"The evaluation {tmp_path.name} is under way in process {pid}."]
         other.kill()
     RunOwner(tmp_path).release()
 

@@ -56,13 +56,16 @@ def leaderboard(runs: Sequence[Run], metric: str = "accuracy") -> Leaderboard:
     """Ranks runs by a metric.
 
     Args:
-        runs: at least two, loaded with `VIEW_COLUMNS`.
+        runs: at least two different ones, loaded with `VIEW_COLUMNS`.
         metric: a name among `METRICS`.
 
     Raises:
-        DatasetError: no image is in all runs, or the metric is not defined for one of them, with the code
-            `not_comparable`; or the rows of a run cannot be read.
+        DatasetError: a run occurs twice, no image is in all runs, or the metric is not defined for one of them, with
+            the code `not_comparable`; or the rows of a run cannot be read.
     """
+    run_ids = [run.manifest.run_id for run in runs]
+    if twice := [run_id for i, run_id in enumerate(run_ids) if run_id in run_ids[:i]]:
+        raise not_comparable(f"The evaluation {twice[0]} is named twice.", "Name each evaluation once.")
     pairs = [labelled_pairs(runs[0], other) for other in runs[1:]]
     positions = reduce(np.intersect1d, (pair.positions_a for pair in pairs))
     if not len(positions):

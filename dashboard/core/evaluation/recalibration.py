@@ -15,6 +15,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
+from dashboard.core.shell import in_command
 
 LEAST_IMAGES = 200  # a hundred in each half; with fewer, chance decides which temperature looks better
 _COLUMNS = ("true_label", "status", "logits")
@@ -62,9 +63,9 @@ def labelled_logits(version: ModelVersion, store: RunStore, run_id: str) -> tupl
     rows = run.evaluated.dropna(subset=["true_label"])
     if len(rows) < LEAST_IMAGES:
         raise DatasetError(
-            f"Run {run_id} has {len(rows):,} labelled images with a prediction. A new temperature needs at least "
+            f"The evaluation {run_id} has {len(rows):,} labelled images with a prediction. A new temperature needs at least "
             f"{LEAST_IMAGES}: half of them to fit it, half to check it.",
-            f"Evaluate more labelled images: `python -m dashboard evaluate DATASET --model {version.ref}`.",
+            f"Evaluate more labelled images: `python -m dashboard evaluate DATASET --model {in_command(version.ref)}`.",
             "too_few_images",
         )
     return np.stack(rows["logits"].to_list()), rows["true_label"].cat.codes.to_numpy(np.int64)
@@ -73,19 +74,19 @@ def labelled_logits(version: ModelVersion, store: RunStore, run_id: str) -> tupl
 def check_model(run: Run, version: ModelVersion) -> None:
     """Raises ModelError if the run is not finished, or is not of this version."""
     m = run.manifest
-    again = f"Evaluate labelled images with it first: `python -m dashboard evaluate DATASET --model {version.ref}`."
+    again = f"Evaluate labelled images with it first: `python -m dashboard evaluate DATASET --model {in_command(version.ref)}`."
     if m.imported:
-        fault = f"Run {m.run_id} holds predictions that were made elsewhere, not by {version.ref}."
+        fault = f"The evaluation {m.run_id} holds predictions that were made elsewhere, not by {version.ref}."
     elif m.model != version.ref:
-        fault = f"Run {m.run_id} is of {m.model}, not of {version.ref}."
+        fault = f"The evaluation {m.run_id} is of {m.model}, not of {version.ref}."
     elif m.model_sha256 != version.sha256:
-        fault = f"Run {m.run_id} is of other weights: {version.ref} has changed since."
+        fault = f"The evaluation {m.run_id} is of other weights: {version.ref} has changed since."
     elif m.fit is not None and m.fit != version.preprocessing.fit:
-        fault = f"Run {m.run_id} makes pictures fit by “{FIT_NAMES[m.fit]}”, but {version.ref} by “{FIT_NAMES[version.preprocessing.fit]}”."
+        fault = f"The evaluation {m.run_id} makes pictures fit by “{FIT_NAMES[m.fit]}”, but {version.ref} by “{FIT_NAMES[version.preprocessing.fit]}”."
     elif run.state != "finished":
         raise ModelError(
-            f"Run {m.run_id} is not finished ({run.state}).",
-            f"Finish it first: `python -m dashboard evaluate --resume {m.run_id}`.", "run_unfinished",
+            f"The evaluation {m.run_id} is not finished ({run.state}).",
+            f"Finish it first: `python -m dashboard evaluate --resume {in_command(m.run_id)}`.", "run_unfinished",
         )  # fmt: skip
     else:
         return

@@ -11,6 +11,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run
+from dashboard.core.shell import in_command
 
 _MOST_NUMBERS = 10_000_000  # logits; the fit goes over half of them some thirty times
 
@@ -48,9 +49,8 @@ def preview_refit(registry: Registry, run: Run) -> RefitPreview:
         reason = "So no new version is offered. An evaluation of more labelled images can show more."
     elif not reason and run.conditions:
         reason = "The command always uses all images of the evaluation. Clear the filter to see what it would do."
-    command = (
-        "" if reason else f"python -m dashboard models recalibrate {run.manifest.model} --run {run.manifest.run_id}"
-    )
+    model, run_id = in_command(run.manifest.model), in_command(run.manifest.run_id)
+    command = "" if reason else f"python -m dashboard models recalibrate {model} --run {run_id}"
     return RefitPreview(found, rows.of, version is None, command, reason)
 
 

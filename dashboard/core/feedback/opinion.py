@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.core.errors import counted
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.metrics.intervals import Proportion
 
 BIASED = (
     "People mostly report predictions that catch their eye, so this is not the accuracy on all images; an evaluation of "
     "labelled images measures that."
 )
-
-NONE_OF_THESE = "none of these"  # as a true label: the image shows none of the model's classes
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dashboard.core.history.entry import Entry
 _AT_ONCE = 1000
 COLUMNS = (
     "prediction_id", "time_utc", "source", "user", "file", "model_name", "model_version", "model_sha256", "image_sha256",
-    "label", "confidence", "label_1", "probability_1", "label_2", "probability_2", "label_3", "probability_3",
+    "predicted_label", "confidence", "label_1", "probability_1", "label_2", "probability_2", "label_3", "probability_3",
     "doubt", "doubt_energy", "doubt_msp", "latency_ms", "fit",
 )  # fmt: skip
 
@@ -37,7 +37,7 @@ def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
 
 
 def write_json_lines(entries: Iterable[Entry], out: IO[bytes]) -> int:
-    """Writes one JSON object per line, UTF-8. Returns their number."""
+    """Writes one JSON object per line, UTF-8, with the names of `as_record`. Returns their number."""
     written = 0
     for entry in entries:
         out.write(json.dumps(as_record(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
@@ -46,17 +46,30 @@ def write_json_lines(entries: Iterable[Entry], out: IO[bytes]) -> int:
 
 
 def as_record(entry: Entry) -> dict[str, Any]:
-    """A prediction as strings, numbers, lists and None."""
-    record = {name: value for name, value in vars(entry).items() if name != "image"}
-    return record | {
+    """A prediction as strings, numbers, lists, dictionaries and None, with the same names wherever it is JSON."""
+    return {
+        "prediction_id": entry.prediction_id,
         "time_utc": entry.time_utc.isoformat(timespec="milliseconds"),
-        "top3": [list(pair) for pair in entry.top3],
+        "source": entry.source,
+        "user": entry.user,
+        "file": entry.file,
+        "model": {"name": entry.model_name, "version": entry.model_version},
+        "model_sha256": entry.model_sha256,
+        "image_sha256": entry.image_sha256,
+        "predicted_label": entry.label,
+        "confidence": entry.confidence,
+        "top3": [{"label": label, "probability": probability} for label, probability in entry.top3],
+        "doubt": entry.doubt,
+        "doubt_energy": entry.doubt_energy,
+        "doubt_msp": entry.doubt_msp,
+        "latency_ms": entry.latency_ms,
+        "fit": entry.fit,
     }
 
 
 def _flat(entry: Entry) -> dict[str, Any]:
-    record = as_record(entry)
-    for place, (label, probability) in enumerate(record.pop("top3"), 1):
+    record = as_record(entry) | {"model_name": entry.model_name, "model_version": entry.model_version}
+    for place, (label, probability) in enumerate(entry.top3, 1):
         record |= {f"label_{place}": label, f"probability_{place}": probability}
     return record
 

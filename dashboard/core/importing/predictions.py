@@ -54,14 +54,8 @@ class Imported:
     manifest: RunManifest
     evaluation: Evaluation | None  # None if no row has both a prediction and a label
     n_evaluated: int  # rows with a prediction, whose label is a class or missing
-    n_without_prediction: int
-    n_no_class: int  # rows with a prediction and a label that is not a class
+    n_failed: int  # rows without a prediction
     n_left_out: int  # rows with a prediction whose label the user left out
-
-    @property
-    def n_failed(self) -> int:
-        """Rows without a prediction or with a label that is not a class."""
-        return self.n_without_prediction + self.n_no_class
 
 
 @dataclass(frozen=True)
@@ -123,7 +117,7 @@ def import_predictions(
             raise storage_error(store.root, error) from error
         raise
     owner.release()
-    return Imported(manifest, evaluation, tally.n_evaluated, tally.n_absent, tally.n_no_class, tally.n_left_out)
+    return Imported(manifest, evaluation, tally.n_evaluated, tally.n_absent, tally.n_left_out)
 
 
 def _perhaps_predicted(evaluation: Evaluation, source: str) -> str:
@@ -214,7 +208,6 @@ def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
         model_sha256="",  # empty, so that no later evaluation reuses this run
         class_names=opened.class_names,
         n_images=opened.predictions.n_rows,
-        unknown_labels=opened.mapping.unknown,
         label_map=tuple(opened.mapping.label_map().items()),
         notes=opened.notes,
         imported=True,

@@ -14,7 +14,7 @@ from dashboard.core.importing.predictions_file import Piece
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.runs.rows import SCHEMA
 
-LEFT_OUT, _NO_CLASS = -3, -2  # instead of a class id: the user left the label out; the label is not a class
+LEFT_OUT = -2  # instead of a class id: the user left the label out
 SUM_TOLERANCE = 1e-3  # allowed error of a row's sum, since files hold rounded probabilities
 _ALL, _ROUNDED = 100, 1.0  # percent; allowed error of a sum of percentages
 _FEW_DECIMALS = 0.05  # error of a row's sum that rounding may cause, to two decimals
@@ -28,9 +28,9 @@ class Rows:
 
     first: int  # number of the first of these rows in the run
     pred_probs: np.ndarray  # (n, K) float64
-    true: np.ndarray  # (n,) int32 class ids; negative if there is no label or the label is not a class
+    true: np.ndarray  # (n,) int32 class ids; negative if there is no label or it is left out
     predicted: np.ndarray  # (n,) int32 class ids
-    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is left out or not a class
+    failed: np.ndarray  # (n,) bool: there are no probabilities, or the label is left out
     left_out: np.ndarray  # (n,) bool: there are probabilities, but the label is left out
     absent: np.ndarray  # (n,) bool: there are no probabilities
     unlabelled: np.ndarray  # (n,) bool: there are probabilities, but no label
@@ -54,7 +54,7 @@ def check_rows(piece: Piece, order: Sequence[int], first: int, ids: Mapping[str,
         order: for each class, the column of its probabilities in the piece. In a piece with one column, 0 stands for
             the column, and 1 for 1 minus it.
         first: number of the piece's first row in the run.
-        ids: label -> class id; -1 if the label means "no label", or LEFT_OUT. Other labels are not classes.
+        ids: label -> class id; -1 if the label means "no label", or LEFT_OUT. It has all labels of the piece.
         source: name of the file of predictions, for messages.
 
     Raises:
@@ -67,14 +67,15 @@ def check_rows(piece: Piece, order: Sequence[int], first: int, ids: Mapping[str,
         probs = np.hstack([probs, 1 - probs])
     probs = _within_bounds(probs[:, order])
     labels = piece.labels or [None] * n
-    true = np.fromiter((-1 if label is None else ids.get(label, _NO_CLASS) for label in labels), np.int32, n)
-    failed, left_out = absent | (true <= _NO_CLASS), ~absent & (true == LEFT_OUT)
+    true = np.fromiter((-1 if label is None else ids[label] for label in labels), np.int32, n)
+    failed, left_out = absent | (true == LEFT_OUT), ~absent & (true == LEFT_OUT)
     unlabelled = ~absent & np.fromiter((label is None for label in labels), bool, n)
     reasons = [""] * n
     for i in np.flatnonzero(failed).tolist():
         given = piece.reasons[i] if piece.reasons else ""
-        why = "was left out" if left_out[i] else "is not a class"
-        reasons[i] = (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} {why}."
+        reasons[i] = (
+            (given or "The row has no probabilities.") if absent[i] else f"Its label {labels[i]!r} was left out."
+        )
     predicted = np.where(absent, 0, np.where(np.isnan(probs), -1, probs).argmax(axis=1)).astype(np.int32)
     return Rows(first, probs, true, predicted, failed, left_out, absent, unlabelled, reasons, piece.files)
 
@@ -116,7 +117,7 @@ class Tally:
     """Collects what the metrics of the whole run need, so that the probabilities need not stay in memory."""
 
     def __init__(self) -> None:
-        self.n_evaluated = self.n_left_out = self.n_absent = self.n_no_class = self.n_unlabelled = 0
+        self.n_evaluated = self.n_left_out = self.n_absent = self.n_unlabelled = 0
         self.n_contradicted = 0  # see `contradicted`
         self._unlabelled: list[str] = []  # the names of the first of them
         self._true: list[np.ndarray] = []  # class ids of the rows with both a prediction and a label
@@ -133,7 +134,6 @@ class Tally:
         self.n_left_out += int(rows.left_out.sum())
         self.n_evaluated += int((~rows.failed).sum())
         self.n_absent += int(rows.absent.sum())
-        self.n_no_class += int((rows.failed & ~rows.absent & ~rows.left_out).sum())
         self.n_unlabelled += int(rows.unlabelled.sum())
         self._unlabelled += map(
             rows.name, np.flatnonzero(rows.unlabelled)[: _NAMES_KEPT - len(self._unlabelled)].tolist()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboard.core.errors import ModelError, listed
+from dashboard.core.files import NO_LABEL_FOLDER
 from dashboard.core.labels.names_file import NAMES_SUFFIXES, counts_up, read_names_file
 from dashboard.core.parsing import parsing, reason
 
@@ -18,6 +19,8 @@ HOW_TO_NAME = (
 LEAVE_OUT = "(leave out)"  # instead of a class: images with this label are not evaluated
 OTHERS = "*"  # in a label map, instead of a label: every label that matches no class
 NO_LABEL = "(no label)"  # instead of a class: images with this label are predicted, but not compared
+NONE_OF_THESE = "none of these"  # as a true label: the image shows none of the model's classes
+WITHOUT_CLASS = frozenset({NONE_OF_THESE, NO_LABEL_FOLDER})  # labels in exports that stand for NO_LABEL
 
 
 def read_class_names(argument: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dashboard.core.errors import listed
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
@@ -30,6 +30,12 @@ def about_folders(class_of: Mapping[str, str]) -> str:
     return (
         f"Images in folders that are no classes have the class of the folder above: {listed(pairs)}." if pairs else ""
     )
+
+
+def about_no_class(labels: Sequence[str]) -> str:
+    """Says which labels of exports are no classes; "" if none is."""
+    verb = "is no class" if len(labels) == 1 else "are no classes"
+    return f"{listed(labels)} {verb}: such images are predicted, but not compared." if labels else ""
 
 
 def as_chosen(label_map: Mapping[str, str]) -> str:

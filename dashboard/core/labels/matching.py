@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
-from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS
-from dashboard.core.labels.match_notes import about_folders, about_spelling, as_chosen
+from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS, WITHOUT_CLASS
+from dashboard.core.labels.match_notes import about_folders, about_no_class, about_spelling, as_chosen
 from dashboard.core.labels.numbered_names import about_numbers, bare_name
 from dashboard.core.labels.synsets import match_synsets
 from dashboard.core.questions import Question
@@ -54,7 +54,7 @@ def match_labels(
 
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
     that fits two classes stays unknown. A label that is the path of a folder (cat/hard/) is matched by the names in the
-    path, see `classes_above`. If all labels are numbers, -1 means "no label". The numbers are class ids if
+    path, see `classes_above`. Labels of exports that name no class (WITHOUT_CLASS) mean "no label". If all labels are numbers, -1 means "no label". The numbers are class ids if
     all of them are valid ids and none is the name of a class, see `read_class_ids`. If classes are called by numbers, they
     are class ids only if the user says so, or if the classes have no other names.
 
@@ -107,7 +107,9 @@ def match_labels(
     synsets = match_synsets(others, class_names, called.by_own_names)
     above = classes_above((name for name in wanted if name.endswith("/")), class_names)
     above = {name: meant for name, meant in above.items() if label_map.get(name, meant) == meant}
-    class_of |= numbered | plurals | synsets.class_of | above
+    others_mean = label_map.get(OTHERS, NO_LABEL)
+    no_class = [n for n in wanted if n in WITHOUT_CLASS and not called(n) and label_map.get(n, others_mean) == NO_LABEL]
+    class_of |= numbered | plurals | synsets.class_of | above | dict.fromkeys(no_class)
     unknown = [name for name in unknown if name not in class_of]
     if OTHERS in label_map and OTHERS not in wanted:
         label_map = {n: m for n, m in label_map.items() if n != OTHERS} | dict.fromkeys(unknown, label_map[OTHERS])
@@ -120,9 +122,9 @@ def match_labels(
     about_ids = ids.note if any(label != meant for label, meant in ids.class_of.items()) else ""
     said = (about_spelling(respelled), about_folders(above), about_ids, about_numbers(sorted(numbered.items())))
     about_absent = f"The label {NO_ID} means that there is no label." if absent else ""
-    by_itself = respelled | above
+    by_itself = respelled | above | dict.fromkeys(no_class, NO_LABEL)
     chosen = as_chosen({name: meant for name, meant in label_map.items() if meant != by_itself.get(name, name)})
-    notes = tuple(filter(None, (*said, synsets.note, about_absent, chosen)))
+    notes = tuple(filter(None, (*said, synsets.note, about_absent, about_no_class(no_class), chosen)))
     return LabelMapping(class_of, tuple(unknown), left_out, notes, ids.question if unknown else None)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +14,22 @@ from dashboard.core.metrics.wilson import wilson
 
 RESAMPLES = 5000
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]  # checked when it is read from a file
+
+
+class Estimate(Protocol):
+    """A figure with its interval."""
+
+    @property
+    def value(self) -> float:
+        """The figure."""
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+
+    @property
+    def high(self) -> float:
+        """The upper end of the interval."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +77,20 @@ def proportion(successes: int, n: int) -> Proportion:
         raise ValueError("a proportion of nothing is not defined")
     low, high = wilson(np.float64(successes), np.float64(n))
     return Proportion(successes / n, float(low), float(high), n)
+
+
+def difference_limits(difference: float, a: Estimate, b: Estimate, correlation: float = 0.0) -> tuple[float, float]:
+    """The interval of b - a from the intervals of both; NaN if one of them has none.
+
+    It is the one of Zou and Donner (Construction of confidence limits about effect measures, Statistics in Medicine 27,
+    2008), which recovers the variances from the limits.
+
+    Args:
+        difference: b.value - a.value.
+        correlation: of a and b, in [-1, 1]; 0 if they do not depend on each other.
+    """
+
+    def reach(of_b: float, of_a: float) -> float:
+        return math.sqrt((of_b - of_a) ** 2 + 2 * (1 - correlation) * of_b * of_a)
+
+    return difference - reach(b.value - b.low, a.high - a.value), difference + reach(b.high - b.value, a.value - a.low)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dashboard.core.metrics.intervals import proportion
+from dashboard.core.metrics.intervals import difference_limits, proportion
 
 SIGNIFICANT = 0.05  # a smaller p-value is significant
 
@@ -39,14 +39,8 @@ def paired_difference(in_a: np.ndarray, in_b: np.ndarray) -> tuple[float, float]
     spread = n**2 * math.sqrt(a.value * (1 - a.value) * b.value * (1 - b.value))
     together = float(both * (n - both - only_a - only_b) - only_a * only_b)
     together = max(together - n / 2, 0.0) if together > 0 else together  # corrected for continuity
-    correlation = together / spread if spread else 0.0
-
-    def reach(of_b: float, of_a: float) -> float:
-        return math.sqrt((of_b - of_a) ** 2 + 2 * (1 - correlation) * of_b * of_a)
-
     difference = (only_b - only_a) / n
-    low = difference - reach(b.value - b.low, a.high - a.value)
-    high = difference + reach(b.high - b.value, a.value - a.low)
+    low, high = difference_limits(difference, a, b, together / spread if spread else 0.0)
     if only_a == only_b or (mcnemar_p(only_a, only_b) < SIGNIFICANT) == (low > 0 or high < 0):
         return low, high
     exact_low, exact_high = _of_the_test(only_a, only_b, n)

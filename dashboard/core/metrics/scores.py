@@ -7,8 +7,8 @@ bootstrap knows nothing about classes without errors.
 
 Paired differences of shares have the interval of `paired_difference`. Other paired differences have a bootstrap interval
 if the answers to at least `LEAST_DIFFERENT` images differ. Differences of independent evaluations have the interval that
-follows from those of both (Zou, Donner: Construction of confidence limits about effect measures, Statistics in Medicine
-27, 2008). If every draw gives the same, there is none but that of `limits_of_recalls`.
+follows from those of both, see `difference_limits`. If every draw gives the same, there is none but that of
+`limits_of_recalls`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
-from dashboard.core.metrics.intervals import Proportion, proportion
+from dashboard.core.metrics.intervals import Proportion, difference_limits, proportion
 from dashboard.core.metrics.paired import paired_difference
 from dashboard.core.metrics.recall_limits import limits_of_recalls
 from dashboard.core.metrics.weighted import SHARES, WeightedMetrics
@@ -112,7 +112,7 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
         if name in values_b:
             value = values_b[name] - values_a[name]
             if not paired:
-                limits = _independent(scores_a[name], scores_b[name])
+                limits = difference_limits(value, scores_a[name], scores_b[name])
             elif name in SHARES:
                 limits = paired_difference(_within(a, SHARES[name]), _within(b, SHARES[name]))
             elif _n_different(name, a, b) < LEAST_DIFFERENT:
@@ -202,12 +202,6 @@ class _Resamples:
 
 def _share(value: float, n: int) -> Proportion:
     return proportion(round(value * n), n)
-
-
-def _independent(a: Score, b: Score) -> tuple[float, float]:
-    """The interval of b - a, for two that do not depend on each other; NaN if one of them has none."""
-    value = b.value - a.value
-    return value - math.hypot(b.value - b.low, a.high - a.value), value + math.hypot(b.high - b.value, a.value - a.low)
 
 
 def _within(answers: Answers, k: int) -> np.ndarray:

@@ -73,13 +73,13 @@ def read_annotations(folder: Path) -> Annotations:
         return Annotations()
     except OSError as error:
         raise DatasetError(
-            f"The tags and notes of run {folder.name} cannot be read: {error.strerror or error}.",
+            f"The tags and notes of the evaluation {folder.name} cannot be read: {error.strerror or error}.",
             f"Make {folder / _FILE} readable for the dashboard's user, then try again.",
             "run_damaged",
         ) from error
     except ValidationError as error:
         raise DatasetError(
-            f"The tags and notes of run {folder.name} cannot be read: {_FILE} is damaged.",
+            f"The tags and notes of the evaluation {folder.name} cannot be read: {_FILE} is damaged.",
             f"Remove {folder / _FILE}; the evaluation itself stays.",
             "run_damaged",
         ) from error

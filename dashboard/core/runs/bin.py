@@ -72,13 +72,13 @@ class Bin:
         path = next((path for _, path in self._own_entries() if path.name == run_id), None)
         if path is None:
             raise DatasetError(
-                f"There is no deleted run {run_id!r}.",
+                f"There is no deleted evaluation {run_id!r}.",
                 "See which there are with `python -m dashboard runs list --deleted`.",
                 "run_unknown",
             )
         if (self._root / run_id).exists():
             raise DatasetError(
-                f"There is a run {run_id!r} already, so the deleted one with this id cannot be restored.",
+                f"There is an evaluation {run_id!r} already, so the deleted one with this id cannot be restored.",
                 f"Delete that one first with `python -m dashboard runs delete {in_command(run_id)}`; both are kept in the bin.",
                 "run_exists",
             )

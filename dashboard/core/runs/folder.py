@@ -34,6 +34,7 @@ from dashboard.core.runs.owner import RunOwner, is_owned
 from dashboard.core.runs.rows import COLUMNS, RowFiles, complete, read_part
 from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
+from dashboard.core.shell import in_command
 
 MANIFEST = "manifest.json"
 BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
@@ -128,7 +129,7 @@ class RunFolder:
             if (place / self.run_id).is_dir() and RunFolder(place / self.run_id, self._visitor).may_see():
                 return DatasetError(
                     f"The evaluation {self.run_id} was deleted.",
-                    f"For {DAYS_KEPT} days, `python -m dashboard runs restore {self.run_id}` brings it back.",
+                    f"For {DAYS_KEPT} days, `python -m dashboard runs restore {in_command(self.run_id)}` brings it back.",
                     "run_unknown",
                 )
         return None

@@ -30,8 +30,8 @@ class RunOwner:
             by = _pid_in(self._file)
             os.close(self._file)
             raise DatasetError(
-                f"Run {folder.name} is being evaluated{f' by process {by}' if by else ''}.",
-                "Wait until the evaluation has ended, or cancel it there.",
+                f"The evaluation {folder.name} is under way{f' in process {by}' if by else ''}.",
+                "Wait until it has ended, or cancel it there.",
                 "run_in_use",
             )
         with contextlib.suppress(OSError):  # the id is only for error messages; the disk may be full

@@ -148,7 +148,7 @@ def how_to_finish(manifest: RunManifest, state: str) -> str:
         return "Wait for its end."
     if manifest.imported:
         return "Import the predictions again."
-    return f"Finish it: `python -m dashboard evaluate --resume {manifest.run_id}`."
+    return f"Finish it: `python -m dashboard evaluate --resume {in_command(manifest.run_id)}`."
 
 
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
@@ -156,7 +156,7 @@ def damaged(run_id: str, error: Exception | str) -> DatasetError:
     if isinstance(error, Exception):
         logging.getLogger(__name__).info("Run %s cannot be read.", run_id, exc_info=error)
     return DatasetError(
-        f"Run {run_id} cannot be read ({error}).",
+        f"The evaluation {run_id} cannot be read ({error}).",
         f"Delete it with `python -m dashboard runs delete {in_command(run_id)}`, then evaluate the dataset again.",
         "run_damaged",
     )

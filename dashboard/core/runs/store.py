@@ -20,7 +20,8 @@ from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
-from dashboard.core.runs.run import HOW_TO_LIST
+from dashboard.core.runs.run import HOW_TO_LIST, damaged
+from dashboard.core.shell import in_command
 
 _BEGINNING = ".beginning.lock"
 _ABANDONED_S = 86_400  # a folder without a manifest and without rows that is older belongs to a killed process
@@ -86,27 +87,24 @@ class RunStore:
 
     def read(self) -> StoredRuns:
         """Reads the manifest of each run, and looks whether its rows are there."""
-        manifests, damaged = [], []
+        manifests, unreadable = [], []
         for folder in self._folders():
             try:
                 manifest = folder.manifest()
                 if not self.visitor.may_see(manifest.user):
                     continue
                 if fault := folder.rows_fault(manifest):
-                    damaged.append(
-                        DamagedRun(folder.run_id, f"{manifest.dataset_name}: {fault}.", _changed(folder.path))
-                    )
-                else:
-                    manifests.append(manifest)
+                    raise damaged(folder.run_id, f"{manifest.dataset_name}: {fault}")
+                manifests.append(manifest)
             except DatasetError as error:
                 if not folder.may_see():
                     continue
                 if error.code == "run_damaged" or (folder.has_rows() and not folder.is_owned()):
-                    reason = error.message if error.code == "run_damaged" else f"{MANIFEST} is missing."
-                    damaged.append(DamagedRun(folder.run_id, reason, _changed(folder.path)))
+                    told = error if error.code == "run_damaged" else damaged(folder.run_id, f"{MANIFEST} is missing")
+                    unreadable.append(DamagedRun(folder.run_id, told.message, _changed(folder.path)))
         return StoredRuns(
             sorted(manifests, key=lambda m: m.created_utc, reverse=True),
-            sorted(damaged, key=lambda d: d.changed_utc, reverse=True),
+            sorted(unreadable, key=lambda d: d.changed_utc, reverse=True),
         )
 
     def _folders(self) -> Sequence[RunFolder]:
@@ -251,7 +249,7 @@ def storage_error(root: Path, error: OSError, run_id: str = "") -> DatasetError:
     """
     if run_id and not (root / run_id).is_dir():
         return vanished(root / run_id)
-    more = f"resume with `python -m dashboard evaluate --resume {run_id}`" if run_id else "evaluate again"
+    more = f"resume with `python -m dashboard evaluate --resume {in_command(run_id)}`" if run_id else "evaluate again"
     return DatasetError(
         f"The results cannot be written to {root}: {error.strerror or error}.",
         f"{how_to_write_again(error)}, then {more}.",

@@ -114,7 +114,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
     except DashboardError as error:
         pictures = None
         if run.manifest.dataset:
-            show_error(error, "The images of this run are no longer on the server.")
+            show_error(error, "The images of this evaluation are no longer on the server.")
         else:
             st.text(error.message)
     doubtful = doubtful_labels(services, run)

@@ -51,7 +51,7 @@ def show_labels(services: Services, run: Run) -> None:
         try:
             pictures = RunPictures(services.runs, run.manifest)
         except DashboardError as error:
-            show_error(error, "The images of this run are no longer on the server.")
+            show_error(error, "The images of this evaluation are no longer on the server.")
     if pictures:
         show_sheet_page(services, run, pictures, issues, _item, "labels")
     _offer_csv(run, issues)

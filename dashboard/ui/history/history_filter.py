@@ -15,11 +15,15 @@ from dashboard.ui.address import page_entered, set_address, whole_address
 LIST = "list"  # in the address: which list the page shows
 _KEYS = ("from", "until", "source", "user", "of-model", "label", "confidence", "doubt")  # in the address
 _DOUBTFUL = {"Probably": True, "No": False}
+_OLDER = {"Doubtful": "Probably", "Not doubtful": "No"}  # in links from earlier builds
 _ADDRESS = "history-address"  # in the session: what the address held when the page was last shown
 
 
 def return_to_filter() -> None:
     """Filters as before when the reader comes back from another page. Call it before the page's widgets."""
+    if doubt := _OLDER.get(st.query_params.get("doubt", "")):
+        set_address(whole_address() | {"doubt": [doubt]})
+        st.rerun()
     named = {LIST, *_KEYS} & set(st.query_params)
     if page_entered() and not named and (kept := st.session_state.get(_ADDRESS)):
         set_address(kept)

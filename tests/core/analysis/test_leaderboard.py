@@ -111,3 +111,10 @@ def test_the_words_about_the_best_agree_with_the_mark() -> None:
     assert behind_in_words(ece, 0.1, 0.2, Score(0.1, -0.1, 0.3, 60)).endswith(
         "(fewer than 10 images per bin: mostly chance))"
     )
+
+
+def test_no_evaluation_is_ranked_twice(tmp_path: Path) -> None:
+    a, b = run(tmp_path, "a", range(20)), run(tmp_path, "b", range(10))
+    with pytest.raises(DatasetError, match="The evaluation a is named twice") as caught:
+        leaderboard([a, b, a])
+    assert caught.value.code == "not_comparable"

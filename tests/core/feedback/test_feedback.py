@@ -17,8 +17,8 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError
 from dashboard.core.feedback.exporting import Agreed, Exported, agreed, why_no_images, write_labels, write_zip
 from dashboard.core.feedback.feedback import Feedback
-from dashboard.core.feedback.opinion import NONE_OF_THESE
 from dashboard.core.history.history import History
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
@@ -244,13 +244,14 @@ def test_what_was_exported_can_be_evaluated(
     feedback: Feedback, history: History, runs: RunStore, png: Callable[..., bytes], tmp_path: Path,
     pool: WorkerPool, tiny_version: ModelVersion,
 ) -> None:  # fmt: skip
-    for i, true_label in enumerate(("cat", "dog", "dog", "frog")):
+    for i, true_label in enumerate(("cat", "dog", "dog", "frog", NONE_OF_THESE)):
         feedback.give(history.record(entry(png(i), file=f"{i}.png")), true_label == "cat", true_label)
     path = tmp_path / "labelled.zip"
     with path.open("wb") as file:
-        assert write_zip(feedback.opinions(None), history, file).written == 4
+        assert write_zip(feedback.opinions(None), history, file).written == 5
     run = runs.folder(evaluate(path, tiny_version, pool, runs).run_id).load()
-    assert run.state == "finished" and len(run.evaluated) == 4
+    assert run.state == "finished" and len(run.evaluated) == 5
+    assert "none of these is no class: such images are predicted, but not compared." in run.manifest.notes
     assert sorted(run.labelled["true_label"]) == ["cat", "dog", "dog", "frog"]
 
 

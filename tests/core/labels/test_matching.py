@@ -155,6 +155,16 @@ def test_the_users_map_wins_and_gives_the_same_again() -> None:
     assert match_labels(names, CLASS_NAMES, mapping.label_map()) == mapping
 
 
+def test_labels_of_exports_that_are_no_classes_are_predicted_but_not_compared() -> None:
+    names = ["cat", "no label", "none of these"]
+    mapping = match_labels(names, CLASS_NAMES)
+    assert mapping.class_of == {"cat": "cat", "no label": None, "none of these": None} and not mapping.unknown
+    assert mapping.notes == ("no label, none of these are no classes: such images are predicted, but not compared.",)
+    assert match_labels(names, CLASS_NAMES, mapping.label_map()) == mapping
+    assert match_labels(names, [*CLASS_NAMES, "None of these"]).class_of["none of these"] == "None of these"
+    assert match_labels(names, CLASS_NAMES, {"*": LEAVE_OUT}).left_out == ("no label", "none of these")
+
+
 @pytest.mark.parametrize(
     "label_map, said",
     [({"zebra": "cat"}, "not a label of the dataset"), ({"dog": "hound"}, "the model has no such class")],

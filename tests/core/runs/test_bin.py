@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import time
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.run import damaged, how_to_finish
+from dashboard.core.runs.store import RunStore, storage_error
 from tests.run_rows import manifest, ok, table_of
 
 DAY = 86_400
@@ -51,6 +54,22 @@ def test_who_may_see_a_run_learns_that_it_was_deleted(tmp_path: Path, user: str,
         RunStore(runs, Visitor("ann")).folder("a").load()
     assert caught.value.code == "run_unknown"
     assert ("runs restore a" in caught.value.fix) == (told == "was deleted")
+
+
+def test_commands_in_advice_hold_for_any_name_of_a_folder(tmp_path: Path) -> None:
+    """People rename folders."""
+    store, name = RunStore(tmp_path / "runs"), "my run; 2"
+    store.folder(name).save(manifest(name))
+    advice = [
+        how_to_finish(manifest(name), "interrupted"), damaged(name, "x").fix,
+        storage_error(store.root, OSError("no"), name).fix,
+    ]  # fmt: skip
+    store.delete(name)
+    with pytest.raises(DatasetError, match="was deleted") as caught:
+        store.folder(name).load()
+    for fix in (*advice, caught.value.fix):
+        [command] = re.findall("`(.*)`", fix)
+        assert shlex.split(command)[-1] == name, fix
 
 
 def test_a_run_with_the_same_id_is_not_replaced(store: RunStore) -> None:

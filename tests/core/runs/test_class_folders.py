@@ -45,6 +45,17 @@ def test_images_are_in_a_folder_of_their_label_under_a_name_of_their_own(run: Ru
     assert archive.read("dog/c.png") == encoded(picture(2))
 
 
+def test_a_zip_with_images_without_a_label_can_be_evaluated(
+    run: Run, tiny_registry: Registry, pool: WorkerPool, tmp_path: Path
+) -> None:
+    path = tmp_path / "selection.zip"
+    with path.open("wb") as out:
+        write_class_folders(run, run.evaluated["index"].tolist(), out)
+    again = evaluate(path, tiny_registry.get("tiny"), pool, RunStore(tmp_path / "again"))
+    rows = RunStore(tmp_path / "again").folder(again.run_id).load()
+    assert len(rows.evaluated) == len(run.evaluated) and len(rows.labelled) == len(run.labelled) < len(run.evaluated)
+
+
 def test_what_cannot_be_read_any_more_is_listed_with_the_reason(run: Run, make_zip: MakeZip) -> None:
     dataset = Path(run.manifest.dataset)
     with zipfile.ZipFile(dataset) as archive:

@@ -99,7 +99,7 @@ def test_a_finished_run_without_its_rows_is_damaged(tmp_path: Path, content: byt
     [rows] = folder.path.glob("*.parquet")
     rows.unlink() if content is None else rows.write_bytes(content)
     assert [(run.run_id, run.reason) for run in store.damaged()] == [
-        ("gone", f"{folder.manifest().dataset_name}: rows.parquet {why}.")
+        ("gone", f"The evaluation gone cannot be read ({folder.manifest().dataset_name}: rows.parquet {why}).")
     ]
     with pytest.raises(DatasetError, match=rf"cannot be read \(rows.parquet {why}\)"):
         folder.load()
@@ -130,11 +130,11 @@ def test_the_command_line_lists_the_others_and_the_damaged_run(store: RunStore, 
         ("good", "interrupted"), ("bad", "damaged")
     ]  # fmt: skip
     assert {name: type(value) for name, value in records[1].items()}.keys() == records[0].keys()
-    assert b"Damaged run" in listed.stderr and b"runs delete bad" in listed.stderr
+    assert b"The evaluation bad cannot be read" in listed.stderr and b"runs delete bad" in listed.stderr
     assert runs("delete", "bad", "--yes").returncode == 0
     deleted = json.loads(runs("list", "--deleted", "--json").stdout)
     assert [(r["run_id"], r["days_left"], r["dataset"]) for r in deleted] == [("bad", 7, None)]
     assert runs("restore", "bad").returncode == 0 and (store.root / "bad").is_dir()
-    assert b"There is no deleted run" in runs("restore", "bad").stderr
+    assert b"There is no deleted evaluation" in runs("restore", "bad").stderr
     assert runs("delete", "bad", "--yes").returncode == 0
     assert json.loads(runs("empty-bin", "--yes", "--json").stdout)["deleted"] == ["bad"] and store.bin.list() == []

@@ -19,7 +19,7 @@ def test_one_owner_at_a_time(tmp_path: Path) -> None:
     assert not is_owned(tmp_path)
     owner = RunOwner(tmp_path)
     assert is_owned(tmp_path)
-    with pytest.raises(DatasetError, match=f"by process {os.getpid()}") as caught:
+    with pytest.raises(DatasetError, match=f"in process {os.getpid()}") as caught:
         RunOwner(tmp_path)
     assert caught.value.code == "run_in_use"
     owner.release()

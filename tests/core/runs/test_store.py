@@ -22,7 +22,7 @@ def save(store: RunStore, manifest: RunManifest) -> None:
 
 def test_a_run_in_use_is_not_deleted(store: RunStore) -> None:
     owner = store.begin(manifest())
-    with pytest.raises(DatasetError, match="is being evaluated"):
+    with pytest.raises(DatasetError, match="is under way"):
         store.delete(manifest().run_id)
     owner.release()
     store.delete(manifest().run_id)

@@ -138,7 +138,9 @@ def _check_finished(manifest: RunManifest, state: str) -> None:
     if state == "finished":
         return
     fix = how_to_finish(manifest, state)
-    raise DatasetError(f"Run {manifest.run_id} is {state}, so its figures are not final.", fix, "run_unfinished")
+    raise DatasetError(
+        f"The evaluation {manifest.run_id} is {state}, so its figures are not final.", fix, "run_unfinished"
+    )
 
 
 def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:

@@ -344,7 +344,7 @@ def test_a_run_has_to_be_finished(state: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=f"{OTHER} is {said}") as caught:
         outcome_of(store, "accuracy >= 0.5", OTHER)
     assert caught.value.code == "run_unfinished"
-    with pytest.raises(DatasetError, match=f"line 1: Run {OTHER} is {said}") as caught:
+    with pytest.raises(DatasetError, match=f"line 1: The evaluation {OTHER} is {said}") as caught:
         outcome_of(store, f"not worse than {OTHER}")
     assert caught.value.code == "checks"
 
