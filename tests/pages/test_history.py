@@ -149,7 +149,8 @@ def test_agreeing_with_the_doubt_of_the_page_is_counted_apart(open_page: Open, d
     at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
     assert not at.exception and [m.value for m in at.metric] == ["-"]
-    assert "Not counted: 1 prediction" in text_of(at) and table_of(at)[0]["feedback"] == "none of these, as the model suspected"
+    assert "Not counted: 1 prediction" in text_of(at)
+    assert table_of(at)[0]["feedback"] == "none of these, as the model suspected"
 
 
 def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dashboard: Services) -> None:
