@@ -24,7 +24,7 @@ _ABOUT = (
     "again."
 )
 UNKNOWN = "I do not know"
-AGREES_ON_NONE = "none of these, as doubted"  # where there is room for few words
+AGREES_ON_NONE = "none of these, as the model suspected"  # where there is room for few words
 _SAID, _ERROR, _OPEN, _AGAIN = "feedback-said", "feedback-error", "feedback-open", "feedback-again"  # in the session
 
 

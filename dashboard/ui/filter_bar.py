@@ -52,7 +52,6 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
     active, annotations = texts_in_address(WHERE, run_id), folder.annotations()
     key = f"filter-{run_id}"
     st.session_state[key] = active
-    example = "correct=no" if len(run.labelled) else f"predicted_label={run.manifest.class_names[0]}"
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter-bar"):
         st.multiselect(
             "Filter",
@@ -60,7 +59,7 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
             key=key,
             accept_new_options=True,
             select_all=False,  # an image passes if all conditions hold
-            placeholder=f"All images. Choose or type a condition, such as {example} or confidence<0.7",
+            placeholder="All images. Choose or type a condition",  # a phone shows no more
             on_change=partial(_take_over, run_id, key),
             label_visibility="collapsed",
             width="stretch",

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-# By what it says, why nothing can be done about it.
-UNAVOIDABLE = {
-    'Skipped "application/streamlit" because an invalid file extension was provided.': "Streamlit's uploader takes "
-    ".idx3-ubyte, the ending of MNIST's files, for no file extension because of its hyphen, and then lets the reader "
-    "choose any file.",
-}
-
 
 class Listener:
     """Collects complaints of a page: console messages, errors, failed requests, and requests to other servers."""
@@ -25,7 +18,7 @@ class Listener:
         page.on("request", lambda asked: asked.url.startswith(own) or self.complaints.append(f"elsewhere: {asked.url}"))
 
     def _console(self, message) -> None:
-        if message.type in ("warning", "error") and message.text not in UNAVOIDABLE:
+        if message.type in ("warning", "error"):
             self.complaints.append(f"{message.type}: {message.text}")
 
     def _failed(self, request) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -209,6 +210,17 @@ def test_killed_workers_are_replaced_and_the_page_answers(page, server: Server) 
     choose_sample(page, "truck")
     page.get_by_text("Evidence for truck (").wait_for()
     assert predicted_class(page) == "truck"
+
+
+def test_all_columns_of_the_evaluations_are_seen_however_long_the_names_are(page, server: Server) -> None:
+    root = server.data / "runs"
+    long = "photographs of the animals in the zoo, taken by the camera at the second gate"
+    folder = write_run(root, "long", ["cat"], probabilities([0], 2), ("cat", "dog"), dataset=str(root / f"{long}.zip"))
+    folder.annotate(lambda annotations: replace(annotations, note=long, verdict="to review"))
+    open_page(page, "/evaluate")
+    table = page.locator("[data-testid=stDataFrame]").last.locator(".dvn-scroller")
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
+    RunStore(root).delete("long")
 
 
 @pytest.mark.parametrize("path", ["/", "/evaluate", "/compare", "/diagnostics"])

@@ -42,6 +42,8 @@ def runs(dashboard: Services) -> Path:
 
 
 def opened(at: AppTest, **address: str | list[str]) -> AppTest:
+    """The page as a link on another page opens it."""
+    at.session_state["page-shown"] = "another"
     at.query_params.clear()
     at.query_params.update(address)
     at.run()
@@ -279,6 +281,26 @@ def test_the_address_keeps_the_tab(open_page: Open, runs: Path) -> None:
     assert any("Reliability" in alt for alt in alts(again))
     opened(again, a="bad", b="bad", where=["true_label=cat"], tab="Images")  # it has none
     assert not again.exception and table_with(again, "B minus A") is not None
+
+
+def test_an_address_that_is_older_than_the_chosen_tab_takes_nothing_back(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="bad", b="good")
+    for tab in ("Calibration", "Images"):  # quickly: the browser still sends the address without the first of them
+        at.query_params.pop("tab", None)
+        at.session_state["compare-tab"] = tab
+        at.run()
+        assert not at.exception and at.query_params["tab"] == tab
+    assert len(table_with(at, "file")) == 20  # type: ignore[arg-type]
+
+
+def test_back_to_the_bare_address_chooses_nothing(open_page: Open, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = opened(open_page("compare"), a="bad", b="good", where=["true_label=cat"])
+    assert headline(opened(at)).startswith("B is right more often"), "a link to the page leads to what was chosen"
+    at.query_params.clear()
+    monkeypatch.setattr("dashboard.ui.compare.choice.went_in_history", lambda: True)
+    at.run()
+    assert not at.exception and not at.header and "Choose two evaluations" in text_of(at)
+    assert not at.query_params and not at.multiselect(key="compare-where").value
 
 
 def tick(at: AppTest, rows: list[int]) -> AppTest:

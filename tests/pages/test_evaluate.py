@@ -134,6 +134,21 @@ def test_an_upload_that_is_no_zip(open_page: Open) -> None:
     assert "not a complete ZIP file" in text_of(at) and not at.metric
 
 
+def test_a_file_of_another_kind_is_refused_with_the_kinds_that_are_read(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    at = open_page("evaluate")
+    files = [("cat.png", encoded(picture(0)), ""), ("photos.rar", b"Rar!", "")]
+    at.file_uploader(key="zip-0").set_value(files).run()
+    told = text_of(at)
+    assert not at.exception and "was not evaluated" in told and "photos.rar: this kind of file is not read." in told
+    assert "a ZIP of images at any depth" in told and "cat.png" not in told
+    assert all(button.key != "evaluate-files" for button in at.button)
+    assert not at.file_uploader(key="zip-0").proto.type, "else Streamlit refuses it, in words of its own"
+    at.file_uploader(key="zip-0").set_value(files[:1]).run()
+    assert at.button(key="evaluate-files") and "is not read" not in text_of(at)
+
+
 def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Services) -> None:
     at = open_page("evaluate")
     at.file_uploader(key="zip-0").upload("big.zip", bytes(2**20 + 1)).run()

@@ -147,12 +147,13 @@ def test_agreeing_with_the_doubt_of_the_page_is_counted_apart(open_page: Open, d
     [made] = dashboard.history.query().entries
     dashboard.feedback.give(made.prediction_id, False, NONE_OF_THESE)
     at = open_page("history")
-    assert [row["feedback"] for row in table_of(at)] == ["none of these, as doubted"]
+    assert [row["feedback"] for row in table_of(at)] == ["none of these, as the model suspected"]
     at = open_page("predict")
     at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
     assert not at.exception and [m.value for m in at.metric] == ["-"]
-    assert "Not counted: 1 prediction" in text_of(at) and table_of(at)[0]["feedback"] == "none of these, as doubted"
+    assert "Not counted: 1 prediction" in text_of(at)
+    assert table_of(at)[0]["feedback"] == "none of these, as the model suspected"
 
 
 def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dashboard: Services) -> None:

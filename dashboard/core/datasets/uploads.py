@@ -12,8 +12,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dashboard.core.datasets.formats import KINDS, OFFERED
+from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
 from dashboard.core.files import how_to_write_again, portable_name, rename, sha256_of
 from dashboard.core.settings import Settings
 
@@ -21,13 +22,30 @@ WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix
 _OF_SEVERAL = tuple(suffix for each in OFFERED if each.several for suffix in each.suffixes)
 _LABELS = tuple(sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)))
 LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several such files make one dataset
-UPLOAD_TYPES = (*WHOLE_DATASETS, *LOOSE_FILES)
 _BLOCK_BYTES = 2**20
 
 
 def is_whole(name: str) -> bool:
     """True if a file with this name is a dataset by itself. Other files may belong together."""
     return name.lower().endswith(WHOLE_DATASETS)
+
+
+def refuse_other_kinds(names: Sequence[str]) -> None:
+    """Raises DatasetError if some of these files can neither be a dataset nor a part of one, by their names."""
+    others = [name for name in names if not (is_whole(name) or _is_part(name))]
+    if others:
+        raise DatasetError(
+            f"{listed(others, 3)}: this kind of file is not read.",
+            "Remove it above. What can be uploaded: "
+            + "; ".join(each.help for each in OFFERED)
+            + f"; or a labels file ({', '.join(sorted(LABELS_SUFFIXES))}). If it is an archive of another kind, "
+            "unpack it and make a ZIP of what is in it.",
+            "unknown_format",
+        )
+
+
+def _is_part(name: str) -> bool:
+    return name.lower().endswith(LOOSE_FILES) or is_idx_name(name)
 
 
 def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
@@ -37,7 +55,7 @@ def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
         DatasetError: the file has no supported format, is larger than allowed, or cannot be written.
     """
     safe_name = plain_name(name)
-    if not safe_name.lower().endswith((*WHOLE_DATASETS, *_OF_SEVERAL)):
+    if not (safe_name.lower().endswith((*WHOLE_DATASETS, *_OF_SEVERAL)) or is_idx_name(safe_name)):
         raise DatasetError(f"{name} is not a dataset by itself.", KINDS, "unknown_format")
     return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
 
@@ -58,7 +76,7 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
     if len(files) == 1:
         return keep_upload(files[0][1], files[0][0], settings)
     for name, _ in files:
-        if is_whole(name) or not name.lower().endswith(LOOSE_FILES):
+        if is_whole(name) or not _is_part(name):
             raise DatasetError(
                 f"{name} cannot be uploaded together with other files.",
                 "Upload one dataset alone, or images with a labels file.", "upload_mixed",

@@ -68,6 +68,7 @@ Settled = Callable[[Chunk, "Future[ChunkAnswers]"], object]
 class _Piece:
     rows: pa.Table
     thumbnails: np.ndarray | None  # of the images with a prediction
+    notes: Counter[str]  # images of each note on pixels
 
     def predicted(self) -> np.ndarray:
         """The `index` of each row with a prediction."""
@@ -86,6 +87,7 @@ class EvaluationWork:
         self.manifest, self._dataset, self._version = run.manifest, run.dataset, run.version
         self._run, self._folder, self._engine, self._chunk_s = run, run.folder, engine, chunk_s
         self._size, self._total = run.manifest.chunk_size, run.manifest.n_images
+        self._notes = Counter[str]()  # images of each note on pixels
         done = self._done_parts()
         self._chunks = ChunkQueue(run.dataset.samples, self._size, done)
         self._pending: dict[Future[ChunkAnswers], Chunk] = {}
@@ -94,7 +96,6 @@ class EvaluationWork:
         self._thumbnails: ThumbnailFile | None = None
         self._largest = 0  # images in the largest chunk that succeeded
         self._in_vain = 0  # single-image chunks that ended their workers
-        self._notes = Counter[str]()  # images of each note on pixels
         self._mixed = False  # the dataset was changed meanwhile: some rows may be about images that it no longer holds
         try:
             shape = thumbnail_shape(run.version.preprocessing)
@@ -117,11 +118,14 @@ class EvaluationWork:
         if self._folder.is_packed():
             self._before = self._done = self._total
             self._failed = len(self._folder.load(["status"]).failed)
+            with contextlib.suppress(OSError):
+                self._notes = self._folder.notes_when_packed()
             return set(parts)
         found = self._folder.parts()
         done = {part for part in parts if part in found and found[part].rows == len(self._samples_of(part))}
         self._before = self._done = sum(found[part].rows for part in done)
         self._failed = sum(found[part].failed for part in done)
+        self._notes = sum((found[part].notes for part in done), Counter[str]())
         return done
 
     def _samples_of(self, part: int) -> range:
@@ -204,8 +208,8 @@ class EvaluationWork:
         familiarity = self._version.familiarity if self.manifest.familiarity_kept is not None else None
         rows = chunk_rows(chunk.samples, answers, self.manifest, familiarity)
         pieces = self._pieces.setdefault(chunk.part, [])
-        pieces.append(_Piece(rows, answers.thumbnails))
-        self._notes.update(note for notes in answers.notes.values() for note in notes)
+        notes = Counter(note for told in answers.notes.values() for note in told)
+        pieces.append(_Piece(rows, answers.thumbnails, notes))
         if sum(len(piece.rows) for piece in pieces) == len(self._samples_of(chunk.part)):
             self._unwritten[chunk.part] = self._pieces.pop(chunk.part)
         self.write()
@@ -220,7 +224,9 @@ class EvaluationWork:
                     except FileNotFoundError as error:  # somebody removed the file, or the whole folder, see `add_part`
                         self._do_without_thumbnails(error)
             rows = pa.concat_tables([piece.rows for piece in pieces])
-            self._folder.add_part(part, rows)
+            notes = sum((piece.notes for piece in pieces), Counter[str]())
+            self._folder.add_part(part, rows, notes)
+            self._notes += notes
             del self._unwritten[part]
             self._done += len(rows)
             self._failed += rows["status"].to_pylist().count("failed")
@@ -249,8 +255,7 @@ class EvaluationWork:
         return manifest
 
     def _about_pixels(self) -> list[str]:
-        least = "At least " if self._before else ""  # those before the resumption are not known
-        return [f"{least}{counted(number, 'image')}: {note}" for note, number in self._notes.most_common()]
+        return [f"{counted(number, 'image')}: {note}" for note, number in self._notes.most_common()]
 
     def _check_unchanged(self) -> None:
         was_changed = changed(

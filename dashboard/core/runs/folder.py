@@ -10,7 +10,8 @@ import contextlib
 import errno
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -31,7 +32,7 @@ from dashboard.core.runs.filtering import FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
-from dashboard.core.runs.rows import COLUMNS, RowFiles, complete, read_part
+from dashboard.core.runs.rows import COLUMNS, RowFiles, as_metadata, complete, read_notes, read_part
 from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 from dashboard.core.shell import in_command
@@ -51,10 +52,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part:
-    """The numbers of rows in a stored part."""
+    """What is known of a stored part."""
 
     rows: int
-    failed: int
+    failed: int  # of the rows
+    notes: Counter[str]  # images of each note on pixels
 
 
 class RunFolder:
@@ -203,8 +205,11 @@ class RunFolder:
         """For the process that begins to work on the run. Raises OSError."""
         (self.path / _STOP).unlink(missing_ok=True)
 
-    def add_part(self, part: int, rows: pa.Table) -> None:
+    def add_part(self, part: int, rows: pa.Table, notes: Mapping[str, int] | None = None) -> None:
         """Writes the rows of chunk number `part`. Writing a part again replaces it.
+
+        Args:
+            notes: on how pixels were made from files, each with the number of its images.
 
         Raises:
             OSError: the rows could not be stored; nothing else has changed.
@@ -214,20 +219,24 @@ class RunFolder:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
         whole = complete(rows.sort_by("index"), self.manifest().class_names)
         with open_atomically(self.path / f"part-{part:07d}.parquet", make_folder=False) as out:
-            pq.write_table(whole, out, write_page_checksum=True)
+            pq.write_table(whole.replace_schema_metadata(as_metadata(notes or {})), out, write_page_checksum=True)
 
     def parts(self) -> dict[int, Part]:
         """The readable parts, by number."""
         found = {}
         for path in self._part_paths():
             try:
-                status = read_part(path)["status"].to_pylist()
+                status, notes = read_part(path)["status"].to_pylist(), read_notes(path)
                 number = int(path.stem.partition("-")[2])
             except (OSError, KeyError, ValueError) as error:  # its chunk is evaluated again
                 logging.getLogger(__name__).warning("%s is damaged: %s", path, error)
                 continue
-            found[number] = Part(len(status), status.count("failed"))
+            found[number] = Part(len(status), status.count("failed"), notes)
         return found
+
+    def notes_when_packed(self) -> Counter[str]:
+        """The notes on pixels in the file of all rows, as for `add_part`. Raises OSError."""
+        return read_notes(self.path / _PACKED)
 
     def growth(self) -> int:
         """The number of unpacked parts, rounded to two significant digits.

@@ -6,7 +6,8 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -44,6 +45,7 @@ PROPERTY_FIELDS = (  # measured on the image; null if unknown
 )
 STORED = pa.schema([*SCHEMA, *SCORE_FIELDS, pa.field(DOUBT, pa.bool_()), *PROPERTY_FIELDS])  # the same for every file
 CLASS_NAMES = "class_names"  # metadata key of a packed file: class names in the order of `pred_probs`, as JSON
+NOTES = "notes"  # metadata key: note on pixels -> number of images in the file, as JSON
 _GROUP_ROWS = 16384  # rows per group of a packed file; one group is read to show one row
 
 Further = Callable[[np.ndarray], pa.Table]  # more columns, with a row for each `index` (n,)
@@ -146,7 +148,10 @@ class RowFiles:
     def _pack(self, target: Path, positions: np.ndarray | None, further: Further) -> None:
         waiting: list[pa.Table] = []
         own = further(np.empty(0, np.int64)).schema
-        schema = pa.schema([*STORED, *own]).with_metadata({CLASS_NAMES: json.dumps(list(self._class_names))})
+        notes = sum((read_notes(path) for path in self._paths), Counter[str]()) if positions is None else {}
+        schema = pa.schema([*STORED, *own]).with_metadata(
+            {CLASS_NAMES: json.dumps(list(self._class_names)), **as_metadata(notes)}
+        )
         with (
             open_atomically(target, make_folder=False) as out,
             pq.ParquetWriter(out, schema, write_page_checksum=True) as writer,
@@ -233,6 +238,20 @@ def read_part(path: Path) -> pa.Table:
     """All rows of a part, whose checksums are verified. Raises OSError if it is missing or damaged."""
     with reading(path):
         return _open(path).read()
+
+
+def as_metadata(notes: Mapping[str, int]) -> dict[str, str]:
+    """Notes on pixels with the number of their images, as the metadata of a file."""
+    return {NOTES: json.dumps(notes)} if notes else {}
+
+
+def read_notes(path: Path) -> Counter[str]:
+    """The notes on pixels of a file, each with the number of its images. Raises OSError if it is missing or damaged."""
+    with reading(path):
+        metadata = _open(path).schema_arrow.metadata or {}
+        return Counter(
+            {str(note): int(count) for note, count in json.loads(metadata.get(NOTES.encode(), "{}")).items()}
+        )
 
 
 @contextlib.contextmanager

@@ -22,7 +22,6 @@ from dashboard.ui.words import local_time, told_apart
 _KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-where", WHERE_B: "compare-where-b"}
 _LISTS = (MORE, WHERE, WHERE_B)
 FIRST_TAB, TAB_KEY = "Metrics", "compare-tab"  # the key is one of the session
-_IN_ADDRESS = "compared"  # in the session: what this page last wrote into the address
 _CLASSES_OFFERED = 50
 
 
@@ -111,10 +110,10 @@ def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id
 
 
 def _take_from_address() -> None:
-    """Sets the boxes and the tab to what the address names, unless this page itself wrote it there."""
+    """Sets the boxes and the tab to what the address names, if the reader just came to it."""
     params = st.query_params
     named = {key: params.get_all(key) for key in (*_KEYS, TAB) if key in params}
-    if named and (page_entered() or went_in_history() or named != st.session_state.get(_IN_ADDRESS)):
+    if went_in_history() or (named and page_entered()):  # else it may be older than a choice that was just made
         for key, widget in _KEYS.items():
             values = named.get(key, [])
             st.session_state[widget] = values if key in _LISTS else next(iter(values), None)
@@ -131,5 +130,4 @@ def _write_address(choice: Choice) -> None:
     }
     if (tab := st.session_state.get(TAB_KEY, FIRST_TAB)) != FIRST_TAB:
         values[TAB] = [tab]
-    st.session_state[_IN_ADDRESS] = {key: texts for key, texts in values.items() if texts}
     set_address(values)

@@ -32,7 +32,7 @@ def show_calibration(services: Services, run: Run) -> None:
     scores = remembered("scores", rows_key(run), "Computing intervals ...", lambda: run.scores)
     confidence, correct = run.labelled["confidence"].to_numpy(), run.answers.correct
     st.markdown(f"**{confidence_gap(confidence, correct).in_words(scores['ece15'])}**")
-    left, right = st.columns([6, 7], gap="medium")
+    left, right = st.columns([5, 7], gap="small")
     with left:
         _show_bins(run, confidence, correct)
     with right:
@@ -185,9 +185,9 @@ def _figures() -> dict[str, Any]:
     """The columns that both tables have."""
     number = st.column_config.NumberColumn
     return {
-        "gap": number("Gap", width=60, format="%+.1f", help="Mean confidence minus accuracy, in points."),
-        "confidence": number("Confidence", width=90, help="Mean confidence."),
-        "accuracy": number("Accuracy", width=80),
+        "gap": number("Gap", width=54, format="%+.1f", help="Mean confidence minus accuracy, in points."),
+        "confidence": number("Confidence", width=84, help="Mean confidence."),
+        "accuracy": number("Accuracy", width=74),
         "interval": st.column_config.TextColumn("95% interval", width=90, help="Of the accuracy, in percent."),
-        "ece": number("ECE", width=60, help="Mean distance between confidence and accuracy. With few images it is large by chance."),
+        "ece": number("ECE", width=54, help="Mean distance between confidence and accuracy. With few images it is large by chance."),
     }  # fmt: skip

@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
-from dashboard.core.datasets.uploads import UPLOAD_TYPES, is_whole, keep_uploads, kept_upload
-from dashboard.core.errors import DashboardError
+from dashboard.core.datasets.uploads import is_whole, keep_uploads, kept_upload, refuse_other_kinds
+from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.files import readable_name
 from dashboard.core.importing.dropped import keep_predictions
 from dashboard.core.labels.choices import NOTHING_DECIDED
@@ -48,7 +48,6 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
     """
     files = st.file_uploader(
         f"A dataset: {either([each.title for each in OFFERED])}",
-        type=list(UPLOAD_TYPES),
         accept_multiple_files=True,
         key=f"zip-{st.session_state.get('uploads', 0)}",
         help=WHAT_CAN_BE_DROPPED,
@@ -61,6 +60,11 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
         )
         with st.expander("Supported files and folder layouts", icon=":material/help:"):
             st.markdown(plain(WHAT_CAN_BE_DROPPED))
+        return None
+    try:
+        refuse_other_kinds([file.name for file in files])  # Streamlit would say less about it
+    except DatasetError as error:
+        show_error(error, NOT_EVALUATED)
         return None
     alone = len(files) == 1 and is_whole(files[0].name)
     if not alone:

@@ -76,10 +76,13 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
         in_percents(safe_for_spreadsheets(_table(runs, names)), ["Accuracy"]),
         hide_index=True,
         height=table_height(len(runs), ROWS_SHOWN),
-        column_config={
-            "Accuracy": st.column_config.NumberColumn(width="small"),
-            "95% interval": st.column_config.TextColumn(width="small", help="Wilson's interval of the accuracy."),
-            "Images": st.column_config.NumberColumn(format="localized", width="small"),
+        column_config={  # all fit at 1440 pixels, however long the names are; a double click shows the whole text
+            "Dataset": st.column_config.TextColumn(width=170),
+            "Model": st.column_config.TextColumn(width=140),
+            "Accuracy": st.column_config.NumberColumn(width=75),
+            "95% interval": st.column_config.TextColumn(width=90, help="Wilson's interval of the accuracy."),
+            "Images": st.column_config.NumberColumn(format="localized", width=70),
+            "Note": st.column_config.TextColumn(width=100),
             "Date": st.column_config.TextColumn(help="In your time zone. The newest is first."),
         },
         key=key,

@@ -57,7 +57,11 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         key=f"history-{entries[0].prediction_id}-{entries[-1].prediction_id}",
         alt="Predictions, the newest first",
         columns={
-            "image": config.ImageColumn("Image", width="small"),
+            "image": config.ImageColumn("Image", width=70),
+            "file": config.TextColumn("File", width=100),  # with these widths all columns fit at 1440 pixels
+            "feedback": config.TextColumn("Feedback", width=90),
+            "model": config.TextColumn("Model", width=120),
+            "user": config.TextColumn("User", width=60),
             "confidence": config.NumberColumn("Confidence"),
             "doubt": config.TextColumn(
                 "None of the classes",

@@ -16,7 +16,7 @@ from dashboard.core.datasets import KINDS, open_dataset
 from dashboard.core.datasets.arrays import ArrayImages
 from dashboard.core.datasets.formats import FOLDERS, FORMATS, OFFERED, PATTERN, either
 from dashboard.core.datasets.image_files import ImageFiles
-from dashboard.core.datasets.uploads import UPLOAD_TYPES
+from dashboard.core.datasets.uploads import LOOSE_FILES, WHOLE_DATASETS
 from dashboard.core.errors import DatasetError
 from dashboard.ui.evaluate.dataset_upload import WHAT_CAN_BE_DROPPED
 from tests.conftest import ROOT, MakeZip, encoded, picture
@@ -39,11 +39,12 @@ def test_the_readme_has_a_row_for_each_format() -> None:
 def test_errors_uploader_and_command_line_name_each_format() -> None:
     annotation = inspect.signature(evaluate, eval_str=True).parameters["dataset"].annotation
     command_line = get_args(annotation)[1].help
+    uploaded = {*WHOLE_DATASETS, *LOOSE_FILES}
     for each in OFFERED:
-        assert each.help in KINDS and each.title in command_line and set(each.suffixes) <= set(UPLOAD_TYPES)
+        assert each.help in KINDS and each.title in command_line and set(each.suffixes) <= uploaded
         assert f"{each.help[1:]}, with labels from {each.labels}" in WHAT_CAN_BE_DROPPED
     for each in set(FORMATS) - set(OFFERED):
-        assert not set(each.suffixes) & set(UPLOAD_TYPES) and each.help not in KINDS
+        assert not set(each.suffixes) & uploaded and each.help not in KINDS
 
 
 def test_the_first_bytes_say_more_than_the_name_and_the_name_more_than_what_is_inside(

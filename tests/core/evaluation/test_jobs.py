@@ -275,11 +275,11 @@ def test_a_paused_job_that_is_cancelled_is_not_tried_again_while_it_is_measured(
 ) -> None:
     add_part, measured, parts = RunFolder.add_part, Future[None](), []
 
-    def full(self: RunFolder, part: int, rows: object) -> None:
+    def full(self: RunFolder, part: int, rows: object, notes: object) -> None:
         if parts:
             raise OSError(errno.ENOSPC, "No space left on device")
         parts.append(part)
-        add_part(self, part, rows)  # type: ignore[arg-type]
+        add_part(self, part, rows, notes)  # type: ignore[arg-type]
 
     monkeypatch.setattr(RunFolder, "add_part", full)
     monkeypatch.setattr(EvaluationWork, "measure", lambda self: measured)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -203,7 +204,7 @@ def test_a_part_that_was_cut_off_is_to_be_done_again(folder: RunFolder) -> None:
         folder.add_part(part, table_of([ok(part, "cat", "cat")]))
     path = folder.path / "part-0000001.parquet"
     path.write_bytes(path.read_bytes()[:100])
-    assert folder.parts() == {0: Part(rows=1, failed=0)}
+    assert folder.parts() == {0: Part(rows=1, failed=0, notes=Counter())}
 
 
 def test_labels_are_categories_in_the_order_of_the_classes(folder: RunFolder) -> None:
