@@ -35,6 +35,8 @@ def find_copies(names: Sequence[str], folders: Folders, is_image: np.ndarray) ->
         is_image: (n,) bool.
     """
     holding = folders.holding(is_image)
+    if not any(map(_says_copy, {part for path in holding for part in path.split("/")})):
+        return None
     # parent -> folder -> paths of the folders of images in it
     classes_in: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for path in holding:

@@ -192,7 +192,8 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
     words: dict[str, str] = {}  # folder -> its word for the split
     apart: set[str] = set()  # splits for which folders beside each other have different words
     for siblings in children.values():
-        found = _marked_among({folder: folder.rpartition("/")[2] for folder in siblings})
+        name_of = {folder: folder.rpartition("/")[2] for folder in siblings}
+        found = _marked_among(name_of)
         alike = _alike_inside(siblings, classes_in)
         if not alike.keys() <= found.keys():
             inside = set().union(*(classes_in[folder] for folder in alike))
@@ -204,15 +205,11 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
         if classes and a_class:
             continue
         marked |= found
-        called = {folder: str(_parts(folder.rpartition("/")[2])[0]) for folder in found}
-        words |= called
-        apart |= {
-            split for split, times in Counter(map(_SPLIT_OF.__getitem__, {*called.values()})).items() if times > 1
-        }
-        others = [folder for folder in siblings if not names_split(folder.rpartition("/")[2])]
-        may_be_codes = any(
-            folder.rpartition("/")[2].casefold() in _WHOLE_NAMES for folder in found
-        )  # tr is Turkish too
+        words |= {folder: _parts(name_of[folder])[0] or split for folder, split in found.items()}
+        times = Counter(_SPLIT_OF[word] for word in {words[folder] for folder in found})
+        apart |= {split for split in times if times[split] > 1}
+        others = [folder for folder in siblings if not names_split(name_of[folder])]
+        may_be_codes = any(name_of[folder].casefold() in _WHOLE_NAMES for folder in found)  # tr is Turkish, too
         certain = certain and not (may_be_codes and others)
         if found and all(folder in holding for folder in found):
             certain_if_labelled &= not (may_be_codes or any(folder in holding for folder in others))
