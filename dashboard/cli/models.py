@@ -218,7 +218,7 @@ def models_recalibrate(
     loss there is significantly lower.
     """
     from dashboard.core.analysis.findings.evidence import Evidence
-    from dashboard.core.analysis.findings.labels import perhaps_wrong
+    from dashboard.core.analysis.findings.labels import instead_of_overconfidence
     from dashboard.core.evaluation.recalibration import recalibrate
     from dashboard.core.runs.rows import VIEW_COLUMNS
 
@@ -227,10 +227,11 @@ def models_recalibrate(
     try:
         done = recalibrate(opened.registry, opened.registry.get(ref), opened.runs, run)
         _keep_active(opened, active, done.version.ref)
-        if perhaps_wrong(Evidence(opened.runs.folder(run).load(VIEW_COLUMNS))):
+        perhaps = instead_of_overconfidence(Evidence(opened.runs.folder(run).load(VIEW_COLUMNS)))
+        if perhaps and done.refit.temperature > done.refit.temperature_before:
             say(
-                "Perhaps some labels of these images are wrong, which makes the model look overconfident, so the new "
-                f"temperature may be too high. Look at the labels: `python -m dashboard runs label-issues {in_command(run)}`.",
+                f"{perhaps} If labels are wrong, the new temperature is too high. Look at them: "
+                f"`python -m dashboard runs label-issues {in_command(run)}`.",
                 "yellow",
             )
     except DashboardError as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
+import streamlit as st
 
+from dashboard.core.analysis.findings.evidence import Evidence
+from dashboard.core.analysis.findings.labels import instead_of_overconfidence
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -30,6 +33,15 @@ def doubtful_labels(services: Services, run: Run) -> frozenset[int]:
         return frozenset(map(int, label_issues_of(services, run)["index"]))
     except DashboardError:
         return frozenset()
+
+
+def suspect_labels(run: Run) -> None:
+    """Says so if wrong labels may be what makes the model look overconfident."""
+    perhaps = remembered(
+        "instead-of-overconfidence", rows_key(run), "", lambda: instead_of_overconfidence(Evidence(run))
+    )
+    if perhaps:
+        st.warning(f"{perhaps} First look at the doubtful labels (Labels).", icon=":material/label:")
 
 
 def _key(run: Run) -> tuple[object, ...]:

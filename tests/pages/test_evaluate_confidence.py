@@ -110,6 +110,13 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
     assert bins["images"].max() - bins["images"].min() <= 1
 
 
+def test_confidence_that_is_too_high_is_a_reason_to_look_at_the_labels(show: Show) -> None:
+    at = show(*predictions(2000, temperature=2.5))
+    assert "Either the model is too sure, or their labels are wrong. First look at" in text_of(at)
+    at = show(*predictions(2000))
+    assert "labels are wrong" not in text_of(at)
+
+
 def test_the_guarantee_is_a_sentence_and_its_threshold_can_be_used(show: Show) -> None:
     probs, labels = predictions(4000)
     at = show(probs, labels, "Acceptance")
@@ -234,7 +241,7 @@ def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Servic
     names = version.class_names
     at = opened(open_page, run_id, "Temperature")
     assert [each.value for each in at.code] == [f"python -m dashboard models recalibrate {version.ref} --run {run_id}"]
-    assert "The new temperature is better" in text_of(at)
+    assert "The new temperature is better" in text_of(at) and "or their labels are wrong" in text_of(at)
     at = opened(open_page, run_id, "Temperature", where=f"predicted_label={names[0]}|{names[1]}")
     assert not at.code
 

@@ -19,6 +19,7 @@ from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.doubtful_labels import suspect_labels
 from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.table_height import table_height
@@ -31,7 +32,10 @@ def show_calibration(services: Services, run: Run) -> None:
     """Shows one sentence, the reliability diagram, the calibration error, and the calibration of each class."""
     scores = remembered("scores", rows_key(run), "Computing intervals ...", lambda: run.scores)
     confidence, correct = run.labelled["confidence"].to_numpy(), run.answers.correct
-    st.markdown(f"**{confidence_gap(confidence, correct).in_words(scores['ece15'])}**")
+    gap = confidence_gap(confidence, correct)
+    st.markdown(f"**{gap.in_words(scores['ece15'])}**")
+    if gap.low > 0:
+        suspect_labels(run)
     left, right = st.columns([5, 7], gap="small")
     with left:
         _show_bins(run, confidence, correct)

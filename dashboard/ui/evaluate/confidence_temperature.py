@@ -10,6 +10,7 @@ from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.doubtful_labels import suspect_labels
 from dashboard.ui.errors import show_error
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
@@ -49,6 +50,8 @@ def show_temperature(services: Services, run: Run) -> None:
             "This temperature is relative to the stored probabilities: 1 leaves them unchanged. If you can change the model, divide its "
             "logits by the new temperature."
         )
+    if found.is_better and found.temperature > found.temperature_before:
+        suspect_labels(run)
     if preview.command:
         st.markdown("This command stores the model with the new temperature as a new version:")
         st.code(preview.command, language="bash", wrap_lines=True)

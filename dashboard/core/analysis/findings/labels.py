@@ -50,9 +50,44 @@ def mislabelled_class(evidence: Evidence) -> Search:
     return Search(tests, candidates)
 
 
-def perhaps_wrong(evidence: Evidence) -> bool:
-    """Whether a share of the labels seems to be wrong, even if too few images show it for a finding."""
-    return evidence.curve.lapse >= _LEAST_LAPSE and evidence.curve.p_value < _SUSPECT
+def instead_of_overconfidence(evidence: Evidence) -> str:
+    """A sentence if wrong labels may be what makes the model look overconfident, even if nothing proves it; else ""."""
+    if evidence.curve.lapse >= _LEAST_LAPSE and evidence.curve.p_value < _SUSPECT:
+        return "Perhaps some labels are wrong, which looks like overconfidence."
+    mistakes, expected = _sure_mistakes(evidence)
+    if len(mistakes) < max(_LEAST, _CLEARLY * expected):
+        return ""
+    return (
+        f"{len(mistakes):,} of the {evidence.errors:,} mistakes have a confidence of {_SURE:.0%} or more. Either the model "
+        "is too sure, or their labels are wrong."
+    )
+
+
+def confident_mistakes(evidence: Evidence) -> Search:
+    """More answers of which the model is sure differ from their labels than its confidence allows for."""
+    from scipy.stats import poisson
+
+    mistakes, expected = _sure_mistakes(evidence)
+    count, n_sure = len(mistakes), int((evidence.confidence >= _SURE).sum())
+    if count < max(_LEAST, _CLEARLY * expected):
+        return Search(1)
+    share = proportion(count, n_sure)
+    finding = Finding(
+        "confident_mistakes",
+        f"{count:,} of {n_sure:,} answers with a confidence of {_SURE:.0%} or more differ from their labels "
+        f"({in_words(share)}). If the confidence were right, it would be about {expected:,.0f}.",
+        share.value, share.low, share.high, n_sure,
+        "Look at them. Where the label is wrong, correct it. Where it is right, the model is overconfident about such images.",
+        count - expected, mistakes,
+        ("correct=no", f"confidence>={_SURE:.2f}"),
+    )  # fmt: skip
+    return Search(1, [Candidate(finding, float(poisson.sf(count - 1, expected)))])
+
+
+def _sure_mistakes(evidence: Evidence) -> tuple[np.ndarray, float]:
+    """The positions of mistakes of which the model is sure, and how many its confidence allows for."""
+    sure = evidence.confidence >= _SURE
+    return evidence.positions[sure & ~evidence.correct], float((1 - evidence.confidence[sure]).sum())
 
 
 def label_errors(evidence: Evidence) -> Search:

@@ -11,7 +11,7 @@ from dashboard.core.analysis.findings.copies import conflicting_labels, repeated
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.failures import unreadable
 from dashboard.core.analysis.findings.finding import Search
-from dashboard.core.analysis.findings.labels import label_errors, mislabelled_class
+from dashboard.core.analysis.findings.labels import confident_mistakes, label_errors, mislabelled_class
 from dashboard.core.analysis.findings.pairs import confused_pair
 from dashboard.core.analysis.findings.properties import depends_on_property
 from dashboard.core.analysis.findings.trust import miscalibrated
@@ -53,6 +53,11 @@ RULES = (  # a rule stands after those that explain it
         ("overconfident", "underconfident", "miscalibrated"),
         miscalibrated,
         (*_CAUSES, "depends_on_property", "label_errors"),
+    ),
+    Rule(
+        ("confident_mistakes",),
+        confident_mistakes,
+        (*_CAUSES, *ABOUT_LABELS, "confused_pair", "depends_on_property", "overconfident", "miscalibrated"),
     ),
     Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
 )

@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search
-from dashboard.core.analysis.findings.labels import perhaps_wrong
+from dashboard.core.analysis.findings.labels import instead_of_overconfidence
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import in_percent, percent
 
@@ -23,12 +23,9 @@ _CHECK_PIXELS = (
     "Diagnostics). "
 )
 _CALIBRATE = {  # by whether the predictions are imported
-    True: "Calibrate the model where it was made",
-    False: "Fit the temperature of the model on part of these images",
+    True: "calibrate the model where it was made",
+    False: "fit the temperature of the model on part of these images",
 }
-_CHECK_LABELS = (
-    "Perhaps some labels are wrong, which looks like overconfidence: first look at the doubtful ones (Labels). "
-)
 
 
 def miscalibrated(evidence: Evidence) -> Search:
@@ -53,14 +50,15 @@ def miscalibrated(evidence: Evidence) -> Search:
     surer = confidence >= float(line)
     rows = ~evidence.correct & surer if over else evidence.correct & ~surer
     look_first = _CHECK_PIXELS if sure >= _SATURATED and right <= _MOST_RIGHT else ""
-    if over and perhaps_wrong(evidence):
-        look_first += _CHECK_LABELS
+    calibrate = f"{_CALIBRATE[evidence.run.manifest.imported]} before you rely on its confidence."
+    if over and (perhaps := instead_of_overconfidence(evidence)):
+        calibrate = f"{perhaps} First look at the doubtful labels (Labels). If they are right, {calibrate}"
     finding = Finding(
         "overconfident" if over else "underconfident",
         f"The model is {'over' if over else 'under'}confident: its mean confidence is {percent(sure)}, but {percent(right)} of its "
         f"answers are right ({figures}{f'; {note}' if note else ''}).",
         ece.value, ece.low, ece.high, n,
-        f"{look_first}{_CALIBRATE[evidence.run.manifest.imported]} before you rely on its confidence.",
+        f"{look_first}{calibrate[0].upper()}{calibrate[1:]}",
         abs(gap) * n * (1.0 if over else 0.5),  # doubt costs less than false certainty
         evidence.positions[rows],
         ("correct=no", f"confidence>={line}") if over else ("correct=yes", f"confidence<{line}"),

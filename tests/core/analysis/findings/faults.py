@@ -55,6 +55,15 @@ def overconfident(seed: int) -> Simulated:
     return replace(run, pred_probs=sharp / sharp.sum(axis=1, keepdims=True))
 
 
+def confident_mistakes(seed: int) -> Simulated:
+    """Of 200 images, 12 that the model is sure about have another label, too few to tell wrong labels from overconfidence."""
+    run = clean(seed).take(np.arange(200))
+    sure = np.flatnonzero((run.pred_probs.max(axis=1) > 0.95) & (run.true == run.predicted))[:12]
+    true = run.true.copy()
+    true[sure] = run.pred_probs[sure].argsort(axis=1)[:, -2]
+    return replace(run, true=true)
+
+
 def rare_class(seed: int) -> Simulated:
     """Of the trucks, 12 are left."""
     run = clean(seed)
@@ -111,6 +120,7 @@ FAULTS = {
     repeated_images: "repeated_images",
     mislabelled_class: "mislabelled_class",
     overconfident: "overconfident",
+    confident_mistakes: "confident_mistakes",
     rare_class: "rare_class",
     confused_pair: "confused_pair",
     wrong_pixels: "wrong_pixels",

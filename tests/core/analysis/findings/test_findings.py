@@ -251,11 +251,19 @@ def test_random_labels_are_told_from_the_overconfidence_of_the_same_model(share:
 
 
 def test_a_suspicion_of_wrong_labels_comes_before_a_new_temperature(tmp_path: Path) -> None:
-    """Too few to be a finding of their own."""
+    """Too few to be a finding of their own; of a model that is too sure, too, because nothing tells them apart."""
     for i, run in enumerate((too_sure(1), with_random_labels(too_sure(1), 0.03))):
         (finding,) = found_in(run, tmp_path / str(i))
-        assert finding.id == "overconfident" and "Fit the temperature" in finding.next_step
+        assert finding.id == "overconfident" and "If they are right, fit the temperature" in finding.next_step
         assert finding.next_step.startswith("Perhaps some labels are wrong") is bool(i)
+        assert ("175 of the 182 mistakes have a confidence of 90% or more" in finding.next_step) is not bool(i)
+
+
+def test_a_model_whose_sure_answers_are_right_is_not_excused_by_its_labels(tmp_path: Path) -> None:
+    """It is 70% sure of answers of which half are right."""
+    folder, _ = two_confidences((0.7, 0.7), (0.5, 0.5), tmp_path)
+    [candidate] = miscalibrated(Evidence(folder.load(VIEW_COLUMNS))).candidates
+    assert candidate.finding.next_step.startswith("Fit the temperature")
 
 
 def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
@@ -294,7 +302,7 @@ def test_wrong_answers_that_are_nearly_certain_may_come_from_wrong_pixels(
     [candidate] = miscalibrated(Evidence(folder.load(VIEW_COLUMNS))).candidates
     finding = candidate.finding
     assert ("first compare the scaling of pixels" in finding.next_step) == hinted
-    assert "Fit the temperature" in finding.next_step
+    assert "fit the temperature" in finding.next_step
 
 
 def test_confidence_that_is_right_on_average_only(tmp_path: Path) -> None:
