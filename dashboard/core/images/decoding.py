@@ -186,10 +186,14 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) 
         mend(image)
     _scale_transparency(image)
     bits = _bits_of_a_colour(image)
-    image.load()
+    is_jpeg = image.format in ("JPEG", "MPO")
+    if not is_jpeg:
+        image.load()
+    elif not jpeg_files.load(image, data):
+        raise ImageError("The image is damaged: a part of its data is wrong.", _AGAIN, "truncated")
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
-    if image.format in ("JPEG", "MPO"):
+    if is_jpeg:
         cut_off = jpeg_files.lacks_rows(data, image, draft)
     else:
         whole = image.size  # only a JPEG is decoded smaller than it is

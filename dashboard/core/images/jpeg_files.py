@@ -19,6 +19,7 @@ _PROGRESSIVE, _LOSSLESS = (0xC2, 0xCA), (0xC3, 0xC7, 0xCB, 0xCF)
 _COEFFICIENTS = 64  # of a block
 _MORE = b"".join(b"\0" + bytes(range(1, 255)) * 4 + bytes([0xFF, 0xD0 + n]) for n in range(8))  # data, restart markers
 _GRAY = (127, 128)  # what a block without data becomes
+_PADDING, _MOST_PADDING, _MOST_LEFT = b"\0\xff", 4096, 16  # that programs leave at the end; bytes
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,29 @@ def why_unread(data: bytes) -> ImageError | None:
     )  # fmt: skip
 
 
+def load(image: Image.Image, data: bytes) -> bool:
+    """Decodes an opened JPEG. False if the picture was complete before its data ended.
+
+    The decoder then skips the rest, so it read too many blocks somewhere: data in the middle are damaged, and what
+    follows is shifted. To tell it, the last bytes are held back until the decoder asks for them, as it always does for
+    those of a whole picture. It can be told of pictures that have all their data in one scan. Arithmetic-coded data are
+    given to the decoder at once, because it cannot wait for more.
+    """
+    end_marker = bytes((0xFF, _END))
+    end = data.rfind(end_marker)
+    last = data[max(0, end - _MOST_PADDING) : max(0, end)]
+    enough = end - len(last) + len(last.rstrip(_PADDING)) - _MOST_LEFT
+    file = getattr(image, "fp", None)
+    if enough <= 0 or file is None or _is_arithmetic(data):
+        enough = len(data)
+    image.decodermaxblock = enough  # type: ignore[attr-defined]
+    image.load()
+    if enough == len(data) or file is None or file.tell() > enough:
+        return True
+    scan = next((part for part in _parts(data) if isinstance(part, _Scan)), None)
+    return scan is None or data.find(end_marker, scan.data) < enough  # the picture ends before other data
+
+
 def lacks_rows(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -> bool:
     """True if the data of a decoded JPEG end before the picture does, although the file has an end.
 
@@ -100,11 +124,10 @@ def lacks_rows(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
     Args:
         draft: the size with which Pillow was asked to decode it at a smaller scale; None if it was not.
     """
-    frame = next((part for part in _parts(data) if isinstance(part, _Frame)), None)
-    if frame and frame.marker >= _FIRST_ARITHMETIC:  # its data go on with zeros, not gray
-        return False
     last = image.getpixel((image.width - 1, image.height - 1))
     if not all(value in _GRAY for value in (last if isinstance(last, tuple) else (last,))):
+        return False
+    if _is_arithmetic(data):  # its data go on with zeros, not gray
         return False
     scan = next((part for part in _parts(data) if isinstance(part, _Scan)), None)
     end = _MARKER.search(data, scan.data) if scan else None
@@ -116,6 +139,11 @@ def lacks_rows(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
             again.draft("RGB", draft)
         again.load()
         return ImageChops.difference(image, again).getbbox() is not None
+
+
+def _is_arithmetic(data: bytes) -> bool:
+    frame = next((part for part in _parts(data) if isinstance(part, _Frame)), None)
+    return frame is not None and frame.marker >= _FIRST_ARITHMETIC
 
 
 def _parts(data: bytes) -> Iterator[_Frame | _Scan]:
