@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import struct
 import time
 import zlib
@@ -108,12 +109,28 @@ def test_a_picture_that_is_gray_at_its_end_is_whole(
             decode_image(encoded(image, "JPEG", progressive=progressive, **options), shrink_to)
 
 
-@pytest.mark.parametrize("scans", [1, 3, 5])
-def test_a_progressive_jpeg_without_its_last_scans(scans: int) -> None:
-    data = encoded(PHOTO, "JPEG", progressive=True)
-    parts = data.split(b"\xff\xda")
-    assert refused(b"\xff\xda".join(parts[: scans + 1]) + END).code == "truncated"
-    decode_image(data)
+@pytest.mark.parametrize("scans", [1, 3, 5, 9])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_jpeg_without_its_last_scans(mode: str, scans: int) -> None:
+    """It can be meant so if each scan is whole, but not if one is cut off."""
+    noisy = np.random.default_rng(0).integers(0, 256, (90, 120, len(mode)), np.uint8)  # so that no scan is empty
+    data = encoded(Image.fromarray(noisy.squeeze(), mode), "JPEG", progressive=True)
+    starts = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    if scans >= len(starts):
+        return
+    tables = data.rfind(b"\xff\xc4", starts[scans - 1], starts[scans])  # of the next scan
+    end = tables if tables > 0 else starts[scans]
+    told = decode_image(data[:end] + END)
+    assert told.notes == ("The JPEG holds only a coarse picture: the last of its scans were left out.",)
+    for share in (0.3, 0.9):
+        at = int(starts[scans - 1] + share * (end - starts[scans - 1]))
+        assert refused(data[:at] + END).code == "truncated"
+    assert decode_image(data).notes == ()
+
+
+def test_a_progressive_jpeg_without_its_colours_is_cut_off() -> None:
+    data = encoded(PHOTO, "JPEG", progressive=True).replace(b"\xff\xda\x00\x0c\x03", b"\xff\xda\x00\x08\x01", 1)
+    assert refused(data).code == "truncated"
 
 
 def test_too_many_scans_are_refused_at_once() -> None:
