@@ -18,7 +18,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.files import readable_name, refused
+from dashboard.core.files import HOW_TO_DOWNLOAD, readable_name, refused, url_in
 from dashboard.core.images.file_size import limited
 from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorAnswer, ErrorRecord, FailedImage
@@ -86,6 +86,8 @@ def read_image(path: Path) -> bytes:
     try:
         if str(path) == "-":
             return limited(sys.stdin.buffer)
+        if url_in(path):
+            raise ImageError("It is a URL.", HOW_TO_DOWNLOAD, "unreadable")
         if path.is_dir():
             folder = in_command(str(path))
             raise ImageError(

@@ -25,6 +25,8 @@ from dashboard.core.errors import DashboardError
 
 NO_LABEL_FOLDER = "no label"
 LABELS_MEMBER = "labels.json"
+HOW_TO_DOWNLOAD = "Download it with another program, then name the file."
+_URL_BEGINS = frozenset({"http:", "https:", "ftp:", "s3:", "gs:"})
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM}
 _UNFINISHED = ".unfinished"  # ends the name of a file that is being written
@@ -42,6 +44,14 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)
 def readable_name(name: str) -> str:
     """The name as text that can be stored. Bytes that are not UTF-8 become replacement characters."""
     return os.fsencode(name).decode("utf-8", "replace")
+
+
+def url_in(path: Path) -> str:
+    """The URL that was given as a path, which keeps one of its slashes (https:/host); "" if there is none."""
+    at = next((i for i, part in enumerate(path.parts) if part.lower() in _URL_BEGINS), None)
+    if at is None or Path(*path.parts[: at + 1]).exists():
+        return ""
+    return "//".join((path.parts[at], "/".join(path.parts[at + 1 :])))
 
 
 def portable_name(name: str) -> str:

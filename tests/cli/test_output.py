@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_the_answer_is_on_standard_output_and_with_json_nothing_else(
     told, as_json = (commands.run(*arguments, *more, fails=restores) for more in ((), ("--json",)))
     json.loads(as_json.stdout)
     if restores:
-        assert told.stdout == "" and "There is no deleted run" in told.stderr
+        assert told.stdout == "" and "There is no deleted evaluation" in told.stderr
     else:
         assert told.stdout.strip() and told.stderr == ""
 
@@ -98,6 +99,14 @@ def test_a_folder_is_no_image_and_the_commands_for_it_are_named(tmp_path: Path) 
     with pytest.raises(ImageError, match="It is a folder") as refused:
         read_image(tmp_path)
     assert f"`python -m dashboard evaluate {tmp_path}`" in refused.value.fix and f"{tmp_path}/*" in refused.value.fix
+
+
+@pytest.mark.parametrize("url", ["https://host/cat.jpg?size=200", "S3://bucket/cat.jpg"])
+def test_a_url_is_told_as_such(url: str) -> None:
+    with pytest.raises(ImageError, match="It is a URL"):
+        read_image(Path(url))
+    with pytest.raises(DatasetError, match=f"{re.escape(url)} is a URL"):
+        open_dataset(Path(url).absolute())
 
 
 def test_no_more_of_a_large_file_is_read_than_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.contract import Dataset
-from dashboard.core.datasets.folder_files import check_readable_name
+from dashboard.core.datasets.folder_files import check_path
 from dashboard.core.datasets.idx import open_idx
 from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.image_files import ImageFiles, joint_fingerprint
@@ -51,7 +51,7 @@ def describe(images: Path, choices: Choices, folder: Path) -> Path:
     if is_elsewhere(choices.labels) and not Path(choices.labels).exists():
         raise DatasetError(f"{choices.labels} does not exist.", "Check the path.", "not_found")
     for path in (images, Path(choices.labels)):
-        check_readable_name(path)
+        check_path(path)
     record = {"images": str(images.absolute())} | _record_of(choices)
     digest = hashlib.sha256(json.dumps(record).encode()).hexdigest()[:16]
     target = folder / digest / f"{_title(images.name, choices)}{SUFFIX}"

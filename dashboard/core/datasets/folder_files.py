@@ -13,7 +13,7 @@ from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import is_junk
 from dashboard.core.datasets.sample_list import PackedNames
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import readable_name
+from dashboard.core.files import HOW_TO_DOWNLOAD, readable_name, url_in
 
 
 class FolderFiles:
@@ -123,7 +123,9 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatch.fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
-def check_readable_name(path: Path) -> None:
-    """Raises DatasetError for a path that is not valid UTF-8, since it cannot be stored as text."""
+def check_path(path: Path) -> None:
+    """Raises DatasetError for a URL, and for a path that is not valid UTF-8, since it cannot be stored as text."""
+    if url := url_in(path):
+        raise DatasetError(f"{url} is a URL.", HOW_TO_DOWNLOAD, "not_found")
     if (name := readable_name(str(path))) != str(path):
         raise DatasetError(f"The path {name} is not valid UTF-8.", "Rename the file or folder.", "bad_name")

@@ -13,7 +13,7 @@ from dashboard.core.datasets.contract import Dataset, unreadable
 from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.folder_files import (
     FolderFiles,
-    check_readable_name,
+    check_path,
     files_below,
     files_matching,
     is_pattern,
@@ -49,7 +49,7 @@ def open_dataset(path: Path, choices: Choices = NOTHING_CHOSEN, use_labels_file:
         DatasetError: the dataset does not exist, cannot be read, is damaged as a whole, or has no known format; or it
             has no such choice.
     """
-    check_readable_name(path)
+    check_path(path)
     path = path.resolve()
     try:
         state = content_state(path)

@@ -22,7 +22,9 @@ def with_names_of_images(table: LabelsTable, stems: Collection[str]) -> LabelsTa
     Args:
         stems: names of the images without folder and suffix.
     """
-    if not stems or all(file_stem(file) in stems and not file.startswith(_TOOLS) for file in table.files):
+    if not stems or all(
+        file_stem(file) in stems and not (file.startswith(_TOOLS) or "://" in file) for file in table.files
+    ):
         return table
     without_zeros = _without_zeros(stems)
     files = tuple(_by_url(file, stems) or without_zeros.get(file, file) for file in table.files)

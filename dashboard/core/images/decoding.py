@@ -92,19 +92,20 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     if data[4:8] == b"ftyp" and data[8:12] not in AVIF_BRANDS:
         _learn_heif()
         formats += ("HEIF",)
+    coarse = False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bad metadata is no reason to refuse the pixels; the size is checked below
             if data.startswith(b"\x89PNG"):
                 check_png(data)
             elif data.startswith(_JPEG_BEGIN):
-                jpeg_files.check_scans(data)
+                coarse = jpeg_files.lacks_scans(data)
             elif ends_in_zeros(data):
                 raise ImageError(
                     "The image is cut off: its last part holds zeros only.", "Download or copy it again.", "truncated"
                 )
             with Image.open(io.BytesIO(data), formats=formats) as image:
-                return replace(_decode(image, data, shrink_to), file_size=len(data))
+                return replace(_decode(image, data, shrink_to, coarse), file_size=len(data))
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -159,7 +160,7 @@ def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS
     )
 
 
-def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) -> DecodedImage:
+def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None, coarse: bool) -> DecodedImage:
     notes = []
     whole = image.size
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
@@ -186,10 +187,18 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None) 
         mend(image)
     _scale_transparency(image)
     bits = _bits_of_a_colour(image)
-    image.load()
+    is_jpeg = image.format in ("JPEG", "MPO")
+    if not is_jpeg:
+        image.load()
+    elif not jpeg_files.load(image, data):
+        raise ImageError("The image is damaged: a part of its data is wrong.", _AGAIN, "truncated")
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
-    if image.format in ("JPEG", "MPO"):
+    if coarse and jpeg_files.is_cut_within_a_scan(data, image, draft):
+        raise jpeg_files.without_scans()
+    if coarse:
+        notes.append("The JPEG holds only a coarse picture: the last of its scans were left out.")
+    if is_jpeg:
         cut_off = jpeg_files.lacks_rows(data, image, draft)
     else:
         whole = image.size  # only a JPEG is decoded smaller than it is

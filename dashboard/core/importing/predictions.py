@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.attributes import Attributes, attributes_of
-from dashboard.core.datasets.folder_files import check_readable_name
+from dashboard.core.datasets.folder_files import check_path
 from dashboard.core.errors import Choice, DatasetError, counted, listed
 from dashboard.core.files import sha256_of
 from dashboard.core.importing.classes import renamed_classes, which_classes
@@ -134,7 +134,7 @@ def _open(request: ImportRequest) -> _Opened:
     """Raises DatasetError when the predictions, their classes or their labels cannot be used."""
     path, labels = request.path, request.labels
     for given_path in filter(None, (path, labels)):
-        check_readable_name(given_path)
+        check_path(given_path)
     predictions = open_predictions(path, request.class_names)
     if not predictions.n_rows:
         raise DatasetError(f"{path.name} holds no predictions.", "Save or export it again.", "predictions")

@@ -82,6 +82,8 @@ STUDIO = [
         ("labels.csv", "sep=;\r\nfile;label\r\n" + CSV.replace(",", ";")),
         ("labels.csv", "id,label\n" + "".join(f"{int(n[:-4])},{v}\n" for n, v in ALL.items())),
         ("labels.csv", "id,url,label\n" + "".join(f"{n[:-4]},https://example.org/x{n},{v}\n" for n, v in ALL.items())),
+        ("labels.csv", "url,label\n" + "".join(f"https://example.org/images/{n}?size=200,{v}\n" for n, v in ALL.items())),
+        ("labels.csv", "url,label\n" + "".join(f"https://example.org/images/{n}#top,{v}\n" for n, v in ALL.items())),
         ("labels.csv", "pic,photo,label\n" + "".join(f"{n},colour,{v}\n" for n, v in ALL.items())),
         ("labels.json", json.dumps({"1.txt": {"filename": "01.png", "label": "cat"}, "2.txt": {"filename": "02.png", "label": "dog"}, "3.txt": {"filename": "10.png", "label": "cat"}})),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 import struct
 import time
 import zlib
@@ -22,6 +24,12 @@ pillow_heif.register_heif_opener()  # to write such files
 
 PHOTO = Image.fromarray(picture(3, 60, 45)).resize((481, 333), Image.Resampling.BICUBIC)
 END = b"\xff\xd9"
+ARITHMETIC = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9"
+    "lnN+gXz/yQALCAAYABgBAREA/8wABgAQEAX/2gAIAQEAAD8A/wBjyeONm943f6jcPNsN1p/RNNlNagMl8XrE/fCQDVT32OekHMFdl7+N3ezBp4EH"
+    "5eWvfReVJMs0QVQfpV3mrd+q5oWDRhphCyOfuL/N5CXHEXUwUObd1G5N2D3/AIMHth4/h2ezPJ/4BivA/HnXwdZp59kzXA4TCkpoM3nDyMos2bUS"
+    "9Tds4P/Z"
+)  # a picture of 24 x 24 pixels that jpegtran converted; Pillow cannot write such files
 SHRINK = pytest.mark.parametrize("shrink_to", [None, (64, 64)])
 
 
@@ -40,6 +48,43 @@ def test_a_jpeg_that_ends_too_early(mode: str, options: dict[str, int], shrink_t
         error = refused(data[: int(share * len(data))] + END, shrink_to)
         assert error.code == "truncated" and "cut off" in error.message
     decode_image(data, shrink_to)
+
+
+@SHRINK
+@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"optimize": True}], ids=str)
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_with_wrong_data_in_its_middle(
+    mode: str, options: dict[str, int], shrink_to: tuple[int, int] | None
+) -> None:
+    """The decoder reads more blocks than the picture has, or fewer."""
+    data = encoded(PHOTO.convert(mode), "JPEG", **options)
+    at = len(data) // 2
+    for wrong in (data[:at] + data[at - 500 : at] + data[at:], data[:at] + bytes(1000) + data[at + 1000 :]):
+        assert refused(wrong, shrink_to).code == "truncated"
+
+
+@SHRINK
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 3}], ids=str)
+def test_what_stands_around_the_data_of_a_jpeg_does_not_matter(
+    options: dict[str, int], shrink_to: tuple[int, int] | None
+) -> None:
+    data = encoded(PHOTO, "JPEG", **options)
+    whole = decode_image(data, shrink_to).pixels
+    comment = b"\xff\xfe\x00\x20" + END * 15
+    padded = [data[:-2] + filler + END for filler in (bytes(100), b"\xff" * 100)]
+    for same in (*padded, data + data, data + b"trailer" * 20 + END, data + bytes(5000), data[:2] + comment + data[2:]):
+        assert np.array_equal(decode_image(same, shrink_to).pixels, whole)
+
+
+def test_an_arithmetic_coded_jpeg_is_read_at_once() -> None:
+    """Its decoder cannot wait for more data, which here lie on both sides of Pillow's block of 64 KiB."""
+    scan = ARITHMETIC.index(b"\xff\xda") + 20
+    comments = b""
+    while missing := 2**16 - scan - len(comments):
+        size = min(missing, 60_000)
+        comments += b"\xff\xfe" + struct.pack(">H", size - 2) + bytes(size - 4)
+    large = ARITHMETIC[:2] + comments + ARITHMETIC[2:]
+    assert np.array_equal(decode_image(large).pixels, decode_image(ARITHMETIC).pixels)
 
 
 @pytest.mark.parametrize("progressive", [False, True])
@@ -64,12 +109,28 @@ def test_a_picture_that_is_gray_at_its_end_is_whole(
             decode_image(encoded(image, "JPEG", progressive=progressive, **options), shrink_to)
 
 
-@pytest.mark.parametrize("scans", [1, 3, 5])
-def test_a_progressive_jpeg_without_its_last_scans(scans: int) -> None:
-    data = encoded(PHOTO, "JPEG", progressive=True)
-    parts = data.split(b"\xff\xda")
-    assert refused(b"\xff\xda".join(parts[: scans + 1]) + END).code == "truncated"
-    decode_image(data)
+@pytest.mark.parametrize("scans", [1, 3, 5, 9])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_jpeg_without_its_last_scans(mode: str, scans: int) -> None:
+    """It can be meant so if each scan is whole, but not if one is cut off."""
+    noisy = np.random.default_rng(0).integers(0, 256, (90, 120, len(mode)), np.uint8)  # so that no scan is empty
+    data = encoded(Image.fromarray(noisy.squeeze(), mode), "JPEG", progressive=True)
+    starts = [found.start() for found in re.finditer(b"\xff\xda", data)]
+    if scans >= len(starts):
+        return
+    tables = data.rfind(b"\xff\xc4", starts[scans - 1], starts[scans])  # of the next scan
+    end = tables if tables > 0 else starts[scans]
+    told = decode_image(data[:end] + END)
+    assert told.notes == ("The JPEG holds only a coarse picture: the last of its scans were left out.",)
+    for share in (0.3, 0.9):
+        at = int(starts[scans - 1] + share * (end - starts[scans - 1]))
+        assert refused(data[:at] + END).code == "truncated"
+    assert decode_image(data).notes == ()
+
+
+def test_a_progressive_jpeg_without_its_colours_is_cut_off() -> None:
+    data = encoded(PHOTO, "JPEG", progressive=True).replace(b"\xff\xda\x00\x0c\x03", b"\xff\xda\x00\x08\x01", 1)
+    assert refused(data).code == "truncated"
 
 
 def test_too_many_scans_are_refused_at_once() -> None:
