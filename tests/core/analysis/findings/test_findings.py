@@ -119,7 +119,7 @@ def test_images_without_labels_that_show_none_of_the_classes(tmp_path: Path) -> 
     folder.add_part(0, table)
     (found,) = find_in(folder)
     assert found.id == "unfamiliar" and found.statement.startswith(
-        "6 of 7 images (85.7%, 48.7 to 97.4) probably show none of the classes"
+        "6 of 7 images (85.7%, 48.7 to 97.4) seem to show none of the classes, or to show them in another way than the model knows"
     )
     assert same_rows_as_its_filter(found, folder) and found.where == ("status=ok", "doubt=yes")
     assert not find_in(folder, parse_filter(["doubt=yes"])), "chosen by the answers"
