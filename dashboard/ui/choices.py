@@ -10,6 +10,7 @@ from dashboard.ui import resources
 from dashboard.ui.address import page_entered, set_address, went_in_history, whole_address
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY, FIT_KEY, MAP_LAYER_KEY, MODEL_KEY, forget_layers
 from dashboard.ui.threshold import DEFAULT_THRESHOLD, THRESHOLD_KEY
+from dashboard.ui.words import plain
 
 MODEL, FIT, THRESHOLD, CLASS, LAYER, METHOD, TAB = (  # query parameters
     "model", "fit", "threshold", "class", "layer", "method", "tab",
@@ -77,6 +78,11 @@ def choices_for_both() -> dict[str, str]:
 def put_choices_in_address(target: str, layer: str, method: str = "", tab: str = "") -> None:
     """Puts these choices into the address, "" for the default."""
     set_address({**whole_address(), CLASS: target, LAYER: layer, METHOD: method, TAB: tab})
+
+
+def say_that_it_is_unknown(what: str, wanted: str) -> None:
+    """Says that the model lacks the class or layer that was chosen for another model, or that a link names."""
+    st.info(f"The model has no {what} {plain(wanted)}. The default is shown.", icon=":material/info:")
 
 
 def choices_in_address() -> dict[str, list[str]]:

@@ -59,7 +59,7 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
             key=key,
             accept_new_options=True,
             select_all=False,  # an image passes if all conditions hold
-            placeholder="All images. Choose or type a condition",  # a phone shows no more
+            placeholder="All images. Type a condition",  # a phone shows no more
             on_change=partial(_take_over, run_id, key),
             label_visibility="collapsed",
             width="stretch",

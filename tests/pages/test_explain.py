@@ -655,7 +655,7 @@ def test_a_link_that_names_what_the_model_does_not_have_says_so(open_page: Open,
     link = {"class": "unicorn", "layer": "conv_z", "method": "x", "tab": "y", "fit": "z"}
     opened = open_link(open_page, {**frog.query_params, **link})
     assert not opened.exception and len(maps(opened)) == len(INSTANT)
-    assert [toast.value for toast in opened.toast] == [
+    assert [each.value for each in opened.info] == [
         f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
     ]
     assert set(opened.query_params) == {"picture", "threshold"}

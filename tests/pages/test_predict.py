@@ -519,6 +519,20 @@ def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(page: AppTest
     assert told in opened.get("progress")[0].proto.text and opened.query_params["threshold"] == "95"
 
 
+def test_a_link_that_names_a_class_or_layer_that_the_model_lacks_says_so(page: AppTest) -> None:
+    click_sample(page, "frog")
+    opened = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
+    opened.query_params.update({**page.query_params, "class": "unicorn", "layer": "conv_z"})
+    opened.run()
+    assert not opened.exception and map_caption(opened) == map_caption(page)
+    assert [each.value for each in opened.info] == [
+        f"The model has no {what}. The default is shown." for what in ("class unicorn", plain("layer conv_z"))
+    ]
+    assert opened.query_params == page.query_params
+    opened.run()
+    assert not opened.info
+
+
 @pytest.mark.parametrize("wrong", ["x", "101", "-5", "1e1"])
 def test_a_threshold_that_is_none_is_not_taken_from_the_address(open_page: Open, wrong: str) -> None:
     at = open_page("explain")

@@ -13,6 +13,7 @@ from dashboard.core.datasets.unchanged import FROM_THE_START, changed, open_with
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
 from dashboard.core.evaluation.plan import RunPlan, run_key
 from dashboard.core.files import remove_unfinished
+from dashboard.core.metrics.intervals import proportion
 from dashboard.core.models.health import check_weights
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
@@ -106,7 +107,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         DashboardError: the table of the dataset cannot be read any more.
     """
     check_weights(plan.version)  # before there is a run, which would stay empty
-    attributes = plan.dataset.attributes()
+    attributes, recorded = plan.dataset.attributes(), plan.version.accuracy_interval
     manifest = RunManifest(
         run_id=run_id,
         created_utc=utc_now(),
@@ -124,6 +125,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         chunk_size=chunk_size,
         key=plan.key,
         familiarity_kept=plan.version.familiarity.kept if plan.version.familiarity else None,
+        recorded_accuracy=proportion(round(recorded.value * recorded.n), recorded.n) if recorded else None,
         user=store.visitor.name,
     )
     owner = store.begin(manifest, attributes.columns if attributes and attributes.columns.num_columns else None)

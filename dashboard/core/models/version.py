@@ -28,7 +28,7 @@ WEIGHTS = "model.keras"
 
 RECORD = "model.json"
 
-_BOUNDS, _COUNT = TypeAdapter(tuple[FiniteFloat, FiniteFloat]), TypeAdapter(Annotated[int, Field(gt=0)])
+_BOUNDS, _COUNT = TypeAdapter(tuple[FiniteFloat, FiniteFloat]), TypeAdapter(Annotated[int, Field(gt=0, le=10**10)])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, class_names_fault
+from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.settings import CHUNK_SIZE
 
 
@@ -77,6 +78,7 @@ class RunManifest:
     labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
     n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
     familiarity_kept: _Share | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
+    recorded_accuracy: Proportion | None = None  # of the version on its test images; None if it records none
 
     @property
     def images_per_second(self) -> float | None:

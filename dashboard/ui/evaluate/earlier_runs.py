@@ -76,9 +76,9 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
         in_percents(safe_for_spreadsheets(_table(runs, names)), ["Accuracy"]),
         hide_index=True,
         height=table_height(len(runs), ROWS_SHOWN),
-        column_config={  # all fit at 1440 pixels, however long the names are; a double click shows the whole text
-            "Dataset": st.column_config.TextColumn(width=170),
-            "Model": st.column_config.TextColumn(width=140),
+        column_config={  # fit at 1440 pixels, up to the accuracy at 420; a double click shows the whole text
+            "Dataset": st.column_config.TextColumn(width=150),
+            "Model": st.column_config.TextColumn(width=120),
             "Accuracy": st.column_config.NumberColumn(width=75),
             "95% interval": st.column_config.TextColumn(width=90, help="Wilson's interval of the accuracy."),
             "Images": st.column_config.NumberColumn(format="localized", width=70),

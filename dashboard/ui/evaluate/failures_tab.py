@@ -16,7 +16,8 @@ def show_failures(services: Services, run: Run) -> None:
     if run.failed.empty:
         st.caption("Every image was evaluated.")
     else:
-        columns = {"file": "File", "reason": "Reason"}
+        text = st.column_config.TextColumn
+        columns = {"file": text("File", width=200), "reason": text("Reason", width=740)}  # most reasons fit
         table = safe_for_spreadsheets(run.detail(run.failed.head(FAILURES_SHOWN), list(columns)))
         st.dataframe(
             table, hide_index=True, column_config=columns, key="failed", alt="Files without a prediction, with reasons"

@@ -16,7 +16,7 @@ from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.models.facts import stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
-from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY
+from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY, say_that_it_is_unknown
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
@@ -169,7 +169,8 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
     if (wanted := st.session_state.get(TARGET_KEY)) not in choices:
         st.session_state[TARGET_KEY] = PREDICTED_CLASS
         if wanted:
-            _say_that_it_is_unknown("class", wanted)
+            say_that_it_is_unknown("class", wanted)
+    above = st.container()  # of the controls, which stand side by side
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="question"):
         chosen = str(
             st.selectbox(
@@ -181,7 +182,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
                 width=220,
             )
         )
-        layer = _choose_layer(answer, disabled=all_layers)
+        layer = _choose_layer(answer, above, disabled=all_layers)
         opacity = choose_opacity("explain-opacity", width=180)
         smooth = st.toggle(
             "Smooth",
@@ -194,7 +195,7 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
     return Question(answer, picture.data, target, layer, picture.from_run), Look(opacity, smooth)
 
 
-def _choose_layer(answer: Answer, disabled: bool) -> str | None:
+def _choose_layer(answer: Answer, above: DeltaGenerator, disabled: bool) -> str | None:
     """Name of the chosen layer; None for the default layer, or if the model has no usable layer."""
     explanation = answer.explanation
     if explanation is None or explanation.layer is None:
@@ -205,7 +206,8 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
     if (wanted := st.session_state.get(EXPLAIN_LAYER_KEY)) not in layers:
         st.session_state[EXPLAIN_LAYER_KEY] = default
         if wanted:
-            _say_that_it_is_unknown("layer", wanted)
+            with above:
+                say_that_it_is_unknown("layer", wanted)
     names, called = list(layers), layer_names(list(layers.values()))
     chosen = str(
         st.selectbox(
@@ -221,11 +223,6 @@ def _choose_layer(answer: Answer, disabled: bool) -> str | None:
         )
     )
     return None if chosen == default else chosen
-
-
-def _say_that_it_is_unknown(what: str, wanted: str) -> None:
-    """Says that the model lacks what was chosen for another model, or what a link names."""
-    st.toast(f"The model has no {what} {plain(wanted)}. The default is shown.", icon=":material/info:")
 
 
 def _methods(question: Question, only_layers: bool) -> tuple[dict[str, Method], str]:

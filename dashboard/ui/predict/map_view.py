@@ -17,7 +17,7 @@ from dashboard.core.images.preprocessing import size_in_words
 from dashboard.core.models.facts import stages
 from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
-from dashboard.ui.choices import MAP_TARGET_KEY, put_choices_in_address
+from dashboard.ui.choices import MAP_TARGET_KEY, put_choices_in_address, say_that_it_is_unknown
 from dashboard.ui.picture_address import hand_over
 from dashboard.ui.question import Question, choose_opacity, explanations
 from dashboard.ui.session import ANSWERS_KEPT, remembered
@@ -130,12 +130,19 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
     default = (first.explanation and first.explanation.layer_name) or offered[-1].name
     called = layer_names([layer for layer in explanation.layers if layer in offered or layer.name == default])
     names = list(called)
-    if st.session_state.get(MAP_LAYER_KEY) not in names:
+    targets = [PREDICTED_CLASS, *first.version.class_names]
+    if (wanted := st.session_state.get(MAP_TARGET_KEY)) not in targets:
+        st.session_state[MAP_TARGET_KEY] = PREDICTED_CLASS
+        if wanted:
+            say_that_it_is_unknown("class", wanted)
+    if (wanted := st.session_state.get(MAP_LAYER_KEY)) not in names:
         st.session_state[MAP_LAYER_KEY] = default
+        if wanted:
+            say_that_it_is_unknown("layer", wanted)
     target_column, layer_column = st.columns(2)
     target_column.selectbox(
         "Evidence for",
-        [PREDICTED_CLASS, *first.version.class_names],
+        targets,
         key=MAP_TARGET_KEY,
         help="The map shows where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
     )

@@ -14,6 +14,7 @@ from dashboard.core.evaluation.plan import plan_run, run_key
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.metrics.evaluation import evaluate_labels
+from dashboard.core.metrics.intervals import proportion
 from dashboard.core.models import precision
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
@@ -28,6 +29,14 @@ def stopped(store: RunStore, path: Path, version: ModelVersion) -> RunManifest:
     begun = begin_run(plan_run(path, version), store, 1, "run")
     begun.owner.release()
     return begun.manifest
+
+
+def test_a_run_keeps_the_accuracy_that_the_version_records(
+    store: RunStore, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    metrics = {"accuracy": 0.95, "accuracy_ci95": [0.94, 0.96], "n": 2000}
+    stopped(store, make_zip({"cat": 2}), replace(tiny_version, metrics=metrics))
+    assert store.folder("run").manifest().recorded_accuracy == proportion(1900, 2000)
 
 
 def test_a_labels_file_that_cannot_be_used_is_named(make_zip: MakeZip, tiny_version: ModelVersion) -> None:

@@ -304,7 +304,7 @@ def test_a_manifest_written_before_is_read_and_written_as_it_was(written_before:
     )
     written_before.save(found)
     before = (TODAY / "manifest.json").read_bytes()
-    since_december = b',\n  "user": "",\n  "labels": "",\n  "n_without_image": 0,\n  "familiarity_kept": null\n}\n'  # fields since December 2026
+    since_december = b',\n  "user": "",\n  "labels": "",\n  "n_without_image": 0,\n  "familiarity_kept": null,\n  "recorded_accuracy": null\n}\n'  # fields since December 2026
     assert (written_before.path / "manifest.json").read_bytes() == before.removesuffix(b"\n}\n") + since_december
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dashboard.core.analysis.findings.below_record import below_record
 from dashboard.core.analysis.findings.class_order import at_chance, wrong_order, wrong_pixels
 from dashboard.core.analysis.findings.classes import never_predicted, rare_class, weak_class
 from dashboard.core.analysis.findings.copies import conflicting_labels, repeated_images
@@ -60,6 +61,11 @@ RULES = (  # a rule stands after those that explain it
         (*_CAUSES, *ABOUT_LABELS, "confused_pair", "depends_on_property", "overconfident", "miscalibrated"),
     ),
     Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
+    Rule(
+        ("below_record",),
+        below_record,
+        (*_CAUSES, "confused_pair", "depends_on_property", "label_errors", "weak_class"),
+    ),
 )
 IDS = tuple(each for rule in RULES for each in rule.ids)
 WITHOUT_LABELS = tuple(each for rule in RULES if not rule.needs_labels for each in rule.ids)  # found in any images

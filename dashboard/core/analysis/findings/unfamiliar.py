@@ -1,4 +1,4 @@
-"""Rule: many images probably show none of the classes."""
+"""Rule: many images are unlike those that the model knows: they show other things, or the classes in another way."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ def unfamiliar(evidence: Evidence) -> Search:
         return Search(1)
     finding = Finding(
         "unfamiliar",
-        f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) probably show none of the classes. "
-        f"Among images that do show them, about {percent(usual, 0)} are doubted like this.",
+        f"{len(doubted):,} of {counted(len(given), 'image')} ({in_words(share)}) seem to show none of the classes, or to show them "
+        f"in another way than the model knows (blur, noise, another camera). Among the images that it knows, about "
+        f"{percent(usual, 0)} are doubted like this.",
         share.value, share.low, share.high, share.n,
-        "Look at them. Leave out those that show other things; if they do show the classes, they differ from what the "
-        "model was trained on, so do not rely on its confidence.",
+        "Look at them. Leave out those that show other things; if they do show the classes, do not rely on the model's "
+        "confidence.",
         len(doubted) - usual * len(given), doubted.index.to_numpy(), ("status=ok", f"{DOUBT}=yes"),
     )  # fmt: skip
     return Search(1, [Candidate(finding, float(binom.sf(len(doubted) - 1, len(given), usual)))])

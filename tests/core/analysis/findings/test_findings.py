@@ -18,6 +18,7 @@ from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.analysis.findings.trust import miscalibrated
 from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.metrics import other_order
+from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import in_kinds
@@ -59,7 +60,7 @@ def test_a_planted_fault_is_the_first_finding(plant: Callable[[int], Simulated],
 
 def test_every_fault_of_the_list_is_planted() -> None:
     assert {*FAULTS.values()} == {*IDS} - {
-        "at_chance", "underconfident", "miscalibrated", "conflicting_labels", "label_errors", "weak_class",
+        "at_chance", "below_record", "underconfident", "miscalibrated", "conflicting_labels", "label_errors", "weak_class",
     }  # fmt: skip
 
 
@@ -77,6 +78,38 @@ def test_a_few_more_doubts_than_of_the_models_own_images_are_no_finding(tmp_path
         assert not found_in(replace(run, doubt=doubt), tmp_path / str(share))
 
 
+def disturbed(seed: int, share: float) -> Simulated:
+    """A share of the images, here and there, is seen as any other class."""
+    run, rng = clean(seed), np.random.default_rng(seed)
+    probs = run.pred_probs.copy()
+    for i in np.flatnonzero(rng.random(len(run)) < share):
+        probs[i] = np.roll(probs[i], rng.integers(1, 10)) * 0.4 + 0.06
+    return replace(run, pred_probs=probs)
+
+
+def test_an_accuracy_far_below_the_recorded_one(tmp_path: Path) -> None:
+    run, recorded = disturbed(1, 0.3), proportion(1904, 2000)
+
+    def found(name: str, run: Simulated, **fields: object) -> list[Finding]:
+        return [f for f in find_in(run.store(tmp_path / name, **fields)) if f.id == "below_record"]
+
+    (finding,) = found("a", run, recorded_accuracy=recorded)
+    accuracy = proportion(int((run.predicted == run.true).sum()), 2000)
+    assert (finding.value, finding.low, finding.high) == (accuracy.value, accuracy.low, accuracy.high)
+    assert finding.cost == pytest.approx((0.952 - accuracy.value) * 2000) and finding.where == ("correct=no",)
+    assert same_rows_as_its_filter(finding, RunFolder(tmp_path / "a"))
+    assert finding.statement.endswith("well below the model's recorded accuracy (95.2% on its test set).")
+    assert "scaling of pixels" in finding.next_step
+    assert not found("b", run), "the version records none"
+    assert not found("c", disturbed(1, 0.06), recorded_accuracy=recorded), "it may be due to the share of each class"
+    assert not found("d", run.take(np.arange(20)), recorded_accuracy=recorded), "it may be chance"
+    some = run.take(np.flatnonzero(run.true != CAT))
+    assert not found("e", some, recorded_accuracy=recorded), "other classes than the recorded accuracy is about"
+    part = find_in(RunFolder(tmp_path / "a"), parse_filter(["brightness<0.4"]))
+    assert "below_record" not in [each.id for each in part], "it may be about difficult images"
+    assert not found("f", wrong_pixels(1), recorded_accuracy=recorded), "explained by another finding"
+
+
 def test_images_without_labels_that_show_none_of_the_classes(tmp_path: Path) -> None:
     run = clean(1).take(np.arange(7))
     strange = replace(run, doubt=np.arange(7) != 3)
@@ -86,7 +119,7 @@ def test_images_without_labels_that_show_none_of_the_classes(tmp_path: Path) -> 
     folder.add_part(0, table)
     (found,) = find_in(folder)
     assert found.id == "unfamiliar" and found.statement.startswith(
-        "6 of 7 images (85.7%, 48.7 to 97.4) probably show none of the classes"
+        "6 of 7 images (85.7%, 48.7 to 97.4) seem to show none of the classes, or to show them in another way than the model knows"
     )
     assert same_rows_as_its_filter(found, folder) and found.where == ("status=ok", "doubt=yes")
     assert not find_in(folder, parse_filter(["doubt=yes"])), "chosen by the answers"
