@@ -29,7 +29,21 @@ def test_models_and_their_cards(client: TestClient, tiny_version: ModelVersion) 
     assert [(each["name"], each["version"], each["active"]) for each in found["models"]] == [("tiny", "1", True)]
     card = client.get(f"{V1}/models/tiny/1").json()
     assert card["record"]["sha256"] == tiny_version.sha256 and card["class_names"] == list(tiny_version.class_names)
+    assert card["error"] is None and found["models"][0]["error"] is None
     assert client.get(f"{V1}/models/tiny/9").json()["code"] == "model_unknown"
+
+
+def test_a_damaged_model_is_told_in_the_list_and_on_its_card(
+    opened: Services, settings: Settings, tmp_path: Path
+) -> None:
+    registry = make_registry(tmp_path)
+    services = replace(opened, registry=registry)
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    registry.active().file.write_bytes(b"damaged")
+    with TestClient(Starlette(routes=mounts(both(lambda: services, anyone))), base_url="http://localhost") as client:
+        [listed], card = client.get(f"{V1}/models").json()["models"], client.get(f"{V1}/models/colour/1").json()
+    assert listed["error"] == card["error"] and listed["error"]["code"] == "checksum"
+    assert "is cut off or damaged" in listed["error"]["message"] and "Restore the file" in listed["error"]["fix"]
 
 
 def test_live_and_ready(client: TestClient) -> None:
