@@ -45,6 +45,12 @@ def done(client: TestClient, make_zip: Files) -> Any:
     )
 
 
+def test_an_upload_keeps_its_name(client: TestClient, make_zip: Files) -> None:
+    data = make_zip({"cat": 1, "dog": 1}).read_bytes()
+    sent = client.post(f"{V1}/evaluations", files={"file": ("messy [2] & more.zip", data)}).json()
+    assert finished(client, sent)["dataset"] == "messy [2] & more.zip"
+
+
 def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opened: Services) -> None:
     assert done["state"] == "finished" and done["model"] == "tiny@1" and done["dataset"] == "p.zip"
     result = done["result"]
