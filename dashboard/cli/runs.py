@@ -158,7 +158,7 @@ def delete(
         if not yes:
             ask(f"Delete {len(set(run_ids))} evaluation(s)?", as_json)
         with services() as opened:
-            deleted, failed = _each(run_ids, opened.runs.delete)
+            deleted, failed = _each(run_ids, opened.runs.delete, "deleted")
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
@@ -167,8 +167,11 @@ def delete(
     _end_if_failed(failed)
 
 
-def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[str], list[FailedRun]]:
+def _each(run_ids: Sequence[str], change: Callable[[str], None], participle: str) -> tuple[list[str], list[FailedRun]]:
     """Changes each run once: the ids of those that were changed, and why the others were not.
+
+    Args:
+        participle: what the change is, as in "It cannot be deleted".
 
     Raises:
         DashboardError: the first reason, if no run was changed.
@@ -182,7 +185,10 @@ def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[s
         except DashboardError as error:
             failed[run_id] = error
         except OSError as error:
-            failed[run_id] = refused(error)
+            why = refused(error)
+            failed[run_id] = DashboardError(
+                f"The evaluation cannot be {participle}: {why.message}", f"{why.fix} Then try again.", why.code
+            )
     if failed and not done:
         raise next(iter(failed.values()))
     return done, [FailedRun(run_id=run_id, error=ErrorRecord.of(error)) for run_id, error in failed.items()]
@@ -211,7 +217,7 @@ def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], 
     """Bring deleted evaluations back."""
     try:
         with services() as opened:
-            restored, failed = _each(run_ids, opened.runs.restore)
+            restored, failed = _each(run_ids, opened.runs.restore, "restored")
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

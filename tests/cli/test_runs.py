@@ -47,7 +47,12 @@ def test_a_run_that_the_system_refuses_to_move_does_not_spoil_the_others(
 
     monkeypatch.setattr(Bin, "add", refuse)
     done = commands.json("runs", "delete", "r-a", "r-b", "--yes", fails=True)
-    assert done["deleted"] == ["r-b"] and done["failed"][0]["error"]["code"] == "permission"
+    [failed] = done["failed"]
+    assert done["deleted"] == ["r-b"] and failed["run_id"] == "r-a" and failed["error"]["code"] == "permission"
+    assert failed["error"]["message"].startswith("The evaluation cannot be deleted: ")
+    assert failed["error"]["message"].endswith("Permission denied.") and failed["error"]["fix"].startswith(
+        "Give this user"
+    )
 
 
 def test_an_interrupted_run_without_rows_is_told_to_be_finished(commands: Commands) -> None:
