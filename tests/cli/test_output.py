@@ -34,7 +34,7 @@ def test_the_answer_is_on_standard_output_and_with_json_nothing_else(
     told, as_json = (commands.run(*arguments, *more, fails=restores) for more in ((), ("--json",)))
     json.loads(as_json.stdout)
     if restores:
-        assert told.stdout == "" and "There is no deleted run" in told.stderr
+        assert told.stdout == "" and "There is no deleted evaluation" in told.stderr
     else:
         assert told.stdout.strip() and told.stderr == ""
 
