@@ -79,6 +79,7 @@ class Services:
     offer: EngineServer  # of the workers, to the command line
     visitor: Visitor = OPERATOR  # who uses them
     shared: Services | None = None  # of all visitors; None: these are they
+    is_command: bool = False  # it says itself what is lost, so that the log need not
     will_resume: threading.Event = field(default_factory=threading.Event)  # set until `start` takes up evaluations
 
     def seen_by(self, visitor: Visitor) -> Services:
@@ -158,7 +159,8 @@ class Services:
         """Every prediction."""
         from dashboard.core.history.history import History
 
-        return History(self.database, lambda: self.runs, self.settings)
+        log_level = logging.DEBUG if self.is_command else logging.WARNING
+        return History(self.database, lambda: self.runs, self.settings, log_level)
 
     @property
     @_made_once
@@ -290,7 +292,7 @@ def open_for_command(settings: Settings, workers: int | None = None, local: bool
         return make_engine(settings, workers or settings.workers, stagger_s=0)
 
     services = services_of(settings, (None if local else connect(settings, own)) or own())
-    return replace(services, visitor=replace(OPERATOR, account=_account()))
+    return replace(services, visitor=replace(OPERATOR, account=_account()), is_command=True)
 
 
 def _account() -> str:

@@ -27,6 +27,7 @@ from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.files import how_to_write_again
+from dashboard.core.images.other_files import FIRST_BYTES, readable_kind
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
 from dashboard.core.runs.manifest import RunManifest
@@ -41,6 +42,9 @@ from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
 POLL_S = 0.5
+_IMAGE_TYPES = {
+    kind: f"image/{kind.lower()}" for kind in ("PNG", "JPEG", "GIF", "WebP", "AVIF", "HEIC", "BMP", "TIFF")
+}  # of `readable_kind`
 UNDER_WAY = ("waiting", "running", "paused")
 router = APIRouter(prefix="/evaluations", tags=["evaluations"], dependencies=[needs("evaluate"), KNOWN_QUERY])
 RunId = Annotated[str, Path(max_length=100)]
@@ -199,19 +203,19 @@ def rows(
     services: Opened,
     id: RunId,
     where: Where = (),
-    cursor: Annotated[int, Query(ge=-1, le=2**53, description="`next_cursor` of the page before")] = -1,
+    cursor: Annotated[int, Query(ge=-1, le=2**53, description="`next_cursor` of the page before")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Rows:
     """The images of an evaluation in the order of the dataset, page by page."""
     run = stored(services, id).load(VIEW_COLUMNS, parse_filter(list(where)))
-    left = run.table[run.table["index"] > cursor]
+    left = run.table[run.table["index"] >= cursor]
     page = run.detail(left.head(limit), [name for name in Row.model_fields if name != "columns"])
     further = run.further_detail(page["index"].to_numpy())
     records = [
         Row(**{str(name): _plain(value) for name, value in each.items()}, columns=own)
         for each, own in zip(page.to_dict("records"), further, strict=True)
     ]
-    following = records[-1].index if len(left) > limit else None
+    following = records[-1].index + 1 if len(left) > limit else None  # never 0, which some clients take for the end
     return Rows(
         total=len(run.table),
         class_names=list(run.manifest.class_names),
@@ -223,7 +227,7 @@ def rows(
 
 @router.get(
     "/{id}/images/{n}", response_class=Response,
-    responses={**answers(404, 409), 200: {"content": {"application/octet-stream": {}}}},
+    responses={**answers(404, 409), 200: {"content": {"image/*": {}, "application/octet-stream": {}}}},
 )  # fmt: skip
 def image(
     caller: Annotated[Visitor, needs("evaluate")],
@@ -239,7 +243,8 @@ def image(
         "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(found.data, media_type="application/octet-stream", headers=headers)
+    kind, _ = readable_kind(found.data[:FIRST_BYTES]) or ("", "")
+    return Response(found.data, media_type=_IMAGE_TYPES.get(kind, "application/octet-stream"), headers=headers)
 
 
 @router.get(

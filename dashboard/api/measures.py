@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter as Count
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.services import Services
+from dashboard.web.hosts import OwnHosts
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
 _CONFIDENCES = tuple(n / 10 for n in range(1, 11))
@@ -74,14 +77,22 @@ class _Workers(Collector):
         answers.add_metric(("yes",), cache.hits)
         answers.add_metric(("no",), cache.misses)
         yield answers
+        yield CounterMetricFamily(
+            "dashboard_refused_hosts", "Requests that were refused because of their Host header", value=OwnHosts.refused
+        )
         yield GaugeMetricFamily("dashboard_active_evaluations", "Evaluations", value=len(services.jobs.active()))
 
 
 class Measuring:
-    """Counts and times every request, by the route that answered it."""
+    """Counts and times every request, by the route that it is for."""
 
-    def __init__(self, app: ASGIApp, measures: Measures) -> None:
-        self._app, self._measures = app, measures
+    def __init__(self, app: ASGIApp, measures: Measures, prefix: str, routes: Sequence[BaseRoute]) -> None:
+        """
+        Args:
+            prefix: is put before the paths of the routes.
+            routes: of the routers of the app, whose own routes need not be named.
+        """
+        self._app, self._measures, self._prefix, self._routes = app, measures, prefix, routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, see ASGI."""
@@ -100,7 +111,18 @@ class Measuring:
         try:
             await self._app(scope, receive, noticed)
         finally:
-            # the path of a route, not of the request: any path would make a series of its own
-            route = getattr(scope.get("route"), "path", "none")
+            route = self._path(scope)
             self._measures.requests.labels(scope["method"], route, status).inc()
             self._measures.seconds.labels(scope["method"], route).observe(time.perf_counter() - started)
+
+    def _path(self, scope: Scope) -> str:
+        """That of the route, not of the request: any path would make a series of its own."""
+        if (route := scope.get("route")) is None:  # the request was answered before a route was looked for
+            asked, app = scope["path"].removeprefix(scope.get("root_path", "")), scope.get("app")
+            every = [*self._routes, *(app.routes if app else ())]
+            route = next((each for each in every if (known := _regex(each)) and known.match(asked)), None)
+        return f"{self._prefix}{route.path}".rstrip("/") if route else "none"
+
+
+def _regex(route: BaseRoute) -> re.Pattern[str] | None:
+    return getattr(route, "path_regex", None)

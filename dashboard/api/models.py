@@ -16,7 +16,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import to_record
 from dashboard.schemas.errors import ErrorRecord
-from dashboard.schemas.models import ModelRecord
+from dashboard.schemas.models import ListedModel
 from dashboard.schemas.schema import Schema
 
 router = APIRouter(prefix="/models", tags=["models"], dependencies=[needs("predict"), KNOWN_QUERY])
@@ -24,7 +24,7 @@ Part = Annotated[str, Path(max_length=100)]
 
 
 class BrokenModel(Schema):
-    """A version that cannot be used."""
+    """A version whose model.json cannot be used."""
 
     model: str = Field(description="NAME@VERSION")
     error: ErrorRecord
@@ -33,11 +33,11 @@ class BrokenModel(Schema):
 class Models(Schema):
     """The model versions of this server."""
 
-    models: list[ModelRecord]
+    models: list[ListedModel]
     broken: list[BrokenModel]
 
 
-class ModelCard(ModelRecord):
+class ModelCard(ListedModel):
     """All that is known about a model version."""
 
     record: dict[str, Any] = Field(description="the content of model.json")
@@ -49,7 +49,9 @@ def list_models(caller: Annotated[Visitor, needs("predict")], services: Opened) 
     known = services.registry
     active = _active(known)
     return Models(
-        models=[ModelRecord.of_version(each, each.ref == active) for each in known.versions()],
+        models=[
+            ListedModel.of_entry(each, each.ref == active, services.health.check(each)) for each in known.versions()
+        ],
         broken=[BrokenModel(model=each.ref, error=ErrorRecord.of(each.error)) for each in known.broken()],
     )
 
@@ -58,7 +60,7 @@ def list_models(caller: Annotated[Visitor, needs("predict")], services: Opened) 
 def show_model(caller: Annotated[Visitor, needs("predict")], services: Opened, name: Part, version: Part) -> ModelCard:
     """The card of a model version: its classes, its preprocessing, what was measured and how it was made."""
     found = services.registry.get(f"{name}@{version}")
-    record = ModelRecord.of_version(found, found.ref == _active(services.registry))
+    record = ListedModel.of_entry(found, found.ref == _active(services.registry), services.health.check(found))
     return ModelCard(**dict(record), record=to_record(found))
 
 

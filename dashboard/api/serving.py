@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
@@ -55,12 +55,21 @@ def both(
         settings.allow_anyone_who_reaches_this_server_to_use_it,
         lambda: users_log_in() or get_services().password.may_be_set,
     )
-    v1 = _app("Image classifier", Problem, get_services, settings, measures, readiness, anonymous_access)
+    parts = [module.router for module in (predict, evaluations, models, history, health)]
+    v1 = _app("Image classifier", Problem, "", parts, get_services, settings, measures, readiness, anonymous_access)
     v1.description += _ABOUT_QUERIES
-    for module in (predict, evaluations, models, history, health):
-        v1.include_router(module.router, responses=answers(422))
+    for router in parts:
+        v1.include_router(router, responses=answers(422))
     v2 = _app(
-        "Open Inference Protocol", ProblemOfProtocol, get_services, settings, measures, readiness, anonymous_access
+        "Open Inference Protocol",
+        ProblemOfProtocol,
+        V2,
+        [inference_protocol.router],
+        get_services,
+        settings,
+        measures,
+        readiness,
+        anonymous_access,
     )
     # without `KNOWN_QUERY`: the protocol lets clients add parameters, as tritonclient does with `query_params`
     v2.include_router(inference_protocol.router)
@@ -71,6 +80,8 @@ def both(
 def _app(
     title: str,
     kind: type[Problem],
+    measured_below: str,
+    routers: Sequence[APIRouter],
     get_services: GetServices,
     settings: Settings,
     measures: Measures,
@@ -94,7 +105,12 @@ def _app(
         generate_unique_id_function=_name_of,
         middleware=[
             Middleware(ProblemKind, kind=kind),
-            Middleware(Measuring, measures=measures),
+            Middleware(
+                Measuring,
+                measures=measures,
+                prefix=measured_below,
+                routes=[route for router in routers for route in router.routes],
+            ),
             Middleware(RateLimit, per_minute=settings.api_requests_per_minute),
             Middleware(BodyLimit, limit=limit),
             Middleware(Idempotency),

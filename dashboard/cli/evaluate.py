@@ -23,6 +23,7 @@ from dashboard.cli.arguments import (
     read_share,
     services,
 )
+from dashboard.cli.loading import load_run
 from dashboard.cli.output import print_json, progress, say, show, stop
 from dashboard.cli.show_run import show_run
 from dashboard.core.datasets.choices import Choices
@@ -39,7 +40,6 @@ from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.runs.export import export_run, make_export_folder
 from dashboard.core.runs.left_out import failures
 from dashboard.core.runs.manifest import RunManifest, new_run_id
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore, storage_error
 from dashboard.core.shell import in_command
@@ -131,7 +131,7 @@ def evaluate(
             plan = plan_run(path, version, read_label_map(label_map or ()), labels_from)
             run_or_found = open_or_wait(plan, store, opened.settings.chunk_size, reuse=not no_cache)
         manifest = run_or_found.manifest if isinstance(run_or_found, Found) else _evaluate(opened, run_or_found)
-        run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
+        run = load_run(store.folder(manifest.run_id))
         outcomes = gate.apply(store, manifest.run_id) if gate else []
         record = gate.record(run, outcomes) if gate else RunRecord.of(run)
         written = export_run(run, out, record.to_text()) if out else []

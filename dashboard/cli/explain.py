@@ -97,6 +97,7 @@ def explain(
     if out and to_file and out.suffix.lower() != ".png":
         raise typer.BadParameter("The overlay is a PNG file. End the name with .png.", param_hint="--out")
     answers: list[ExplainedRecord | FailedImage] = []
+    opened: Services | None = None
     try:
         with services(local=local) as opened:
             opened.engine.start()
@@ -115,10 +116,10 @@ def explain(
             with console.status("Explaining ..."):
                 for path in images:
                     answers.append(_explain_one(opened, version, path, files.get(path), request))
-        if any(isinstance(answer, ExplainedRecord) for answer in answers):
-            tell_of_lost_records(opened.history)
     except (DashboardError, OSError) as error:
         answers += [failed_image(path, error) for path in images[len(answers) :]]
+    if opened and any(isinstance(answer, ExplainedRecord) for answer in answers):
+        tell_of_lost_records(opened.history)
     if as_json:
         print_json(answers)
     if to_file:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.loading import load_run
 from dashboard.cli.output import print_json, say, show, stop
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs.filters import parse_filter
-from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.core.shell import in_command
@@ -21,15 +21,15 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
     from dashboard.core.analysis.findings.find import by_answers, find_of, nothing_found
 
     try:
-        folder, conditions = RunStore(get_settings().runs_dir).folder(run_id), parse_filter(where or ())
-        run = folder.load(VIEW_COLUMNS, conditions)
+        folder = RunStore(get_settings().runs_dir).folder(run_id)
+        run = load_run(folder, where)
         findings = find_of(run, folder)
         if as_json:
             print_json(FindingRecord.of_each(findings, run))
             return
     except DashboardError as error:
         stop(error, as_json)
-    if findings and by_answers(conditions):
+    if findings and by_answers(run.conditions):
         say("The filter chooses images by their answers, so only their files and labels are looked at.", "yellow")
     for number, finding in enumerate(findings, 1):
         show(f"{number}) {finding.statement}", "bold")
@@ -37,5 +37,5 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
         if finding.where:
             options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)
             show(f"   Filter of these images: {options}")
-    if not findings:
-        show(nothing_found(run))
+    if not findings and (answer := nothing_found(run)) != not_finished(run):  # which is said already
+        show(answer)

@@ -9,13 +9,12 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.loading import load_run
 from dashboard.cli.output import plain_text, print_json, show, stop
 from dashboard.cli.records import file_error
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.files import write_atomically
 from dashboard.core.metrics.percent import percent
-from dashboard.core.runs.filters import parse_filter
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.schemas.label_issues import LabelIssueRecord
@@ -36,7 +35,7 @@ def show_label_issues(
     from dashboard.core.analysis.label_issues import issues_csv, label_issues
 
     try:
-        run = RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+        run = load_run(RunStore(get_settings().runs_dir).folder(run_id), where)
         issues = label_issues(run)
         if out:
             try:

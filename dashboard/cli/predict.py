@@ -52,6 +52,7 @@ def predict(
 ) -> None:
     """Predict the class of each image. Exits with 1 if an image could not be predicted."""
     answers: list[RankedPrediction | FailedImage] = []
+    opened: Services | None = None
     try:
         with services(local=local) as opened, console.status("Predicting ..."):
             opened.engine.start()
@@ -61,10 +62,10 @@ def predict(
                 asked = [_ask(opened, version, path) for path in paths]  # so that workers predict them together
                 for path, coming in zip(paths, asked, strict=True):
                     answers.append(_answer(version, path, coming, top_k or TOP_K, threshold))
-        if any(isinstance(answer, RankedPrediction) for answer in answers):
-            tell_of_lost_records(opened.history)
     except (DashboardError, OSError) as error:
         answers += [failed_image(path, error) for path in images[len(answers) :]]
+    if opened and any(isinstance(answer, RankedPrediction) for answer in answers):
+        tell_of_lost_records(opened.history)
     if as_json:
         print_json(answers)
     else:

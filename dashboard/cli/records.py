@@ -12,7 +12,7 @@ import typer
 from dashboard.cli.arguments import services
 from dashboard.cli.output import stop
 from dashboard.core.errors import DashboardError
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import how_to_write_there
 from dashboard.services import Services
 
 
@@ -44,6 +44,6 @@ def file_error(path: Path, error: OSError) -> DashboardError:
     """The error for a file that cannot be written."""
     return DashboardError(
         f"{path} cannot be written: {error.strerror or error}.",
-        f"{how_to_write_again(error)}, or name another file.",
+        how_to_write_there(error, "file"),
         "storage",
     )

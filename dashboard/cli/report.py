@@ -8,11 +8,10 @@ from typing import Annotated
 import typer
 
 from dashboard.cli.arguments import AsJson, RunId, Where
+from dashboard.cli.loading import load_run
 from dashboard.cli.output import print_json, show, stop
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.errors import DashboardError
-from dashboard.core.runs.filters import parse_filter
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.reports.writing import write_report
@@ -43,13 +42,13 @@ def report(
     store = RunStore(get_settings().runs_dir)
     try:
         folder = store.folder(run_id)
-        run = folder.load(VIEW_COLUMNS, parse_filter(where or ()))
+        run = load_run(folder, where)
         written = write_report(
             run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), compare
         )
     except DashboardError as error:
         stop(error, as_json, wrong_usage=error.code == "bad_name")
     if as_json:
-        print_json(ExportRecord(run_id=run_id, files=[str(path) for path in written]))
+        print_json(ExportRecord(run_id=run_id, state=run.state, files=[str(path) for path in written]))
     for path in written:
         show(f"Wrote {path}")

@@ -14,6 +14,7 @@ from dashboard.cli.check import check
 from dashboard.cli.compare_runs import compare_runs
 from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
+from dashboard.cli.loading import load_run
 from dashboard.cli.note_run import note_run
 from dashboard.cli.output import ask, plain_text, print_json, run_column, say, show, stop
 from dashboard.cli.show_run import show_run, show_scores
@@ -23,10 +24,8 @@ from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.files import refused
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.export import export_run
-from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.overview import overviews
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import DamagedRun, RunStore
 from dashboard.core.settings import get_settings
 from dashboard.core.shell import in_command
@@ -113,7 +112,7 @@ def _list_deleted(store: RunStore, as_json: bool) -> None:
 def show_figures_of(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
     """Show the figures of one evaluation, each with its 95% interval."""
     try:
-        run = _store().folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+        run = load_run(_store().folder(run_id), where)
         if as_json:
             print_json(ScoredRunRecord.of(run))
         else:
@@ -132,12 +131,12 @@ def export(
 ) -> None:
     """Write the figures and the rows of one evaluation into a folder."""
     try:
-        run = _store().folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+        run = load_run(_store().folder(run_id), where)
         written = export_run(run, out, ScoredRunRecord.of(run).to_text())
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(ExportRecord(run_id=run_id, files=[str(path) for path in written]))
+        print_json(ExportRecord(run_id=run_id, state=run.state, files=[str(path) for path in written]))
     for path in written:
         show(f"Wrote {path}")
 
@@ -159,7 +158,7 @@ def delete(
         if not yes:
             ask(f"Delete {len(set(run_ids))} evaluation(s)?", as_json)
         with services() as opened:
-            deleted, failed = _each(run_ids, opened.runs.delete)
+            deleted, failed = _each(run_ids, opened.runs.delete, "deleted")
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
@@ -168,8 +167,11 @@ def delete(
     _end_if_failed(failed)
 
 
-def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[str], list[FailedRun]]:
+def _each(run_ids: Sequence[str], change: Callable[[str], None], participle: str) -> tuple[list[str], list[FailedRun]]:
     """Changes each run once: the ids of those that were changed, and why the others were not.
+
+    Args:
+        participle: what the change is, as in "It cannot be deleted".
 
     Raises:
         DashboardError: the first reason, if no run was changed.
@@ -183,7 +185,10 @@ def _each(run_ids: Sequence[str], change: Callable[[str], None]) -> tuple[list[s
         except DashboardError as error:
             failed[run_id] = error
         except OSError as error:
-            failed[run_id] = refused(error)
+            why = refused(error)
+            failed[run_id] = DashboardError(
+                f"The evaluation cannot be {participle}: {why.message}", f"{why.fix} Then try again.", why.code
+            )
     if failed and not done:
         raise next(iter(failed.values()))
     return done, [FailedRun(run_id=run_id, error=ErrorRecord.of(error)) for run_id, error in failed.items()]
@@ -212,7 +217,7 @@ def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], 
     """Bring deleted evaluations back."""
     try:
         with services() as opened:
-            restored, failed = _each(run_ids, opened.runs.restore)
+            restored, failed = _each(run_ids, opened.runs.restore, "restored")
     except DashboardError as error:
         stop(error, as_json)
     if as_json:

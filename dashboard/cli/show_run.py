@@ -13,7 +13,7 @@ from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import as_texts
-from dashboard.core.runs.left_out import failures, image_count, not_finished
+from dashboard.core.runs.left_out import failures, image_count
 from dashboard.core.runs.run import Run
 
 FAILURES_SHOWN = 10
@@ -25,8 +25,8 @@ def show_run(run: Run) -> None:
     for note in run.manifest.notes:
         say(note)
     evaluation = run.evaluation()
-    unfinished = "" if run.conditions else not_finished(run)
-    if evaluation is None and not (unfinished and run.evaluated.empty):
+    has_begun = run.state == "finished" or not run.evaluated.empty
+    if evaluation is None and (has_begun or run.conditions):
         say("No image has both a known label and a prediction, so there are no figures.", "yellow")
     elif evaluation:
         table, per_class = Table("class", "images", "precision", "recall", "F1"), evaluation.per_class
@@ -43,8 +43,6 @@ def show_run(run: Run) -> None:
         show_figures(evaluation, len(run.evaluated))
     if run.conditions:
         show(f"Only images where {' and '.join(as_texts(run.conditions))}: {image_count(run):,}", "bold")
-    elif unfinished:
-        say(unfinished, "yellow")
     unknown = run.manifest.unknown_labels
     for name in unknown[:FAILURES_SHOWN]:
         say(f"The label {name!r} is not a class of {run.manifest.model}. Its images were left out.", "yellow")

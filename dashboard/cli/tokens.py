@@ -14,6 +14,15 @@ from dashboard.core.access.tokens import SCOPES
 from dashboard.schemas.tokens import NewTokenRecord, TokenRecord
 
 tokens_app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens of the API.")
+_MOST_DAYS = 36_500
+
+
+def _known_days(days: float | None) -> float | None:
+    if days is None or 0 < days <= _MOST_DAYS:
+        return days
+    raise typer.BadParameter(
+        f"{days:g} is not between 0 and {_MOST_DAYS:,}. Write 0.5 for twelve hours; leave the option out for a token that never expires."
+    )
 
 
 @tokens_app.command("create")
@@ -24,7 +33,8 @@ def create(
         typer.Option(help=f"What it is for: {', '.join(SCOPES)}; predict when not given. Repeat it for more."),
     ] = None,
     days: Annotated[
-        float | None, typer.Option(min=0.001, max=36500, help="Days until it expires; never when not given.")
+        float | None,
+        typer.Option(help="Days until it expires, at most 36500; never when not given.", callback=_known_days),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -16,7 +16,7 @@ from dashboard.core.metrics.prediction_sets import check_enough_images, predicti
 from dashboard.core.runs.filters import as_texts, parse_filter
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, check_finished
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.schemas.trust import GuaranteeRecord, PredictionSetsRecord, SetsRecord
@@ -127,7 +127,10 @@ def _print_sets(record: PredictionSetsRecord) -> None:
 
 
 def _load(run_id: str, where: list[str] | None) -> Run:
-    return RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+    """Raises DatasetError, also if the run is not finished: what is promised has to rest on all of its images."""
+    run = RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
+    check_finished(run.manifest, run.state)
+    return run
 
 
 def _check(share: float, option: str, example: str) -> None:

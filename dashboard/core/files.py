@@ -299,6 +299,16 @@ def how_to_write_again(error: OSError) -> str:
     return "Check the path and the disk"
 
 
+def how_to_write_there(error: OSError, other: str) -> str:
+    """What the user can do after a failed write to a place that they named, in a sentence.
+
+    Args:
+        other: what they can name instead, such as "file".
+    """
+    way_out = "Free some space there" if disk_is_full(error) else how_to_write_again(error)
+    return f"{way_out}, or name another {other}."
+
+
 def refused(error: OSError) -> DashboardError:
     """The error that tells what the operating system refused."""
     denied = isinstance(error, PermissionError)

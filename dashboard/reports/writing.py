@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import how_to_write_again, write_atomically
+from dashboard.core.files import how_to_write_there, write_atomically
 from dashboard.core.runs.export import export_run, make_export_folder
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
@@ -61,7 +61,7 @@ def _write(path: Path, text: str) -> Path:
     except OSError as error:
         raise DatasetError(
             f"{path} cannot be written: {error.strerror or error}.",
-            f"{how_to_write_again(error)}, or name another place.",
+            how_to_write_there(error, "place"),
             "storage",
         ) from error
     return path

@@ -13,7 +13,7 @@ from dashboard.core.analysis.leaderboard import Leaderboard
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.runs.filters import as_texts
 from dashboard.schemas.models import ModelName
-from dashboard.schemas.runs import FIT_OF_RUN
+from dashboard.schemas.runs import FIT_OF_RUN, STATE
 from dashboard.schemas.schema import Schema
 from dashboard.schemas.scores import ScoreRecord
 
@@ -22,6 +22,7 @@ class SideRecord(Schema):
     """One of two compared evaluations."""
 
     run_id: str
+    state: str = Field(description=STATE)
     model: ModelName
     fit: Fit | None = Field(description=FIT_OF_RUN)
     dataset: str = Field(description="path on the server")
@@ -37,6 +38,7 @@ class SideRecord(Schema):
         """The record of one side."""
         return cls(
             run_id=side.manifest.run_id,
+            state=side.state,
             model=ModelName.parse(side.manifest.model),
             fit=side.manifest.fit,
             dataset=side.manifest.dataset,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dashboard.core.importing.predictions import Imported
 
 
+STATE = "running, finished, cancelled, failed or interrupted"
 FIT_OF_RUN = "how pictures of another shape were made to fit the model's input; null if unknown or imported"
 
 
@@ -79,7 +80,7 @@ class RunRecord(Figures):
     """The report of a run."""
 
     run_id: str
-    state: str = Field(description="running, finished, cancelled, failed or interrupted")
+    state: str = Field(description=STATE)
     model: ModelName
     fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int = Field(description="number of images in the dataset, and of rows without an image")
@@ -269,6 +270,7 @@ class ExportRecord(Schema):
     """The files that an export wrote."""
 
     run_id: str
+    state: str = Field(description=STATE)
     files: list[str]
 
 

@@ -25,6 +25,8 @@ _NAME = re.compile(r"[a-z0-9._:-]+")  # of a host, or an address
 class OwnHosts:
     """Middleware that refuses requests for another host, and WebSocket connections that a foreign page opens."""
 
+    refused = 0  # so far, by this process
+
     def __init__(self, app: ASGIApp, hosts: Sequence[str] = (), origins: Sequence[str] | None = ()) -> None:
         """Wraps an application.
 
@@ -46,6 +48,7 @@ class OwnHosts:
         if own and (scope["type"] != "websocket" or self._may_connect(headers.get("origin"), host)):
             await self.app(scope, receive, send)
         else:
+            OwnHosts.refused += 1
             await refuse(scope, receive, send, PlainTextResponse(_refusal(str(host)), 403))
 
     def _may_connect(self, origin: str | None, host: str | None) -> bool:

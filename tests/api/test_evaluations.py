@@ -45,6 +45,12 @@ def done(client: TestClient, make_zip: Files) -> Any:
     )
 
 
+def test_an_upload_keeps_its_name(client: TestClient, make_zip: Files) -> None:
+    data = make_zip({"cat": 1, "dog": 1}).read_bytes()
+    sent = client.post(f"{V1}/evaluations", files={"file": ("messy [2] & more.zip", data)}).json()
+    assert finished(client, sent)["dataset"] == "messy [2] & more.zip"
+
+
 def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opened: Services) -> None:
     assert done["state"] == "finished" and done["model"] == "tiny@1" and done["dataset"] == "p.zip"
     result = done["result"]
@@ -62,7 +68,7 @@ def test_rows_have_the_further_columns_of_the_dataset(client: TestClient, done: 
     assert client.get(done["links"]["rows"]).json()["rows"][0]["columns"] == {}
     own = {"camera": ["left", None] * 3, "age": [*range(6)], "weight": [0.5] * 6, "flag": [True, False] * 3}
     opened.runs.folder(done["id"]).keep_attributes(pa.table(own))
-    rows = client.get(done["links"]["rows"], params={"where": "age>=2", "cursor": 2, "limit": 2}).json()["rows"]
+    rows = client.get(done["links"]["rows"], params={"where": "age>=2", "cursor": 3, "limit": 2}).json()["rows"]
     assert [each["columns"] for each in rows] == [
         {"camera": None, "age": 3, "weight": 0.5, "flag": False},
         {"camera": "left", "age": 4, "weight": 0.5, "flag": True},
@@ -123,12 +129,27 @@ def test_evaluations_page_by_page(client: TestClient, done: Any, make_zip: Files
     assert gone.status_code == 422 and gone.json()["code"] == "cursor"
 
 
+def test_a_page_of_one_row_does_not_look_like_the_last(client: TestClient, done: Any) -> None:
+    indices, cursor = [], 0
+    while True:
+        page = client.get(done["links"]["rows"], params={"limit": 1, "cursor": cursor}).json()
+        indices += [each["index"] for each in page["rows"]]
+        if not (cursor := page["next_cursor"]):
+            break
+    assert indices == [*range(6)]
+
+
 def test_the_file_of_an_image(client: TestClient, done: Any) -> None:
     response = client.get(f"{done['links']['self']}/images/0")
     assert "attachment" in response.headers["content-disposition"]
     assert response.headers["x-content-type-options"] == "nosniff"
     with Image.open(io.BytesIO(response.content)) as picture:
         assert picture.size == (32, 32)
+    assert response.headers["content-type"] == "image/png"
+    kept = client.get(done["links"]["rows"]).json()["rows"]
+    [broken] = [each["index"] for each in kept if each["file"].endswith("broken.png")]
+    other = client.get(f"{done['links']['self']}/images/{broken}")
+    assert other.content == b"text" and other.headers["content-type"] == "application/octet-stream"
     unknown = client.get(f"{done['links']['self']}/images/99").json()
     assert unknown["code"] == "image_unknown" and "/rows` lists the images" in unknown["fix"]
 

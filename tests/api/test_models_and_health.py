@@ -17,6 +17,7 @@ from dashboard.core.models.self_test import judge
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import Services
+from dashboard.web.hosts import OwnHosts
 from tests.asynchronous import run_async
 from tests.core.colour_model import make_registry, make_samples
 
@@ -28,7 +29,21 @@ def test_models_and_their_cards(client: TestClient, tiny_version: ModelVersion) 
     assert [(each["name"], each["version"], each["active"]) for each in found["models"]] == [("tiny", "1", True)]
     card = client.get(f"{V1}/models/tiny/1").json()
     assert card["record"]["sha256"] == tiny_version.sha256 and card["class_names"] == list(tiny_version.class_names)
+    assert card["error"] is None and found["models"][0]["error"] is None
     assert client.get(f"{V1}/models/tiny/9").json()["code"] == "model_unknown"
+
+
+def test_a_damaged_model_is_told_in_the_list_and_on_its_card(
+    opened: Services, settings: Settings, tmp_path: Path
+) -> None:
+    registry = make_registry(tmp_path)
+    services = replace(opened, registry=registry)
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    registry.active().file.write_bytes(b"damaged")
+    with TestClient(Starlette(routes=mounts(both(lambda: services, anyone))), base_url="http://localhost") as client:
+        [listed], card = client.get(f"{V1}/models").json()["models"], client.get(f"{V1}/models/colour/1").json()
+    assert listed["error"] == card["error"] and listed["error"]["code"] == "checksum"
+    assert "is cut off or damaged" in listed["error"]["message"] and "Restore the file" in listed["error"]["fix"]
 
 
 def test_live_and_ready(client: TestClient) -> None:
@@ -129,15 +144,26 @@ def test_metrics_count_requests_and_predictions(client: TestClient, image: bytes
         client.post(f"{V1}/predict", content=image, headers={"Content-Type": "image/png"})
     client.get(f"{V1}/models/tiny/9")
     client.get(f"{V1}/some/path")
+    assert client.get("/v2").status_code == client.get("/v2/models/tiny").status_code == 200
+    keys = {"Idempotency-Key": "measured", "Content-Type": "image/png"}
+    for _ in range(2):  # the second answer is a repeated one
+        assert client.post(f"{V1}/predict", content=image, headers=keys).status_code == 200
+    assert client.post(f"{V1}/evaluations/any/cancel", content=b"x" * 2**21).status_code == 413
+    foreign = TestClient(OwnHosts(client.app), base_url="http://example.com")
+    assert foreign.get(f"{V1}/models").status_code == 403
     after = read()
 
     def more(name: str, labels: str) -> float:
         return after[name, labels] - before.get((name, labels), 0.0)
 
-    assert more("dashboard_http_requests_total", "POST,/predict,200") == 3
+    assert more("dashboard_http_requests_total", "POST,/predict,200") == 5
+    assert more("dashboard_http_requests_total", "POST,/evaluations/{id}/cancel,413") == 1
+    assert more("dashboard_http_requests_total", "GET,/v2,200") == 1
+    assert more("dashboard_http_requests_total", "GET,/v2/models/{name},200") == 1
     assert more("dashboard_http_requests_total", "GET,/models/{name}/{version},404") == 1
     assert more("dashboard_http_requests_total", "GET,none,404") == 1
-    assert more("dashboard_prediction_confidence_count", "tiny@1") == 3
+    assert more("dashboard_refused_hosts_total", "") == 1
+    assert more("dashboard_prediction_confidence_count", "tiny@1") == 4
     assert sum(after["dashboard_workers", state] for state in ("starting", "idle", "busy", "failed")) == 1
 
 

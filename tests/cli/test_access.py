@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dashboard.core.access.password import Password
 from dashboard.core.access.tokens import Tokens
+from dashboard.core.database import maintaining
 from dashboard.core.database.database import Database
 from dashboard.core.database.write_behind import WriteBehind
 from dashboard.core.engine.pool import WorkerPool
@@ -42,6 +46,12 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(commands: Commands)
     assert all(act["user"] for act in acts)  # the account of the operating system
     assert [act["action"] for act in commands.json("audit", "--before", acts[1]["audit_id"])] == ["token.created"]
     assert "token.revoked" in commands.run("audit", "--most", "1").stdout
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "40000", "nan"])
+def test_the_days_of_a_token_are_explained(commands: Commands, days: str) -> None:
+    told = " ".join(commands.run("tokens", "create", "camera", "--days", days, fails=True).stderr.split())
+    assert f"{days} is not between 0 and 36,500. Write 0.5 for twelve hours" in told
 
 
 def test_the_password_is_read_from_standard_input(commands: Commands) -> None:
@@ -86,6 +96,37 @@ def test_a_backup_does_not_go_into_another_kind_of_database(
     made = commands.json("database", "backup", str(tmp_path / "new"), fails=True)["error"]
     assert f"`pg_dump --format=custom --file={tmp_path / 'new'} {into}`" in made["fix"]
     assert "s3cret" not in str((refused, made))
+
+
+def test_a_copy_that_finds_no_space_blames_the_place_it_goes_to(
+    commands: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands.run("tokens", "create", "camera")
+    backup, other = tmp_path / "backup", tmp_path / "other"
+    commands.run("database", "backup", str(backup))
+    connect = sqlite3.connect
+
+    def without_space(database: str | Path, **options: Any) -> sqlite3.Connection:
+        connection = connect(database, **options)
+        if str(database).endswith(".part"):
+            connection.execute("PRAGMA max_page_count=1")
+        return connection
+
+    monkeypatch.setattr(maintaining.sqlite3, "connect", without_space)
+    full = commands.json("database", "backup", str(other), fails=True)["error"]
+    assert full["message"] == f"{other} cannot be written: No space left on device." and full["code"] == "storage"
+    assert full["fix"] == "Free some space there, or name another file."
+    full = commands.json("database", "restore", str(backup), fails=True)["error"]
+    assert full["message"] == f"{commands.data_dir / FILE} cannot be written: No space left on device."
+    assert "runs empty-bin" in full["fix"] and sorted(tmp_path.iterdir()) == [backup, commands.data_dir]
+    monkeypatch.undo()
+    assert commands.json("database", "check")["rows"]["tokens"] == 1
+
+
+def test_a_backup_that_the_system_refuses_says_why(commands: Commands, tmp_path: Path) -> None:
+    long = tmp_path / ("b" * 255)  # so that the name of the unfinished file is too long
+    error = commands.json("database", "backup", str(long), fails=True)["error"]
+    assert error["message"] == f"{long} cannot be written: {os.strerror(errno.ENAMETOOLONG)}."
 
 
 def test_a_server_holds_its_database_from_its_start(commands: Commands, tmp_path: Path) -> None:

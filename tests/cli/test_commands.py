@@ -238,6 +238,7 @@ def test_predict_answers_when_the_history_cannot_be_written(folder: Path, tmp_pa
     assert done.returncode == 0 and only_json(done)[0]["predicted_label"] == "frog"
     told = done.stderr.decode()
     assert "The history lacks 1 prediction" in told and "dashboard.sqlite3" in told and "database restore" in told
+    assert told.count("is damaged") == told.count("database restore") == 1, "one loss, told once"
 
 
 def test_predict_doubts_a_picture_of_none_of_the_classes(folder: Path) -> None:

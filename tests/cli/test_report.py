@@ -32,7 +32,7 @@ def call(*arguments: str | Path) -> Result:
 def test_it_writes_one_file(data: Path, tmp_path: Path) -> None:
     done = call("report", RUN, "--out", tmp_path / "a.html", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"run_id": RUN, "files": [str(tmp_path / "a.html")]}
+    assert json.loads(done.stdout) == {"run_id": RUN, "state": "finished", "files": [str(tmp_path / "a.html")]}
     assert "75.0% of 4 images are predicted as labelled" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 

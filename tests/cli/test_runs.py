@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -46,7 +47,12 @@ def test_a_run_that_the_system_refuses_to_move_does_not_spoil_the_others(
 
     monkeypatch.setattr(Bin, "add", refuse)
     done = commands.json("runs", "delete", "r-a", "r-b", "--yes", fails=True)
-    assert done["deleted"] == ["r-b"] and done["failed"][0]["error"]["code"] == "permission"
+    [failed] = done["failed"]
+    assert done["deleted"] == ["r-b"] and failed["run_id"] == "r-a" and failed["error"]["code"] == "permission"
+    assert failed["error"]["message"].startswith("The evaluation cannot be deleted: ")
+    assert failed["error"]["message"].endswith("Permission denied.") and failed["error"]["fix"].startswith(
+        "Give this user"
+    )
 
 
 def test_an_interrupted_run_without_rows_is_told_to_be_finished(commands: Commands) -> None:
@@ -59,6 +65,32 @@ def test_an_interrupted_run_without_rows_is_told_to_be_finished(commands: Comman
     with_rows = RunStore(commands.data_dir / "runs").folder("begun")
     with_rows.add_part(0, table_of([ok(0, "cat", "cat")]))
     assert "0.0 s" not in commands.run("runs", "show", "begun").stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("runs", "show", "r-a"), ("runs", "show", "r-a", "--where", "correct=yes"), ("runs", "findings", "r-a"),
+        ("runs", "label-issues", "r-a"), ("runs", "export", "r-a", "--out", "out"), ("report", "r-a", "--out", "report.md"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_every_command_says_that_an_evaluation_is_not_finished(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(commands.data_dir.parent)
+    runs = RunStore(commands.data_dir / "runs")
+    rows = [ok(i, label, label) for i, label in enumerate(["cat", "dog"] * 10)]
+    store_run(runs, rows, run_id="r-a", state="running", n_images=200)
+    done = commands.run(*command, *options)
+    images = "" if "--where" in command else ": 20 of 200 images"
+    told = f"The evaluation is not finished{images}. Finish it: `python -m dashboard evaluate --resume r-a`."
+    assert told in done.stderr and told not in done.stdout
+    if options and "--out" in command:
+        assert json.loads(done.stdout)["state"] == "interrupted"
+    store_run(runs, rows, run_id="r-b")
+    finished = commands.run(*(part.replace("r-a", "r-b") for part in command), *options)
+    assert "not finished" not in finished.stderr
 
 
 def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands, store: RunStore) -> None:

@@ -117,6 +117,15 @@ def test_sets_that_the_other_half_contradicts_are_told(runs: Runs, two_kinds: st
     assert "The sets with one limit for all classes cannot be relied on: only 47.5% (" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["guarantee", "prediction-sets"])
+def test_nothing_is_promised_about_an_evaluation_that_is_not_finished(runs: Runs, tmp_path: Path, command: str) -> None:
+    stored(tmp_path, state="running")
+    done = runs(command, RUN, "--json")
+    error = json.loads(done.stdout)["error"]
+    assert done.exit_code == 1 and error["code"] == "run_unfinished" and "evaluate --resume" in error["fix"]
+    assert error["message"] == f"The evaluation {RUN} is interrupted, so its figures are not final."
+
+
 def test_a_share_that_is_no_share_is_refused(runs: Runs) -> None:
     assert runs("guarantee", RUN, "--max-error", "2").exit_code == 2
     assert runs("prediction-sets", RUN, "--confidence", "95").exit_code == 2

@@ -15,6 +15,7 @@ from dashboard.core.files import (
     LabelFolders,
     free_member,
     how_to_write_again,
+    how_to_write_there,
     portable_name,
     sha256_of,
     write_atomically,
@@ -94,6 +95,8 @@ def test_names_that_windows_allows_too(name: str, portable: str) -> None:
 )  # fmt: skip
 def test_the_way_out_of_a_failed_write_fits_its_reason(code: int, fix: str) -> None:
     assert fix in how_to_write_again(OSError(code, "x"))
+    there = how_to_write_there(OSError(code, "x"), "file")
+    assert fix in there and there.endswith(", or name another file.") and "empty-bin" not in there
 
 
 @pytest.mark.parametrize("label", ["a/b", "..", "con: 1", "<img>", "aux", "nul.", "a. "])

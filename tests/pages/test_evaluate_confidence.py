@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +235,17 @@ def stored_run(dashboard: Services, temperature: float) -> str:
     dashboard.runs.begin(run).release()
     dashboard.runs.folder(run.run_id).add_part(0, table_of(rows))
     return run.run_id
+
+
+def test_nothing_is_promised_about_an_evaluation_that_is_not_finished(open_page: Open, dashboard: Services) -> None:
+    run_id = stored_run(dashboard, 3.0)
+    folder = dashboard.runs.folder(run_id)
+    folder.save(replace(folder.manifest(), state="cancelled"))
+    told = f"The evaluation {run_id} is cancelled, so its figures are not final."
+    at = opened(open_page, run_id, "Acceptance")
+    assert told in text_of(at) and "max-error" not in [each.key for each in at.number_input]
+    at = opened(open_page, run_id, "Prediction sets")
+    assert told in text_of(at) and "Sets with the true class" not in metrics(at)
 
 
 def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Services) -> None:

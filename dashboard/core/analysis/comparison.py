@@ -20,7 +20,7 @@ from dashboard.core.metrics.paired import SIGNIFICANT, kappa, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, unfinished_notes
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Side:
     confusion: np.ndarray  # (K, K) counts over `Comparison.class_names`; rows are labels, columns predicted
     bins: pd.DataFrame | None  # of confidence, see `bin_table`; None if there are no probabilities
     images_per_second: float | None  # of the whole run, see `RunManifest`
+    state: str  # of the run, see `RunFolder.state`
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def compare(a: Run, b: Run) -> Comparison:
     pairs = labelled_pairs(a, b)
     found = compared(pairs.a, pairs.b)
     side_a, side_b = _side(a, pairs.a, found.a), _side(b, pairs.b, found.b)
-    notes = (*pairs.notes, *_other_fit(a.manifest, b.manifest))
+    notes = (*unfinished_notes(a, b), *pairs.notes, *_other_fit(a.manifest, b.manifest))
     return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), notes)
 
 
@@ -156,7 +157,7 @@ def _under_two_filters(a: Run, b: Run) -> Comparison:
                 f"No image with a label and a prediction is left by the filter {where}.", "Use another filter."
             )
     found = compared(a.answers, b.answers, paired=False)
-    notes = ["One evaluation under two filters: the images differ, so there is no paired test."]
+    notes = [*unfinished_notes(a), "One evaluation under two filters: the images differ, so there is no paired test."]
     if shared := int(a.labelled.index.isin(b.labelled.index).sum()):
         notes.append(
             f"{shared:,} images pass both filters. The intervals of the differences treat them as different images."
@@ -177,6 +178,7 @@ def _side(run: Run, answers: Answers, scores: dict[str, Score]) -> Side:
         _together(answers.true_ids, answers.predicted_ids, answers.n_classes),
         bin_table(reliability(given.confidence, answers.correct), given.confidence) if given else None,
         manifest.images_per_second,
+        run.state,
     )
 
 

@@ -17,7 +17,7 @@ from dashboard.core.metrics.paired import SIGNIFICANT, holm, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared, says_nothing
 from dashboard.core.metrics.weighted import WeightedMetrics
 from dashboard.core.runs.manifest import RunManifest
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, unfinished_notes
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def leaderboard(runs: Sequence[Run], metric: str = "accuracy") -> Leaderboard:
     for i, each, p in zip(others, found, p_values, strict=True):
         ranked.append(Ranked(runs[i].manifest, each.b, each.differences[metric], p))
     notes = dict.fromkeys(note for pair in pairs for note in pair.notes)
-    return Leaderboard(metric, len(positions), tuple(ranked), tuple(notes))
+    return Leaderboard(metric, len(positions), tuple(ranked), (*unfinished_notes(*runs), *notes))
 
 
 def _at(pairs: LabelledPairs, positions: np.ndarray) -> tuple[Answers, Answers]:

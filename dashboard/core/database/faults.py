@@ -46,8 +46,13 @@ def as_database_error(address: Address, error: Exception) -> DatabaseError:
         return refused
     if address.file and re.search(r"no such (table|column)|has no column", text):
         return damaged(address, text)
-    full = OSError(errno.ENOSPC, text) if "disk is full" in text else None
+    full = OSError(errno.ENOSPC, text) if is_full(original) else None
     return unavailable(address, f"{text} ({kind})" if text else kind, full)
+
+
+def is_full(error: BaseException) -> bool:
+    """True if this error of SQLite says that there is no space left."""
+    return "disk is full" in str(error)
 
 
 def unavailable(address: Address, reason: str, error: OSError | None = None) -> DatabaseError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from dashboard.core.database.address import Address, file_address
 from dashboard.core.database.database import Database
 from dashboard.core.database.file_locks import used_by_nobody, writer_lock
 from dashboard.core.errors import DashboardError, DatabaseError
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import how_to_write_again, how_to_write_there
 from dashboard.core.shell import in_command
 
 _PAGES_AT_ONCE = 1024  # of a copy; other programs may write between two steps
@@ -69,11 +71,12 @@ def back_up(database: Database, target: Path) -> None:
     except OSError as error:
         raise DashboardError(
             f"{target} cannot be written: {error.strerror}.",
-            f"{how_to_write_again(error)}, or name another file.",
+            how_to_write_there(error, "file"),
             "storage",
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # else it would hide why the copy failed
+            part.unlink(missing_ok=True)
 
 
 def restore(address: Address, backup: Path) -> Path | None:
@@ -111,7 +114,8 @@ def restore(address: Address, backup: Path) -> Path | None:
             f"{file} cannot be written: {error.strerror}.", f"{how_to_write_again(error)}.", "storage"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # else it would hide why the copy failed
+            part.unlink(missing_ok=True)
     return kept
 
 
@@ -158,7 +162,9 @@ def _check_backup(backup: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    """Raises OSError if the target cannot be written, else DashboardError."""
     target.unlink(missing_ok=True)
+    target.touch()  # SQLite does not tell why it cannot create a file
     try:
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=rw", uri=True, timeout=_LOCK_S)) as old,
@@ -167,4 +173,13 @@ def _copy(source: Path, target: Path) -> None:
             old.backup(new, pages=_PAGES_AT_ONCE)
             new.execute("PRAGMA journal_mode=DELETE")  # one file without companions
     except sqlite3.Error as error:
-        raise faults.as_database_error(file_address(source), error) from error
+        if faults.is_full(error):  # only the target grows
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        known = faults.as_database_error(file_address(source), error)
+        if known.code in ("database_locked", "database_damaged"):
+            raise known from error
+        raise DashboardError(
+            f"{source} cannot be copied to {target.parent}: {error}.",
+            "Check the disks of both and the limit for the size of a file (`ulimit -f`), then try again.",
+            "storage",
+        ) from error

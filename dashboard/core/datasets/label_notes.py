@@ -10,7 +10,7 @@ from dashboard.core.errors import counted, listed
 def about_missing(count: int, noun: str) -> tuple[str, ...]:
     """The note on `count` records or the like without a label."""
     has = "has" if count == 1 else "have"
-    return (f"{counted(count, noun)} {has} no label, so predicted but not compared.",) if count else ()
+    return (f"{counted(count, noun)} {has} no label, so not compared.",) if count else ()
 
 
 def about_other_labels(

@@ -169,7 +169,7 @@ def by_labels_file(
         raise names_no_image(table, names, Finder(names) if elsewhere else find)
     if without:
         what = "1 image has" if len(without) == 1 else f"{len(without):,} images have"
-        notes.append(f"{what} no label in {table.name}, so predicted but not compared: {listed(without)}.")
+        notes.append(f"{what} no label in {table.name}, so not compared: {listed(without)}.")
     if repeated:
         notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
     if missing:

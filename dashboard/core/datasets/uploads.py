@@ -23,6 +23,7 @@ _OF_SEVERAL = tuple(suffix for each in OFFERED if each.several for suffix in eac
 _LABELS = tuple(sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)))
 LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several such files make one dataset
 _BLOCK_BYTES = 2**20
+_STEM_BYTES = 200  # of a name: file systems allow 255 for the whole
 
 
 def is_whole(name: str) -> bool:
@@ -159,7 +160,9 @@ def _unlike(name: str, taken: set[str]) -> str:
 
 
 def plain_name(name: str) -> str:
-    """A file name that is safe on any file system, similar to `name` and with its suffix. It may have spaces."""
+    """The last part of `name`, changed where a file system does not allow it. It may have spaces, brackets and the like."""
     path = Path(name.replace("\\", "/"))
-    stem = re.sub(r"[^\w .()-]+", "_", re.sub(r"\s+", " ", path.stem))[:80].strip("._ ") or "dataset"
+    shown = "".join(each if each.isprintable() else "_" for each in re.sub(r"\s+", " ", path.stem)[:80])
+    short = shown.encode()[:_STEM_BYTES].decode(errors="ignore")
+    stem = portable_name(short).strip("._ ") or "dataset"
     return portable_name(stem + re.sub(r"[^\w.]", "", path.suffix)[:10])

@@ -13,7 +13,7 @@ from dashboard.core.metrics.recalibration import Refit, refit
 from dashboard.core.models.recalibrating import store_recalibrated
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, how_to_finish
 from dashboard.core.runs.store import RunStore
 from dashboard.core.shell import in_command
 
@@ -86,7 +86,7 @@ def check_model(run: Run, version: ModelVersion) -> None:
     elif run.state != "finished":
         raise ModelError(
             f"The evaluation {m.run_id} is not finished ({run.state}).",
-            f"Finish it first: `python -m dashboard evaluate --resume {in_command(m.run_id)}`.", "run_unfinished",
+            how_to_finish(m, run.state), "run_unfinished",
         )  # fmt: skip
     else:
         return

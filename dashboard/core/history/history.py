@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,14 +41,17 @@ HOW_TO_KEEP_IMAGES = (
 class History:
     """The predictions. Thread-safe. All methods but the recording ones raise DatabaseError if there is no database."""
 
-    def __init__(self, database: Database, runs: Callable[[], RunStore], settings: Settings) -> None:
+    def __init__(
+        self, database: Database, runs: Callable[[], RunStore], settings: Settings, log_level: int = logging.WARNING
+    ) -> None:
         """
         Args:
             runs: gives the store of the evaluations. It is asked late, since it needs pandas.
+            log_level: see `WriteBehind`.
         """
         self._database, self._runs, self._settings = database, runs, settings
         self._registry = Registry.of(settings)
-        self._writer = WriteBehind(database)
+        self._writer = WriteBehind(database, log_level=log_level)
         self._tidied: float | None = None  # when old records were last deleted
 
     @property

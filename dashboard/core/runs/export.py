@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import how_to_write_again, open_atomically, write_atomically
+from dashboard.core.files import how_to_write_there, open_atomically, write_atomically
 from dashboard.core.runs.rows import DOUBT, PROPERTY_FIELDS, SCORE_COLUMNS, STORED
 from dashboard.core.runs.run import Run
 
@@ -97,7 +97,7 @@ def make_export_folder(folder: Path) -> None:
     except OSError as error:
         raise DatasetError(
             f"{folder} cannot be created: {error.strerror}.",
-            f"{how_to_write_again(error)}, or name another folder.",
+            how_to_write_there(error, "folder"),
             "storage",
         ) from error
 
@@ -119,10 +119,9 @@ def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
         _write_parquet(run, parquet)
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or error
-        way_out = how_to_write_again(error if isinstance(error, OSError) else OSError())
         raise DatasetError(
             f"The results cannot be written to {folder}: {reason}.",
-            f"{way_out}, or name another folder.",
+            how_to_write_there(error if isinstance(error, OSError) else OSError(), "folder"),
             "storage",
         ) from error
     return [report, csv, parquet]

@@ -151,6 +151,26 @@ def how_to_finish(manifest: RunManifest, state: str) -> str:
     return f"Finish it: `python -m dashboard evaluate --resume {in_command(manifest.run_id)}`."
 
 
+def not_final(manifest: RunManifest, state: str) -> str:
+    """That a run is not finished, in a sentence."""
+    return f"The evaluation {manifest.run_id} is {state}, so its figures are not final."
+
+
+def unfinished_notes(*runs: Run) -> list[str]:
+    """A note about each of these runs that is not finished."""
+    return [
+        f"{not_final(run.manifest, run.state)} {how_to_finish(run.manifest, run.state)}"
+        for run in runs
+        if run.state != "finished"
+    ]
+
+
+def check_finished(manifest: RunManifest, state: str) -> None:
+    """Raises DatasetError with the code `run_unfinished` unless the run is finished."""
+    if state != "finished":
+        raise DatasetError(not_final(manifest, state), how_to_finish(manifest, state), "run_unfinished")
+
+
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
     """The error for a run whose files cannot be read."""
     if isinstance(error, Exception):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.charts.risk_coverage import risk_coverage_chart
+from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.guarantee import Guarantee, guarantee_on_halves
 from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.metrics.scores import Score
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, check_finished
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import choose_images, labelled_only
 from dashboard.ui.evaluate.share_metric import show_share
@@ -117,6 +118,11 @@ def _show_guarantee(run: Run) -> None:
         "Clopper-Pearson limits). A random half of the labelled images chooses it, and the other half tests it. It holds for "
         "new images only if they are like the images of this evaluation.",
     )
+    try:
+        check_finished(run.manifest, run.state)
+    except DatasetError as error:
+        st.info(f"{error.message} {error.fix}", icon=":material/info:")
+        return
     percent = st.number_input(
         "Maximum error rate of accepted predictions (%)", 0.1, 50.0, 2.0, 0.5, key="max-error", format="%.1f",
         persist_state="session",

@@ -13,7 +13,7 @@ from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.metrics.prediction_sets import PredictionSets, check_enough_images, prediction_sets_on_halves
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.labelled_rows import labelled_rows
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, check_finished
 from dashboard.services import Services
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.table_height import table_height
@@ -37,6 +37,7 @@ def show_prediction_sets(services: Services, run: Run) -> None:
     )  # fmt: skip
     confidence = _CONFIDENCES[str(level)]
     try:
+        check_finished(run.manifest, run.state)
         check_enough_images(len(run.labelled), confidence)
     except DatasetError as error:
         st.info(f"{error.message} {error.fix}", icon=":material/info:")

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dashboard.core.analysis.comparison import compare
 from dashboard.core.analysis.comparison_words import behind_in_words
 from dashboard.core.analysis.leaderboard import leaderboard
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.paired import mcnemar_p
 from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.run import Run
 from tests.compared_runs import load, probabilities, write_run
 
@@ -54,6 +57,22 @@ def test_another_metric_ranks_by_its_own_direction(tmp_path: Path) -> None:
     assert [each.manifest.run_id for each in board.ranked] == ["sure", "unsure"]
     assert board.ranked[1].p is None and not board.ranked[1].may_be_best
     assert leaderboard(runs).ranked[1].may_be_best
+
+
+def test_a_run_that_is_not_finished_is_noted_with_the_way_to_finish_it(tmp_path: Path) -> None:
+    one, other = run(tmp_path, "one", range(20)), run(tmp_path, "other", range(25))
+    run(tmp_path, "begun", range(30))
+    folder = RunFolder(tmp_path / "begun")
+    folder.save(replace(folder.manifest(), state="cancelled"))
+    begun = load(folder)
+    told = (
+        "The evaluation begun is cancelled, so its figures are not final. "
+        "Finish it: `python -m dashboard evaluate --resume begun`."
+    )
+    assert told in leaderboard([one, begun, other]).notes and told in compare(one, begun).notes
+    under = load(folder, "true_label=cat")
+    assert told in compare(begun, under).notes
+    assert leaderboard([one, other]).notes == compare(one, other).notes == ()
 
 
 def test_equal_answers_may_both_be_best(tmp_path: Path) -> None:

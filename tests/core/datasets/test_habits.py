@@ -263,7 +263,7 @@ def test_of_two_tables_the_question_says_what_each_leaves_out(make_zip: MakeZip)
         ("test.csv", "2 rows, of which 2 name an image; 3 images without a label in it"),
     ]
     dataset = open_dataset(path, Choices(labels="test.csv"))
-    assert "3 images have no label in test.csv, so predicted but not compared" in dataset.notes[1]
+    assert "3 images have no label in test.csv, so not compared" in dataset.notes[1]
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_columns_of_labels_that_contradict_each_other_and_rows_without_a_label_a
         notes = open_dataset(tmp_path / "x.parquet").notes
         told = "x.parquet has several columns that may hold labels: label is used, class_id is not."
         assert (told in notes) is contradict
-        assert "1 row has no label, so predicted but not compared." in notes
+        assert "1 row has no label, so not compared." in notes
 
 
 def test_without_labels(tmp_path: Path) -> None:

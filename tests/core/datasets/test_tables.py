@@ -97,7 +97,7 @@ def test_a_table_with_one_label_for_all_is_no_table_of_labels_beside_another(mak
     rest = {"truth.csv": b"image,label\na,cat\nb,dog\n", "empty.csv": b"image,label\nx,cat\ny,cat\n"}
     dataset = open_dataset(make_zip({}, extra=images | rest))
     assert labelled(dataset) == {"a.png": "cat", "b.png": "dog", "x.png": None, "y.png": None}
-    assert "2 images have no label in truth.csv, so predicted but not compared: x.png, y.png." in dataset.notes
+    assert "2 images have no label in truth.csv, so not compared: x.png, y.png." in dataset.notes
     assert any("empty.csv is not used: it gives every image the same label, cat" in note for note in dataset.notes)
     [question] = dataset.questions
     assert question.topic == "labels" and question.chosen == "truth.csv"

@@ -80,7 +80,7 @@ def test_features_of_labels_that_contradict_each_other_and_records_without_a_lab
     told = "x.tfrecord has several features that may hold labels: image/class/text is used, image/class/label is not."
     assert told in notes(b"cat", b"dog", b"dog", b"dog")
     assert told not in notes(b"cat", b"dog", b"cat", b"dog")
-    assert "2 records have no label, so predicted but not compared." in notes(b"cat", b"dog", extra=2)
+    assert "2 records have no label, so not compared." in notes(b"cat", b"dog", extra=2)
     assert "no label" not in notes(b"cat", b"dog")
 
 

@@ -93,8 +93,10 @@ def test_a_name_cannot_leave_the_folder(settings: Settings) -> None:
     [
         ("pets.zip", "pets.zip"), ("my pets (1).zip", "my pets (1).zip"), ("C:\\Users\\me\\pets.zip", "pets.zip"),
         ("Käfer 小.zip", "Käfer 小.zip"), ("...zip", "dataset.zip"), ("", "dataset"), ("/", "dataset"),
-        ("<img src=x onerror=alert(1)>.zip", "img src_x onerror_alert(1).zip"), ("a" * 300 + ".zip", "a" * 80 + ".zip"),
+        ("<img src=x onerror=alert(1)>.zip", "img src=x onerror=alert(1).zip"), ("a" * 300 + ".zip", "a" * 80 + ".zip"),
         ("x.zi/p", "p"), ("line\nbreak.zip", "line break.zip"), ("aux.zip", "_aux.zip"), ("x.pn\u202eg", "x.png"),
+        ("messy [2].zip", "messy [2].zip"), ("a & b, c's #1 50%+.zip", "a & b, c's #1 50%+.zip"), ("../..\\x [1].zip", "x [1].zip"),
+        ("a\x1b[31m\u202eb.zip", "a_[31m_b.zip"), ("\U0001f408" * 80 + ".zip", "\U0001f408" * 50 + ".zip"), ("ka\u0308fer.zip", "ka\u0308fer.zip"),
     ],
 )  # fmt: skip
 def test_plain_names(name: str, safe: str) -> None:

@@ -112,6 +112,7 @@ def test_pictures_are_doubted_as_often_as_before(registry: Registry, tmp_path: P
         ({"model_sha256": "other"}, "run_of_other_model", "other weights"),
         ({"imported": True, "model": "pets", "model_sha256": ""}, "run_of_other_model", "made elsewhere"),
         ({"fit": "pad"}, "run_of_other_model", "by “Pad with black”, but pets@1 by “Stretch”"),
+        ({"state": "running"}, "run_unfinished", "not finished (interrupted)"),
         ({"state": "cancelled"}, "run_unfinished", "not finished (cancelled)"),
         ({"n": LEAST_IMAGES - 1}, "too_few_images", "has 199 labelled images"),
         ({"temperature": ONLY_ONE_HALF_IS_OFF}, "temperature_not_better", "The new temperature is worse"),

@@ -21,9 +21,8 @@ from dashboard.core.metrics.percent import same
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label, without_image
-from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
-from dashboard.core.runs.run import Run, how_to_finish
+from dashboard.core.runs.run import Run, check_finished
 from dashboard.core.runs.store import RunStore
 
 _ACCURACY = BY_NAME["accuracy"]
@@ -53,7 +52,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
     folder = store.folder(run_id)
     manifest = folder.manifest()
     check_classes(file, manifest.class_names)
-    _check_finished(manifest, folder.state(manifest))
+    check_finished(manifest, folder.state(manifest))
     subsets = {**folder.annotations().subsets, **file.subsets}
 
     @cache
@@ -130,17 +129,8 @@ def _other_run(store: RunStore, other_id: str, run_id: str) -> Run:
             "This is the same evaluation, so this check could not fail.", "Write the id of another evaluation."
         )
     other = store.folder(other_id).load(VIEW_COLUMNS)
-    _check_finished(other.manifest, other.state)
+    check_finished(other.manifest, other.state)
     return other
-
-
-def _check_finished(manifest: RunManifest, state: str) -> None:
-    if state == "finished":
-        return
-    fix = how_to_finish(manifest, state)
-    raise DatasetError(
-        f"The evaluation {manifest.run_id} is {state}, so its figures are not final.", fix, "run_unfinished"
-    )
 
 
 def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:
