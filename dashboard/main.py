@@ -33,6 +33,10 @@ st.html(
     "<style>@media (hover: none) { [data-testid=stElementContainer]:has(> * > [data-testid=stDataFrame]) "
     "{ margin-top: 1.75rem } [class*=st-key-pointer-only-] { display: none } }</style>"
 )
+# on a phone, Streamlit cuts a badge that is longer than a line
+st.html(
+    "<style>[data-testid=stMarkdown] [data-testid=stMarkdownContainer] .stMarkdownBadge { white-space: normal; overflow: visible }</style>"
+)
 # Streamlit moves a collapsed sidebar out of sight, where Tab would still go through all of it
 COLLAPSED = "[data-testid=stSidebar][data-collapsed=true]"
 st.html(f"<style>{COLLAPSED}, {COLLAPSED} * {{ visibility: hidden }}</style>")
