@@ -28,10 +28,14 @@ st.html(
     "<style>[data-testid=stSidebar] a:focus-visible "
     "{ outline: 3px solid light-dark(#1d5fa8, #6fb0f2); outline-offset: -3px }</style>"
 )
-# where nothing hovers, the toolbar of a table is always there, above the table
+# where nothing hovers, the toolbar of a table is always there, above the table, and no image can be pointed at
 st.html(
     "<style>@media (hover: none) { [data-testid=stElementContainer]:has(> * > [data-testid=stDataFrame]) "
-    "{ margin-top: 1.75rem } }</style>"
+    "{ margin-top: 1.75rem } [class*=st-key-pointer-only-] { display: none } }</style>"
+)
+# on a phone, Streamlit cuts a badge that is longer than a line
+st.html(
+    "<style>[data-testid=stMarkdown] [data-testid=stMarkdownContainer] .stMarkdownBadge { white-space: normal; overflow: visible }</style>"
 )
 # Streamlit moves a collapsed sidebar out of sight, where Tab would still go through all of it
 COLLAPSED = "[data-testid=stSidebar][data-collapsed=true]"

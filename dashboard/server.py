@@ -30,12 +30,12 @@ from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import get_settings, no_such_setting, unknown_settings
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
-from dashboard.ui.navigation import ADDRESSES
+from dashboard.ui.navigation import ADDRESSES, START
 from dashboard.ui.uploaded_files import UploadsOnDisk
 from dashboard.ui.visitor import users_log_in
 from dashboard.web.access_log import AccessLog
 from dashboard.web.closed import Closed
-from dashboard.web.deep_links import deep_links, streamlit_html, told_where_the_server_is
+from dashboard.web.deep_links import deep_links, start_by_name, streamlit_html, told_where_the_server_is
 from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
@@ -161,7 +161,7 @@ hosts = own_names(_is_local(), named_hosts)
 origins = config.get_option("server.corsAllowedOrigins") if config.get_option("server.enableCORS") else None
 parts: dict[str, Any] = {  # of `st.App`, beside the entry script
     "lifespan": _lifespan,
-    "routes": [*deep_links(ADDRESSES, page_html, base), *routes(_services, users_log_in)],
+    "routes": [*deep_links(ADDRESSES, page_html, base), start_by_name(START, base), *routes(_services, users_log_in)],
     "middleware": [  # the first one sees a request first, and its answer last
         Middleware(BehindProxies, trusted=settings.trusted_proxies),
         Middleware(AccessLog, base=base),

@@ -47,7 +47,7 @@ def show(picture: Picture) -> None:
 
 
 st.title("Explain", anchor=False)
-show_model_banner()
+fault = show_model_banner()
 picture = None
 try:
     picture = picture_to_explain(services)
@@ -64,4 +64,5 @@ try:
 except DashboardError as error:
     if picture is None:
         show_ways_on(services)
-    show_error(error, f"{picture.name} cannot be explained." if picture else "There is nothing to explain.")
+    title = f"{picture.name} cannot be explained." if picture else "There is nothing to explain."
+    show_error(error, title, fault)

@@ -18,7 +18,7 @@ from dashboard.ui.visitor import visitors_services
 services = visitors_services()
 
 st.title("Predict", anchor=False)
-show_model_banner()
+fault = show_model_banner()
 show_classes()
 with st.sidebar:
     choose_threshold()
@@ -33,4 +33,4 @@ if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
 
         show_picture(services, answer, picture[1])
     except DashboardError as error:
-        show_error(error, "Could not predict.")
+        show_error(error, "Could not predict.", fault)

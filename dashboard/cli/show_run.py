@@ -74,7 +74,7 @@ def show_scores(scores: Mapping[str, Score]) -> None:
 
 
 def show_figures(evaluation: Evaluation, n_evaluated: int) -> None:
-    """Prints accuracy and macro F1, as far as it says something, in one line.
+    """Prints accuracy and macro F1, as far as it says something, in one line, and what lowers the latter in another.
 
     Args:
         n_evaluated: the number of images with a prediction, also of those without a label.
@@ -83,6 +83,8 @@ def show_figures(evaluation: Evaluation, n_evaluated: int) -> None:
     images = counted(n, "image") if n == n_evaluated else f"{n:,} of {counted(n_evaluated, 'image')} labelled"
     besides = "" if macro_f1 is None else f", macro F1 {percent(macro_f1)}"
     show(f"Accuracy {evaluation.accuracy}{besides}, {images}", "bold")
+    if evaluation.macro_f1_note:
+        show(evaluation.macro_f1_note)
 
 
 def show_one_label(scores: Mapping[str, Score]) -> None:

@@ -6,13 +6,13 @@ from dashboard.charts.confusion_difference import confusion_difference_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
 from dashboard.core.analysis.comparison_words import few_images, metric_rows, side_in_words, verdict
+from dashboard.core.clock import utc_in_words
 from dashboard.core.metrics.confusion import confused_classes
 from dashboard.core.metrics.definitions import ONE_LABEL
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.scores import LEAST_DIFFERENT
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Chart, Column, Section, Table
-from dashboard.reports.provenance import utc
 
 
 def comparison_section(run: Run, other: Run) -> Section:
@@ -24,7 +24,7 @@ def comparison_section(run: Run, other: Run) -> Section:
     found = compare(run, other)
     sides = (
         f"A is this evaluation: {side_in_words(found.a)}. B is {side_in_words(found.b)}, of "
-        f"{utc(other.manifest.created_utc)}."
+        f"{utc_in_words(other.manifest.created_utc)}."
     )
     tables = [_differences(found)]
     if found.outcomes:

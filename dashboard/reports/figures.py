@@ -71,6 +71,8 @@ def metrics_section(run: Run) -> Section:
     note = f"The intervals are Wilson's for shares of images, and bootstrap intervals for the others. {OF_FEW_IMAGES}"
     if not all(score.is_meaningful for score in scores.values()):
         note += f" {ONE_LABEL}"
+    if (evaluation := run.evaluation()) and evaluation.macro_f1_note:
+        note += f" {evaluation.macro_f1_note}"
     if few := chance_notes({name: score.n for name, score in scores.items()}):
         note += f" {few}"
     return Section("metrics", "Metrics", tables=(Table(columns, rows, note=note),))

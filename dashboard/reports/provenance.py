@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timezone
 from importlib import metadata
 
+from dashboard.core.clock import utc_in_words
 from dashboard.core.errors import counted, listed
 from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.runs.annotations import Annotations
@@ -50,11 +51,11 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
         Fact("Model", m.model),
         Fact("Model SHA-256", m.model_sha256, is_code=True),
         Fact("If a picture has another shape", FIT_NAMES[m.fit] if m.fit else ""),
-        Fact("Imported" if m.imported else "Evaluated", utc(m.created_utc) + seconds),
+        Fact("Imported" if m.imported else "Evaluated", utc_in_words(m.created_utc) + seconds),
         Fact("Status", annotations.verdict),
         Fact("Note", annotations.note),
         Fact("Evaluation", m.run_id, is_code=True),
-        Fact("Report made", utc(made.isoformat())),
+        Fact("Report made", utc_in_words(made.isoformat())),
     ]
     return tuple(fact for fact in found if fact.value)
 
@@ -108,11 +109,6 @@ def file_stem(manifest: RunManifest) -> str:
 def dataset_slug(manifest: RunManifest) -> str:
     """The name of the dataset in letters, digits and `-_.`, without the ending of a file."""
     return _slug(re.sub(rf"\.({_ENDINGS})$", "", manifest.dataset_name, flags=re.IGNORECASE))
-
-
-def utc(iso: str) -> str:
-    """A time stamp as a reader reads it."""
-    return f"{datetime.fromisoformat(iso).astimezone(timezone.utc):%d %b %Y, %H:%M} UTC"
 
 
 def _slug(name: str) -> str:

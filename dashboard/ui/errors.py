@@ -13,8 +13,15 @@ from dashboard.ui.words import plain
 _COMMAND_AT_END = re.compile(r": `[^`]+`\.$")  # it stands below the text
 
 
-def show_error(error: DashboardError, title: str) -> None:
-    """Shows what happened, why, and what to do, with the commands ready to copy."""
+def show_error(error: DashboardError, title: str, above: DashboardError | None = None) -> None:
+    """Shows what happened, why, and what to do, with the commands ready to copy.
+
+    Args:
+        above: what the page shows already. If it is the same fault, only the title is shown.
+    """
+    if above and above.code == error.code:
+        st.error(plain(f"{title} The reason stands above."), icon=":material/error:")
+        return
     with st.container(border=True):
         st.error(plain(title), icon=":material/error:")
         st.text(error.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+UPLOAD = "upload"  # the folder, among the uploads, of a dataset that the page asks about
 WHERE = "where"  # the conditions of the filter
 SHOW = "show"  # which of the filtered images the gallery shows: conditions
 VIEW = "view"  # which view of the evaluation is open

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -20,32 +21,41 @@ if TYPE_CHECKING:
     from dashboard.core.feedback.opinion import Opinion
 
 _ABOUT = (
-    "Your answer belongs to this one prediction. The same picture in an evaluation, or with another model, is asked about "
+    "Your answer is about this picture with this model, and counts once. The same picture in an evaluation, or with another "
+    "model, is asked about again."
+)
+_ABOUT_IN_RUN = (
+    "Your answer is about this image of the evaluation. The same picture on Predict, or with another model, is asked about "
     "again."
 )
+_SHARED = " Nobody has a name here, so all users share one answer."
 UNKNOWN = "I do not know"
 AGREES_ON_NONE = "none of these, as the model suspected"  # where there is room for few words
-_SAID, _ERROR, _OPEN, _AGAIN = "feedback-said", "feedback-error", "feedback-open", "feedback-again"  # in the session
+_ERROR, _OPEN, _AGAIN = "feedback-error", "feedback-open", "feedback-again"  # in the session
 
 
-def ask_for_feedback(services: Services, answer: Answer, prediction_id: str, dataset_label: str | None = None) -> None:
+def ask_for_feedback(
+    services: Services, answer: Answer, data: bytes, prediction_id: str, dataset_label: str | None = None
+) -> None:
     """Asks whether an answer is right. What the reader said already is shown and can be changed.
 
     Args:
+        data: the image file.
         prediction_id: of this prediction in the history or in an evaluation; "" if it was not recorded.
         dataset_label: the label that an evaluation's dataset gives the picture; suggested as the true one.
     """
     if not prediction_id:
         return
-    said = _said(services, prediction_id)
+    said = _said(services, answer, data, prediction_id)
+    about = (_ABOUT_IN_RUN if place_in_run(prediction_id) else _ABOUT) + ("" if services.visitor.called else _SHARED)
     if said and st.session_state.get(_AGAIN) == said.feedback_id:
         said = None
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
         if said:
-            st.markdown(plain(in_words(said)), width="content")
+            st.markdown(plain(in_words(said)), width="content", help=about)
         else:
-            st.markdown(f"Is {plain(answer.predicted_label)} right?", width="content", help=_ABOUT)
+            st.markdown(f"Is {plain(answer.predicted_label)} right?", width="content", help=about)
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_ask_again, args=(said.feedback_id,))
         else:
@@ -110,17 +120,18 @@ def _ask_what_is_true(services: Services, prediction_id: str, answer: Answer, da
         st.form_submit_button("Save", key="feedback-save", on_click=_give, args=(services, prediction_id, False))
 
 
-def _said(services: Services, prediction_id: str) -> Opinion | None:
-    """The reader's last word: on an image of an evaluation from anywhere, else of this session.
-
-    So an answer of Predict never waits for the database.
-    """
-    if place_in_run(prediction_id):
-        with suppress(DashboardError):  # giving feedback says what is wrong with the database
-            found = services.feedback.opinions(1, user=services.visitor.called, subject=prediction_id)
+def _said(services: Services, answer: Answer, data: bytes, prediction_id: str) -> Opinion | None:
+    """The reader's last word on an image of an evaluation, or on the picture with the same answer of the same model."""
+    if services.history.last_error:  # a database that cannot be reached would be waited for at each click
+        return None
+    user, version = services.visitor.called, answer.version
+    with suppress(DashboardError):  # giving feedback says what is wrong with the database
+        if place_in_run(prediction_id):
+            found = services.feedback.opinions(1, user=user, subject=prediction_id)
             return found[0] if found else None
-    said: Opinion | None = st.session_state.get(_SAID, {}).get(prediction_id)
-    return said
+        image_sha256 = hashlib.sha256(data).hexdigest()
+        return services.feedback.on_picture(image_sha256, version.name, version.version, answer.predicted_label, user)
+    return None
 
 
 def _give(services: Services, prediction_id: str, is_right: bool, true_label: str | None = None) -> None:
@@ -129,11 +140,12 @@ def _give(services: Services, prediction_id: str, is_right: bool, true_label: st
     label = chosen_label("feedback-label") if in_form else true_label
     note = str(st.session_state.get("feedback-note", "")) if in_form else ""
     try:
-        opinion = services.feedback.give(prediction_id, is_right, label, services.visitor.called, note)
+        services.feedback.give(
+            prediction_id, is_right, label, services.visitor.called, note, replaces=not place_in_run(prediction_id)
+        )
     except DashboardError as error:
         st.session_state[_ERROR] = error
         return
-    st.session_state.setdefault(_SAID, {})[prediction_id] = opinion
     st.session_state.pop(_OPEN, None)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
 from dashboard.ui.sidebar import another_can_be_used, fault_of_model
 
 
-def show_model_banner() -> None:
-    """Says why the chosen model cannot be used and how to mend it. Shows nothing if it can be used."""
+def show_model_banner() -> DashboardError | None:
+    """Says why the chosen model cannot be used and how to mend it. Returns what it shows: None if it can be used."""
     if fault := fault_of_model():
         title = "Nothing new can be computed with the chosen model."
         if unknown := fault.code == "active_unknown":
@@ -20,3 +21,4 @@ def show_model_banner() -> None:
             )
         with st.container(key="model-banner"):
             show_error(fault, title)
+    return fault

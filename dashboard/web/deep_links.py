@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import Route
 
 from dashboard.web.paths import prefix_of
@@ -37,3 +37,12 @@ def deep_links(pages: Sequence[str], html: str, base: str = "") -> list[Route]:
         return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
 
     return [Route(f"{prefix_of(base)}/{page}", answer, methods=["GET"]) for page in pages]
+
+
+def start_by_name(page: str, base: str = "") -> Route:
+    """A route that leads from the name of the first page to the root, where Streamlit serves it."""
+
+    async def answer(request: Request) -> RedirectResponse:
+        return RedirectResponse(request.url.replace(path=f"{prefix_of(base)}/", scheme="", netloc=""))
+
+    return Route(f"{prefix_of(base)}/{page}", answer, methods=["GET"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ FAITHFULNESS = Faithfulness(
     random_scores=np.array([0.1, 0.2]),
     random_limit=0.7,
 )
+
+
+def test_scores_get_the_digits_that_tell_them_from_those_they_are_compared_with() -> None:
+    def decimals(score: float, limit: float, spot: float) -> int:
+        own, control, gaussian = (
+            MapScores(FAITHFULNESS.shares, FAITHFULNESS.shares, 0.0, each, 0.0) for each in (score, 0.1, spot)
+        )
+        return replace(FAITHFULNESS, map=own, random=control, gaussian=gaussian, random_limit=limit).score_decimals
+
+    assert [decimals(0.352, 0.348, 0.2), decimals(0.5, 0.2, 0.4996)] == [3, 4]
+    assert [decimals(0.35, 0.35, 0.2), decimals(0.35, 0.3, 0.2)] == [2, 2]
 
 
 def rows(spec: dict[str, Any]) -> list[dict[str, Any]]:

@@ -81,6 +81,16 @@ def test_a_metric_of_several_labels_has_no_figure_for_images_of_one_label(data: 
     assert done.returncode == 1 and "Matthews correlation says nothing" in only_json(done)["error"]["message"]
 
 
+def test_predicted_classes_without_images_are_told_beside_the_macro_f1(data: Path) -> None:
+    names = ("cat", "dog", "frog")
+    write_run(data / "runs", "f", LABELS, probabilities([*BY_A[:-1], 2], 3), names, dataset_sha256="f")
+    note = "1 class has no images here. It was predicted, and counts as 0 in the macro F1."
+    shown = {
+        run_id: " ".join(dashboard("runs", "show", run_id, data_dir=data).stdout.decode().split()) for run_id in "af"
+    }
+    assert note in shown["f"] and "as 0 in the macro F1." not in shown["a"]
+
+
 def test_more_than_two_are_ranked(data: Path) -> None:
     found = answer(dashboard("runs", "compare", "a", "b", "c", "--json", data_dir=data))
     assert found["metric"] == "accuracy" and found["n"] == 10

@@ -133,7 +133,7 @@ def test_a_png_whose_last_part_is_cut_off_is_refused_although_pillow_would_read_
     data = bytearray(encoded(picture(1), "PNG"))
     at = data.index(b"IDAT") - 4
     data[at] = 1  # 16 MB
-    with pytest.raises(ImageError, match="'IDAT' is cut off"):
+    with pytest.raises(ImageError, match=r"pixel data \(chunk 'IDAT'\) end too early"):
         decode_image(bytes(data))
     assert decode_image(encoded(picture(1), "PNG") + b"more than the picture").pixels.ndim == 3
 

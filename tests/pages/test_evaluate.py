@@ -25,6 +25,7 @@ from streamlit.testing.v1.element_tree import Selectbox
 from dashboard.core.background import BackgroundTask
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.runs.export import csv_bytes
 from dashboard.core.runs.folder import RunFolder
@@ -37,7 +38,7 @@ from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_idx import packed, split
 from tests.core.datasets.test_tar_files import tar
 from tests.evaluating import evaluate
-from tests.pages.conftest import sheet, show_evaluation, text_of
+from tests.pages.conftest import ROOT, sheet, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 PATIENCE_S = 60
@@ -182,6 +183,49 @@ def test_what_labels_mean_is_asked_before_anything_starts(
     assert dict(manifest.label_map) == {"kitten": "cat", "dog": "dog", "thing": "(no label)", "![x](y)": "(leave out)"}
     table = dashboard.runs.folder(manifest.run_id).load().table
     assert table["true_label"].dropna().tolist() == ["cat", "cat", "dog"]
+
+
+def test_what_was_chosen_is_kept_while_another_page_is_shown_and_after_going_back(
+    open_page: Open, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keeps(at: AppTest) -> bool:
+        return at.data_editor[0].value["meaning"].tolist()[0] == "cat" and others(at).value == "(leave out)"
+
+    at = open_page("evaluate")
+    path = make_zip({"kitten": 2, "thing": 1, "dog": 1})
+    at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
+    others(at).select("(leave out)").run()
+    edits = {"edited_rows": {0: {"meaning": "cat"}}, "added_rows": [], "deleted_rows": []}
+    at.session_state[at.data_editor[0].key] = edits
+    at.run()
+    at.switch_page(str(ROOT / "pages" / "predict.py")).run()
+    at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()
+    assert not at.exception and keeps(at) and at.query_params["upload"]
+    asked = at.query_params["upload"]
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    monkeypatch.setattr("dashboard.ui.evaluate.shown_run.went_in_history", lambda: True)
+    del at.query_params["run"]
+    at.query_params["upload"] = asked
+    at.run()
+    assert not at.exception and keeps(at) and not at.metric and "run" not in at.query_params
+
+
+def test_questions_that_were_left_are_offered_again(open_page: Open, make_zip: MakeZip) -> None:
+    asked = open_page("evaluate")
+    path = make_zip({"kitten": 2, "dog": 1})
+    asked.file_uploader(key="zip-0").upload("my_x.zip", path.read_bytes()).run()
+    at = open_page("evaluate")
+    at.query_params["upload"] = asked.query_params["upload"]  # as after a reload
+    at.run()
+    at.switch_page(str(ROOT / "pages" / "predict.py")).run()
+    at.query_params.clear()
+    at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()
+    assert not at.data_editor and at.file_uploader(key="zip-0")
+    at.button(key="go-on-with-dataset").click().run()
+    assert not at.exception and at.data_editor[0].value["label"].tolist() == ["kitten"]
+    at.button(key="discard-dataset").click().run()
+    assert "go-on-with-dataset" not in {button.key for button in at.button}
 
 
 def test_suggestions_fill_the_table_and_keep_what_was_chosen(open_page: Open, make_zip: MakeZip) -> None:
@@ -549,13 +593,19 @@ def test_a_run_that_does_not_exist(open_page: Open) -> None:
     assert not at.exception and "cannot be shown" in text_of(at)
 
 
-def test_jobs_of_others_can_be_watched_and_cancelled(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+def test_jobs_of_others_can_be_watched_and_cancelled(
+    open_page: Open, dashboard: Services, make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch
+) -> None:
     version = dashboard.registry.get("cifar10-resnet")
     mine, other = (dashboard.jobs.start(make_zip({"cat": 1500, "dog": i}, name=f"{i}.zip"), version) for i in range(2))
     at = open_page("evaluate")
     at.button(key=f"show-{mine.run_id}").click().run()
     assert at.button(key=f"show-{other.run_id}") and not [b for b in at.button if b.key == f"show-{mine.run_id}"]
-    at.button(key="cancel").click().run()
+    with monkeypatch.context() as patch:
+        patch.setattr(VisitorsJobs, "cancel", lambda *_: None)  # takes as long as the images under way
+        at.button(key="cancel").click().run()
+    assert at.button(key="cancel").disabled and "Cancelling" in at.get("progress")[0].proto.text
+    dashboard.jobs.cancel(mine.run_id)
     dashboard.jobs.cancel(other.run_id)
     until(at, lambda at: not dashboard.jobs.active())
     at.run()

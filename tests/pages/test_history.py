@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.access.password import Password
-from dashboard.core.access.visitor import OPERATOR, with_password
+from dashboard.core.access.visitor import OPERATOR, Visitor, with_password
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.history.history import History
 from dashboard.core.labels.class_names import NONE_OF_THESE
@@ -52,6 +52,36 @@ def test_one_click_says_that_it_is_right_and_can_be_changed(answered: AppTest, d
     assert not at.exception and f"the true label is {label}" in text_of(at)
     [opinion] = dashboard.feedback.opinions()
     assert (opinion.is_right, opinion.true_label, opinion.note) == (False, label, "it has a tail")
+
+
+def test_a_picture_that_is_opened_again_shows_what_was_said_and_counts_once(
+    open_page: Open, dashboard: Services
+) -> None:
+    at = click_sample(open_page("predict"), "frog").button(key="feedback-wrong").click().run()
+    at.selectbox(key="feedback-label").select("dog")
+    at.button(key="feedback-save").click().run()
+    again = click_sample(open_page("predict"), "frog")  # another browser session
+    assert "the true label is dog" in text_of(again)
+    again.button(key="feedback-change").click().run()
+    again.button(key="feedback-right").click().run()
+    assert "You said that this is right" in text_of(click_sample(open_page("predict"), "frog"))
+    [opinion] = dashboard.feedback.opinions()
+    found = dashboard.feedback.accuracy()
+    assert opinion.is_right and found and not found.disputed
+    other = click_sample(open_page("predict"), "cat")
+    assert "You said" not in text_of(other)
+
+
+def test_what_another_user_said_about_a_picture_is_not_shown_as_ones_own(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
+    click_sample(open_page("predict"), "frog").button(key="feedback-right").click().run()
+    monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("bob@x.org"))
+    at = click_sample(open_page("predict"), "frog")
+    assert "You said" not in text_of(at)
+    at.button(key="feedback-right").click().run()
+    assert {each.user for each in dashboard.feedback.opinions()} == {"ann@x.org", "bob@x.org"}
 
 
 def table_of(at: AppTest) -> list[dict[str, object]]:

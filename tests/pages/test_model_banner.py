@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.services import Services
-from tests.pages.conftest import text_of
+from tests.pages.conftest import click_sample, text_of
 
 Open = Callable[[str], AppTest]
 REF = "tiny@1"
@@ -41,6 +41,14 @@ def truncate(folder: Path) -> None:
 
 def marked(at: AppTest) -> list[str]:
     return [option for option in at.selectbox(key="model").options if option.startswith(REF)]
+
+
+@pytest.mark.parametrize("page", ["predict", "explain"])
+def test_what_is_wrong_with_the_model_is_told_once(page: str, open_page: Open, folder: Path) -> None:
+    truncate(folder)
+    at = click_sample(chosen(open_page(page)), "frog")
+    told = text_of(at).replace("\\", "")
+    assert not at.exception and told.count("Restore the file") == 1 and "The reason stands above." in told
 
 
 @pytest.mark.parametrize("page", ["predict", "explain", "evaluate"])

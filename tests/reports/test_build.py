@@ -132,6 +132,17 @@ def test_a_metric_of_several_labels_is_a_dash_for_images_of_one_label(store: Run
     assert "macro" not in str(model_index(told)) and "accuracy" in str(model_index(told))
 
 
+def test_predicted_classes_without_images_are_told_beside_the_metrics(store: RunStore) -> None:
+    rows = [ok(0, "cat", "cat"), ok(1, "dog", "dog"), ok(2, "dog", "frog")]
+    names = ("cat", "dog", "frog")
+    lacks = store_run(
+        store, [replace(row, pred_probs=[0.1, 0.1, 0.8], logits=[0.0] * 3) for row in rows], class_names=names
+    )
+    note = "1 class has no images here. It was predicted, and counts as 0 in the macro F1."
+    assert note in section(report_of(lacks, store, ()), "metrics").tables[0].note
+    assert note not in section(report_of(pets(store, run_id="other"), store, ()), "metrics").tables[0].note
+
+
 def test_the_most_confident_mistakes_come_first_with_their_own_pictures(store: RunStore) -> None:
     from io import BytesIO
 

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import psutil
 
+from dashboard.core.clock import utc_in_words
 from dashboard.core.diagnostics.checks import MIB, Check
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.engine.contract import IMPORTING, OUT_OF_MEMORY, TOO_SLOW, Engine, WorkerStatus
@@ -117,7 +118,7 @@ def _against(worker: WorkerStatus) -> str:
         more = max(300, round(2 * allowed))
         return f"allow more time with `{set_variable(setting, more)}`, then restart the dashboard."
     if any(signal in fault for signal in _FROM_OUTSIDE):
-        when = f" of {worker.died_utc}" if worker.died_utc else ""
+        when = f" of {utc_in_words(worker.died_utc)}" if worker.died_utc else ""
         return (
             "the dashboard did not send this signal. A person, another program, a limit of a container or the system did. "
             f"Look into the log of the system{when}, on Linux with `journalctl --dmesg --utc`."

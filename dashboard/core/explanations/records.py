@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from dashboard.core.explanations.methods import DEFAULT_METHOD, get_method
+from dashboard.core.metrics.percent import decimals_apart
 from dashboard.core.models.facts import ConvLayer
 from dashboard.core.models.prediction import Prediction
 
@@ -70,6 +71,12 @@ class Faithfulness:
     def sentence(self) -> str:
         """The verdict in words."""
         return _SENTENCES[self.verdict].format(n=len(self.random_scores))
+
+    @property
+    def score_decimals(self) -> int:
+        """How many decimals, at least two, tell the score of the map from those with which it is compared."""
+        compared = (self.random_limit, self.random.score, self.gaussian.score)
+        return max(decimals_apart(self.map.score, other, 2) for other in compared)
 
     @property
     def also_when_empty(self) -> bool:

@@ -28,13 +28,20 @@ class Feedback:
         self._database, self._history = database, history
 
     def give(
-        self, prediction_id: str, is_right: bool, true_label: str | None = None, user: str = "", note: str = ""
+        self,
+        prediction_id: str,
+        is_right: bool,
+        true_label: str | None = None,
+        user: str = "",
+        note: str = "",
+        replaces: bool = False,
     ) -> Opinion:
         """Stores a user's word on a prediction. When this returns, it is stored; the last word of a user counts.
 
         Args:
             prediction_id: of the history, or RUN_ID:INDEX for an image of an evaluation.
             true_label: of a wrong prediction, if the user knows it.
+            replaces: what `on_picture` finds is deleted, so that a picture that was predicted again counts once.
 
         Raises:
             DashboardError: there is no such prediction, or label and verdict do not fit together.
@@ -71,8 +78,29 @@ class Feedback:
             doubt=about.doubt,
         )
         with self._database.writing() as connection:
+            if replaces:
+                same = _on_picture(about.image_sha256, about.model_name, about.model_version, about.label, opinion.user)
+                connection.execute(feedback.delete().where(*same))
             connection.execute(feedback.insert().values(vars(opinion)))
         return opinion
+
+    def on_picture(
+        self, image_sha256: str, model_name: str, model_version: str, predicted_label: str, user: str
+    ) -> Opinion | None:
+        """The user's last word on this answer of a model for a picture, in whichever prediction it was given.
+
+        Images of evaluations do not count. None if the user has said nothing.
+
+        Args:
+            image_sha256: of the bytes of the image file.
+        """
+        from dashboard.core.database.tables import feedback
+
+        same = _on_picture(image_sha256, model_name, model_version, predicted_label, user)
+        newest_first = feedback.select().where(*same).order_by(feedback.c.feedback_id.desc())
+        with self._database.reading() as connection:
+            row = connection.execute(newest_first.limit(1)).one_or_none()
+        return None if row is None else Opinion(**row._mapping)
 
     def opinions(
         self,
@@ -135,6 +163,23 @@ class Feedback:
         with self._database.reading() as connection:
             rows = connection.execute(newest_first.order_by(feedback.c.feedback_id.desc()).limit(most)).all()
         return [Opinion(**row._mapping) for row in rows]
+
+
+def _on_picture(
+    image_sha256: str, model_name: str, model_version: str, predicted_label: str, user: str
+) -> list[ColumnElement[bool]]:
+    """See `Feedback.on_picture`."""
+    from dashboard.core.database.tables import feedback
+
+    f = feedback.c
+    return [
+        f.image_sha256 == image_sha256,
+        f.model_name == storable(model_name),
+        f.model_version == storable(model_version),
+        f.predicted_label == storable(predicted_label),
+        f.user == storable(user),
+        ~f.subject.contains(":"),  # ids of images of evaluations have one
+    ]
 
 
 def accuracy_of(words: Sequence[Opinion]) -> FeedbackAccuracy | None:

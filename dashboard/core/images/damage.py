@@ -40,9 +40,9 @@ def check_png(data: bytes) -> None:
         end = start + _PNG_CHUNK_FRAME + int.from_bytes(data[start : start + 4], "big")
         kind = data[start + 4 : start + 8]
         if end > len(data):  # Pillow would decode what there is, and skip the checksum
-            raise ValueError(f"its part {kind.decode('latin-1')!r} is cut off")
+            raise ValueError(f"{_in_words(kind)} end too early")
         if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise ValueError(f"the checksum of its part {kind.decode('latin-1')!r} is wrong")
+            raise ValueError(f"{_in_words(kind)} do not match their checksum")
         if kind == b"PLTE":
             has_colors = True
         elif kind == b"IDAT" and not has_colors:
@@ -50,6 +50,12 @@ def check_png(data: bytes) -> None:
         elif kind == b"IEND":
             return  # what follows is no part of the picture
         start = end
+
+
+def _in_words(kind: bytes) -> str:
+    """What a chunk of this type holds, in the plural."""
+    held = {b"IDAT": "pixel data", b"PLTE": "colours of the palette"}.get(kind, "data besides the pixels")
+    return f"the {held} (chunk {kind.decode('latin-1')!r})"
 
 
 def png_lacks_rows(data: bytes, image: Image.Image) -> bool:

@@ -156,7 +156,9 @@ def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS
     pixels = f"{size[0]:,} x {size[1]:,} pixels, " if size else ""
     limit = most // 1_000_000
     return ImageError(
-        f"The image has {pixels}more than the {limit} megapixels allowed.", "Save it smaller.", "too_many_pixels"
+        f"The image has {pixels}more than the {limit} megapixels allowed.",
+        "Reduce its width and height.",
+        "too_many_pixels",
     )
 
 

@@ -19,4 +19,8 @@ def limited(file: IO[bytes]) -> bytes:
 def check_size(data: bytes) -> None:
     """Raises ImageError with the code `too_large`."""
     if len(data) > MAX_FILE_BYTES:
-        raise ImageError(f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.", "Save it smaller.", "too_large")
+        raise ImageError(
+            f"The file is larger than {MAX_FILE_BYTES // 2**20} MB.",
+            "Reduce the width and the height of the image, or save it as JPEG.",
+            "too_large",
+        )

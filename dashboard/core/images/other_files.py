@@ -165,7 +165,7 @@ def _why_no_text(text: bytes) -> ImageError:
             "The file is text (JSON or XML), perhaps the error of a download that failed.", "Download it again."
         )
     return _not_read(
-        "The file is text, not an image.", "Choose an image file; the end of a name does not make a picture."
+        "The file is text, not an image.", "Choose an image file. Another name does not turn a file into an image."
     )
 
 

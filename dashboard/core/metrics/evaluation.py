@@ -53,6 +53,24 @@ class Evaluation:
         return self.macro_f1 if np.count_nonzero(self.confusion.sum(axis=1)) > 1 else None
 
     @property
+    def macro_f1_note(self) -> str:
+        """Says that predicted classes without images lower the macro F1; "" if there are none, or it says nothing."""
+        absent = self.confusion.sum(axis=1) == 0
+        predicted = int(np.count_nonzero(self.confusion[:, absent].sum(axis=0)))
+        if self.meaningful_macro_f1 is None or not predicted:
+            return ""
+        n = int(np.count_nonzero(absent))
+        are = "class has" if n == 1 else "classes have"
+        were = (
+            "1 of them was predicted, and counts"
+            if predicted == 1
+            else f"{predicted:,} of them were predicted, and count"
+        )
+        if predicted == n:
+            were = "It was predicted, and counts" if n == 1 else "Each was predicted, and counts"
+        return f"{n:,} {are} no images here. {were} as 0 in the macro F1."
+
+    @property
     def ece15(self) -> float | None:
         """Expected calibration error over 15 equal-width bins, in [0, 1]; None if there are no probabilities."""
         return self.reliability.ece if self.reliability else None

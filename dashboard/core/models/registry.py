@@ -9,15 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from dashboard.core.errors import ModelError
-from dashboard.core.files import how_to_write_again, parse_json, portable_name, write_json
-from dashboard.core.labels.text_encoding import decode_text
-from dashboard.core.models.version import BrokenVersion, ModelVersion, newest_first, read_version
+from dashboard.core.files import how_to_write_again, portable_name, write_json
+from dashboard.core.models.version import CHOICE, BrokenVersion, ModelVersion, chosen_in, newest_first, read_version
 from dashboard.core.settings import Settings
-
-_ACTIVE = TypeAdapter(dict[str, str])  # the content of active.json
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -125,12 +120,12 @@ class Registry:
 
     @property
     def _choice(self) -> Path:
-        return self.root / "active.json"
+        return self.root / CHOICE
 
     def _active_in_file(self) -> str:
         """What active.json names; "" if there is no such file. Raises ModelError if it names nothing."""
         try:
-            named = _ACTIVE.validate_python(parse_json(decode_text(self._choice.read_bytes())))["model"]
+            named = chosen_in(self.root)
         except (FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:

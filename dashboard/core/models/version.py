@@ -28,6 +28,9 @@ WEIGHTS = "model.keras"
 
 RECORD = "model.json"
 
+CHOICE = "active.json"  # in the folder of all models: which version is the active one
+_CHOICE = TypeAdapter(dict[str, str])
+
 _BOUNDS, _COUNT = TypeAdapter(tuple[FiniteFloat, FiniteFloat]), TypeAdapter(Annotated[int, Field(gt=0, le=10**10)])
 
 
@@ -179,7 +182,7 @@ def _record(folder: Path, *state: int) -> ModelVersion:
 
 def how_to_restore(folder: Path) -> str:
     """What to do when a file of the version in this folder is missing or damaged. Names a version that works, if any."""
-    restore = "Restore the file, or train or add the model again."
+    restore = "Restore the file from a backup, or train or add the model again."
     if folder.is_relative_to(ROOT):
         if INSTALLED:
             again = f"`{pip_command('install --force-reinstall --no-deps')}`"
@@ -187,8 +190,35 @@ def how_to_restore(folder: Path) -> str:
         else:
             restore += f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
     if other := _sound_version(folder):
-        restore += f" Or use another version, such as {other}. {how_to_activate(other)}"
+        if _is_active(folder):
+            restore += f" Or use another version, such as {other}. {how_to_activate(other)}"
+        else:
+            restore += f" Or do without this version: delete the folder {folder}."
     return restore
+
+
+def chosen_in(root: Path) -> str:
+    """What active.json in the folder of all models names. Raises OSError, or another Exception if it is damaged."""
+    return _CHOICE.validate_python(parse_json(decode_text((root / CHOICE).read_bytes())))["model"]
+
+
+def _is_active(folder: Path) -> bool:
+    """Whether the version in this folder is the active one, or none is because the choice cannot be read.
+
+    It looks only at names, since the versions may be damaged.
+    """
+    root = folder.parent.parent
+    named = get_settings().model
+    if not named:
+        try:
+            named = chosen_in(get_settings().models_dir if INSTALLED and root.is_relative_to(ROOT) else root)
+        except FileNotFoundError:
+            named = min((path.parent.name for path in root.glob("[!.]*/[!.]*") if path.is_dir()), default="")
+        except Exception:
+            return True
+    name, _, version = named.partition("@")
+    versions = (path.name for path in folder.parent.glob("[!.]*") if path.is_dir())
+    return folder.parent.name == name and folder.name == (version or min(versions, key=newest_first, default=""))
 
 
 def how_to_activate(ref: str) -> str:

@@ -23,6 +23,8 @@ _KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-w
 _LISTS = (MORE, WHERE, WHERE_B)
 FIRST_TAB, TAB_KEY = "Metrics", "compare-tab"  # the key is one of the session
 _CLASSES_OFFERED = 50
+# where a box cuts its text
+_ENDS_ON_PHONES = "<style>@media (min-width: 641px) { [class*=st-key-compare-end-] { display: none } }</style>"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
     """Shows the boxes and returns what is chosen. At first, that is what the address names."""
     names = ModelNames(services.registry)
     titles = told_apart({run.manifest.run_id: _title(run, names) for run in runs})
+    ends = {run.manifest.run_id: _end_of_title(run) for run in runs}
+    st.html(_ENDS_ON_PHONES)
     _take_from_address()
     unknown = {run_id for key in (A, B) if (run_id := st.session_state.get(_KEYS[key])) and run_id not in titles}
     titles |= {run_id: f"{run_id} (there is no such evaluation)" for run_id in unknown}
@@ -61,6 +65,9 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
             placeholder="Choose an evaluation",
             persist_state="session",
         )
+        if end := ends.get(st.session_state[_KEYS[key]]):
+            with place.container(key=f"compare-end-{key}"):
+                st.caption(end)
     a, b = (st.session_state[_KEYS[key]] for key in (A, B))
     twice = a is not None and a == b
     left, right = st.columns(2)
@@ -87,8 +94,12 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
 
 def _title(run: RunOverview, names: ModelNames) -> str:
     manifest = run.manifest
-    accuracy = f", {percent(run.accuracy.value)}" if run.accuracy else ""
-    return f"{names.of(manifest)} on {manifest.dataset_name}{accuracy}, {local_time(manifest.created_utc)}"
+    return f"{names.of(manifest)} on {manifest.dataset_name}, {_end_of_title(run)}"
+
+
+def _end_of_title(run: RunOverview) -> str:
+    accuracy = f"{percent(run.accuracy.value)}, " if run.accuracy else ""
+    return f"{accuracy}{local_time(run.manifest.created_utc)}"
 
 
 def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id: str | None) -> tuple[str, ...]:

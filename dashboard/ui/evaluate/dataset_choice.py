@@ -17,6 +17,7 @@ from dashboard.ui.evaluate.dataset_upload import (
     begin,
     decide_dataset,
     forget_undecided,
+    offer_waiting_dataset,
     undecided_dataset,
     upload_dataset,
 )
@@ -40,6 +41,7 @@ def choose_dataset(services: Services) -> None:
             forget_undecided()
             show_error(error, NOT_EVALUATED)
         return
+    offer_waiting_dataset()
     source = st.segmented_control(
         "Dataset from",
         ["Upload", "This server"],

@@ -28,11 +28,15 @@ def ask_about(path: Path, version: ModelVersion) -> Asked:
 def show_questions(path: Path, questions: Sequence[Question]) -> None:
     """Shows a box for each question. A new answer counts from the next rerun, which it starts."""
     for question in questions:
-        show_question(question, _key(question.topic, path))
+        show_question(question, _key(question.topic, path), kept=True)
 
 
-def show_question(question: Question, key: str) -> str | None:
-    """Shows a box with the answers to a question. Returns the value of the chosen one; None if none is chosen."""
+def show_question(question: Question, key: str, kept: bool = False) -> str | None:
+    """Shows a box with the answers to a question. Returns the value of the chosen one; None if none is chosen.
+
+    Args:
+        kept: the session keeps the answer while another page is shown.
+    """
     titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in question.answers}
     if st.session_state.get(key) not in titles:
         st.session_state[key] = question.chosen
@@ -41,6 +45,7 @@ def show_question(question: Question, key: str) -> str | None:
     return st.selectbox(
         plain(question.asks), values, values.index(chosen) if chosen in titles else 0, format_func=titles.__getitem__,
         key=key, placeholder="Choose", width=620,
+        persist_state="session" if kept else None,
     )  # fmt: skip
 
 

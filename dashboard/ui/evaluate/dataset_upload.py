@@ -16,10 +16,12 @@ from dashboard.core.importing.dropped import keep_predictions
 from dashboard.core.labels.choices import NOTHING_DECIDED
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
+from dashboard.ui.address import went_in_history
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_questions import ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
 from dashboard.ui.evaluate.predictions_import import remember_predictions
+from dashboard.ui.evaluation_address import UPLOAD
 from dashboard.ui.sidebar import fault_of_model
 from dashboard.ui.uploaded_files import forget, opened
 from dashboard.ui.words import plain
@@ -33,7 +35,7 @@ WHAT_CAN_BE_DROPPED = (
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of the dataset that the user is asked about
-_UPLOAD = "upload"  # in the address: the folder of this dataset among the uploads
+_WAITING = "dataset-waiting"  # as before, also while the page shows something else
 
 Start = Callable[[Path, Mapping[str, str]], None]
 
@@ -100,15 +102,32 @@ def begin(path: Path, version: ModelVersion, start: Start) -> None:
 
 def undecided_dataset(settings: Settings) -> Path | None:
     """The dataset that the user is asked about, or None. After a reload, the address names the upload."""
+    if went_in_history() and UPLOAD not in st.query_params:
+        st.session_state.pop(_UNDECIDED, None)
     path = st.session_state.get(_UNDECIDED)
-    return Path(path) if path else kept_upload(st.query_params.get(_UPLOAD, ""), settings)
+    return Path(path) if path else kept_upload(st.query_params.get(UPLOAD, ""), settings)
+
+
+def offer_waiting_dataset() -> None:
+    """Offers to go on with the questions about a dataset that the user has left."""
+    path = st.session_state.get(_WAITING)
+    if path and Path(path).exists():
+        st.button(
+            f"Go on with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
+            icon=":material/label:", on_click=_go_on_with, args=(path,), help="You were asked about this dataset.",
+        )  # fmt: skip
+
+
+def _go_on_with(path: str) -> None:
+    st.session_state[_UNDECIDED] = path
 
 
 def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:
     """Shows the questions about a dataset, with buttons to evaluate or discard it. Raises DatasetError."""
     asked = ask_about(path, version)
+    st.session_state[_WAITING] = str(path)
     if path.parent.parent == settings.uploads_dir:
-        st.query_params[_UPLOAD] = path.parent.name
+        st.query_params[UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
     if asked.notes:
         st.caption(plain(" ".join(asked.notes)))
@@ -130,5 +149,6 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
 
 def forget_undecided() -> None:
     """Stops asking about a dataset."""
-    st.session_state.pop(_UNDECIDED, None)
-    st.query_params.pop(_UPLOAD, None)
+    for key in (_UNDECIDED, _WAITING):
+        st.session_state.pop(key, None)
+    st.query_params.pop(UPLOAD, None)

@@ -13,7 +13,7 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_upload import NOT_EVALUATED
-from dashboard.ui.evaluate.job_view import follow_run
+from dashboard.ui.evaluate.job_view import follow_run, forget_cancelled
 from dashboard.ui.evaluate.run_actions import offer_actions
 from dashboard.ui.evaluate.run_view import say_what_it_is, show_run
 from dashboard.ui.evaluate.shown_run import forget_unknown, was_evaluated_before
@@ -23,6 +23,7 @@ from dashboard.ui.words import local_time
 
 def show_ended(services: Services, run_id: str, job: Job | None) -> None:
     """Shows the outcome of this server's job, if it had one, and the stored run."""
+    forget_cancelled()
     stored: RunManifest | None = None
     with contextlib.suppress(DashboardError):
         stored = services.runs.folder(run_id).manifest()

@@ -18,6 +18,7 @@ from dashboard.ui.words import duration
 POLL_S = 0.5
 OTHERS_POLL_S = 2.0
 FOLLOW_S = 5.0
+_CANCELLED = "cancelled-job"  # in the session: the run whose job the user has cancelled
 
 
 @st.fragment(run_every=POLL_S)
@@ -29,17 +30,32 @@ def watch_job(services: Services, run_id: str) -> None:
         return
     with st.container(border=True, key="progress"):
         st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
-        st.progress(_share(job), _in_words(services, job))
+        cancelling = st.session_state.get(_CANCELLED) == run_id
+        st.progress(
+            _share(job),
+            "Cancelling, when the images under way are done ..." if cancelling else _in_words(services, job),
+        )
         if job.state == "paused" and job.error:
             st.warning("Paused. The finished images are stored.", icon=":material/pause_circle:")
             st.text(str(job.error))
         with st.container(horizontal=True):
-            if services.jobs.may_change(job) and st.button(
-                "Cancel", key="cancel", icon=":material/close:", help="The finished images are kept."
-            ):
-                services.jobs.cancel(run_id)
+            if services.jobs.may_change(job):
+                st.button(
+                    "Cancel", key="cancel", icon=":material/close:", help="The finished images are kept.",
+                    disabled=cancelling, on_click=_cancel, args=(services, run_id),
+                )  # fmt: skip
             if job.state == "paused" and st.button("Try now", key="retry", icon=":material/play_arrow:"):
                 services.jobs.retry()
+
+
+def _cancel(services: Services, run_id: str) -> None:
+    st.session_state[_CANCELLED] = run_id
+    services.jobs.cancel(run_id)
+
+
+def forget_cancelled() -> None:
+    """Call it when a job has ended, since its run can be taken up again."""
+    st.session_state.pop(_CANCELLED, None)
 
 
 @st.fragment(run_every=FOLLOW_S)

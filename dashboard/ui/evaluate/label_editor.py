@@ -42,6 +42,7 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
                 list(_IN_WORDS),
                 format_func=_IN_WORDS.__getitem__,
                 key=f"{key}-others",
+                persist_state="session",
                 width=360,
             )
             or ""
@@ -78,8 +79,15 @@ def _use_suggestions(key: str, meanings: dict[str, str]) -> None:
 
 
 def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, alt: str) -> dict[str, str | None]:
-    """Shows a table of labels and returns the meaning of each; None where nothing is chosen."""
-    rows = [(c.label, c.images, c.hint, c.meaning or None) for c in choices]
+    """Shows a table of labels and returns the meaning of each; None where nothing is chosen.
+
+    Streamlit forgets what was chosen in a table when another page is opened. So the session keeps it.
+    """
+    kept, first = f"{key}-kept", f"{key}-first"
+    if key not in st.session_state:  # the table is new on the page
+        st.session_state[first] = st.session_state.get(kept, {})
+    before = st.session_state.get(first, {})
+    rows = [(c.label, c.images, c.hint, before.get(c.label, c.meaning) or None) for c in choices]
     hints = any(choice.hint for choice in choices)
     edited = st.data_editor(
         pd.DataFrame(rows, columns=["label", "images", "hint", "meaning"]),
@@ -106,5 +114,6 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
             ),
         },
     )
-    meanings = (None if pd.isna(meaning) else str(meaning) for meaning in edited["meaning"])
-    return dict(zip(edited["label"], meanings, strict=True))
+    chosen = (None if pd.isna(meaning) else str(meaning) for meaning in edited["meaning"])
+    st.session_state[kept] = meanings = dict(zip(edited["label"], chosen, strict=True))
+    return meanings

@@ -57,6 +57,8 @@ def show_overview(services: Services, run: Run) -> None:
             width=170,
             help="Files that cannot be read, files that a table names but the dataset lacks, and images whose label is not a class or was left out. The view Files lists them with the reason.",
         )
+    if evaluation and evaluation.macro_f1_note:
+        st.caption(evaluation.macro_f1_note)
     if not run.failed.empty:
         st.caption(f"Not evaluated: {in_kinds(run)}.")
     if evaluation:

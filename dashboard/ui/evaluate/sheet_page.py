@@ -86,11 +86,13 @@ def _show_tiles(
     tiles, readable = pictures.tiles(shown["index"].tolist(), shown["file"].tolist(), _SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
     click = "Click to open; tick" if can_be_explained else "Click, tick"
-    st.caption(
-        f"{click} or press Space to select; Shift selects a range. "
-        "With the pointer on an image, R says that its prediction is right, W that it is wrong"
-        f"{', and the label of the dataset right' if len(run.labelled) else ''}."
-    )
+    with st.container(horizontal=True, gap="xsmall"):
+        st.caption(f"{click} or press Space to select; Shift selects a range.", width="content")
+        with st.container(key=f"pointer-only-{key}", width="content"):  # hidden where nothing can hover
+            st.caption(
+                "With the pointer on an image, R says that its prediction is right, W that it is wrong"
+                f"{', and the label of the dataset right' if len(run.labelled) else ''}."
+            )
     if not can_be_explained:
         st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
     opened = show_sheet(

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
-from dashboard.ui.evaluation_address import SHOW, WHERE
+from dashboard.ui.address import went_in_history
+from dashboard.ui.evaluation_address import SHOW, UPLOAD, WHERE
 
 _RUN = "run"  # in the address
 _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
@@ -42,6 +43,8 @@ def shown_run(services: Services) -> tuple[str, Job | None]:
 
     If the result of the job is another run, the page shows that run from now on.
     """
+    if went_in_history() and UPLOAD in st.query_params and _RUN not in st.query_params:
+        st.session_state.pop(_RUN_ID, None)  # back to the questions before the run
     run_id = st.query_params.get(_RUN) or st.session_state.get(_RUN_ID) or ""
     job = services.jobs.get(run_id) if run_id else None
     if job and job.found and job.found != run_id:

@@ -68,7 +68,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         show_headline(answer, ", which is set in the sidebar of Predict")
         if picture.from_run:
             _show_label(services, picture.from_run, answer)
-        _ask_for_feedback(services, picture.from_run, answer)
+        _ask_for_feedback(services, picture, answer)
         temperature = answer.version.temperature
         st.caption(
             f"Model: {plain(answer.version.ref)}",
@@ -102,14 +102,14 @@ def show_summary(question: Question, place: DeltaGenerator) -> None:
     place.header(f"{of_other}{told.sentence}", anchor=False, help=told.reason)
 
 
-def _ask_for_feedback(services: Services, image: RunImage | None, answer: Answer) -> None:
+def _ask_for_feedback(services: Services, picture: Picture, answer: Answer) -> None:
     """Asks whether the prediction is right: for an image of an evaluation, that of the evaluation, if it is the same."""
-    subject = answer.prediction_id
+    image, subject = picture.from_run, answer.prediction_id
     if image:
         if (image.model, image.predicted_label) != (answer.version.ref, answer.predicted_label):
             return
         subject = id_in_run(image.run_id, image.index)
-    ask_for_feedback(services, answer, subject, image.true_label if image else None)
+    ask_for_feedback(services, answer, picture.data, subject, image.true_label if image else None)
 
 
 def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:

@@ -121,9 +121,10 @@ def _show_tile(question: Question, explanation: Explanation, look: Look) -> None
         if f := explanation.faithfulness:
             show_verdict(f)
             if f.verdict != "empty":
+                digits = f.score_decimals
                 st.caption(
-                    f"Score {rounded(f.map.score, 2)}  \nrandom maps up to {rounded(f.random_limit, 2)}, "
-                    f"plain spot in the centre {rounded(f.gaussian.score, 2)}"
+                    f"Score {rounded(f.map.score, digits)}  \nrandom maps up to {rounded(f.random_limit, digits)}, "
+                    f"plain spot in the centre {rounded(f.gaussian.score, digits)}"
                 )
                 st.space("small")  # without it, the caption's margin would give the columns a scrollbar
 

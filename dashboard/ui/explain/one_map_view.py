@@ -120,12 +120,16 @@ def _show_scores(faithfulness: Faithfulness) -> None:
     from dashboard.charts.explanations import GAUSSIAN, RANDOM, THIS_MAP
 
     rows = [(THIS_MAP, faithfulness.map), (RANDOM, faithfulness.random), (GAUSSIAN, faithfulness.gaussian)]
+    digits = faithfulness.score_decimals
     st.caption(
         f"{len(faithfulness.random_scores)} random maps were drawn. An estimate from their scores: 95% of random maps stay "
-        f"below {rounded(faithfulness.random_limit, 2)}. The table and the curves show their mean.",
+        f"below {rounded(faithfulness.random_limit, digits)}. The table and the curves show their mean.",
     )
     table = pd.DataFrame(
-        [(name, float(rounded(s.score, 2)), s.insertion_auc, s.deletion_auc, 100 * s.average_drop) for name, s in rows],
+        [
+            (name, float(rounded(s.score, digits)), s.insertion_auc, s.deletion_auc, 100 * s.average_drop)
+            for name, s in rows
+        ],
         columns=["map", "score", "insertion", "deletion", "drop"],
     )
     number = st.column_config.NumberColumn
@@ -136,7 +140,7 @@ def _show_scores(faithfulness: Faithfulness) -> None:
         alt="Score, insertion, deletion and average drop of this map and two controls",
         column_config={
             "map": "Map",
-            "score": number("Score", format="%.2f", help="Insertion minus deletion: high is good."),
+            "score": number("Score", format=f"%.{digits}f", help="Insertion minus deletion: high is good."),
             "insertion": number(
                 "Insertion", format="%.2f", help="Area under the curve of adding pixels: high is good."
             ),

@@ -31,7 +31,7 @@ def show_picture(services: Services, first: Answer, data: bytes) -> None:
         result, pictures = st.columns([2, 3], gap="large")
     with result:
         show_answer(first)
-        ask_for_feedback(services, first, first.prediction_id)
+        ask_for_feedback(services, first, data, first.prediction_id)
         with st.container(key="all-classes"):
             show_probabilities(first)
     with pictures:

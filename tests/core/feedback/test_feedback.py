@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import zipfile
 from collections.abc import Callable, Iterator
@@ -52,6 +53,27 @@ def test_the_last_word_of_each_user_counts(feedback: Feedback, history: History)
     assert feedback.opinions() == [third, second] and feedback.opinions(user="ann") == [second]
     assert feedback.opinions(is_right=False) == [second] and feedback.opinions(before=third.feedback_id) == [second]
     assert feedback.opinions(model="pets@2") == []
+
+
+def test_a_word_can_replace_what_the_user_said_about_the_same_answer_for_the_picture(
+    feedback: Feedback, history: History, runs: RunStore, tmp_path: Path
+) -> None:
+    first, again = history.record(entry(b"1")), history.record(entry(b"1"))
+    about = entry(b"1")
+    asked = (hashlib.sha256(b"1").hexdigest(), about.model_name, about.model_version, "cat", "ann")
+    assert feedback.on_picture(*asked) is None
+    said = feedback.give(first, False, "dog", user="ann")
+    assert feedback.on_picture(*asked) == said
+    assert feedback.on_picture(*asked[:3], "dog", "ann") is None and feedback.on_picture(*asked[:4], "bob") is None
+    stored_run(runs, pets_zip(tmp_path / "pets.zip"), at(0), "r1")
+    kept = [
+        feedback.give(history.record(entry(b"1")), True, user="bob", replaces=True),
+        feedback.give(history.record(entry(b"2")), True, user="ann", replaces=True),
+        feedback.give(history.record(entry(b"1", model_version="2")), True, user="ann", replaces=True),
+        feedback.give("r1:0", True, user="ann"),
+    ]
+    changed = feedback.give(again, True, user="ann", replaces=True)
+    assert feedback.opinions() == [changed, *reversed(kept)] and feedback.on_picture(*asked) == changed
 
 
 def test_the_accuracy_has_its_interval_and_a_caution(feedback: Feedback, history: History) -> None:

@@ -27,7 +27,8 @@ def test_by_hand() -> None:
 
 
 def test_images_of_one_label_have_no_macro_f1() -> None:
-    assert evaluate_labels(np.zeros(3, int), np.array([0, 0, 1]), ("a", "b")).meaningful_macro_f1 is None
+    result = evaluate_labels(np.zeros(3, int), np.array([0, 0, 1]), ("a", "b"))
+    assert result.meaningful_macro_f1 is None and result.macro_f1_note == ""
 
 
 def test_classes_without_images_have_no_recall_and_do_not_lower_macro_f1() -> None:
@@ -110,3 +111,18 @@ def test_probabilities_bring_a_reliability_diagram_that_survives_the_record() ->
     assert again.ece15 == result.ece15 and again.reliability is not None
     assert np.array_equal(again.reliability.accuracy, result.reliability.accuracy, equal_nan=True)
     assert evaluate_labels(true, true, NAMES).ece15 is None
+
+
+@pytest.mark.parametrize(
+    ("predicted", "note"),
+    [
+        ([0, 1, 1], ""),
+        ([0, 1, 2], "3 classes have no images here. 1 of them was predicted, and counts as 0 in the macro F1."),
+        ([3, 1, 2], "3 classes have no images here. 2 of them were predicted, and count as 0 in the macro F1."),
+        ([2, 3, 4], "3 classes have no images here. Each was predicted, and counts as 0 in the macro F1."),
+    ],
+)
+def test_classes_without_images_that_lower_the_macro_f1_are_told(predicted: list[int], note: str) -> None:
+    result = evaluate_labels(np.array([0, 1, 1]), np.array(predicted), tuple("abcde"))
+    assert result.macro_f1_note == note
+    assert result.macro_f1 == pytest.approx(f1_score([0, 1, 1], predicted, average="macro", zero_division=0))

@@ -12,6 +12,7 @@ from dashboard.core.errors import BrokenVersionError, ModelError
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models import version as version_module
 from dashboard.core.models.familiarity import Familiarity
+from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.registry import Registry, check_name
 from dashboard.core.models.version import ModelVersion, how_to_activate, to_record
 from dashboard.core.settings import Settings
@@ -136,11 +137,28 @@ def test_a_broken_version_names_one_that_works(tmp_path: Path) -> None:
         folder = add(tmp_path, name, version, sha256=digest)
         (folder / "model.keras").write_bytes(content)
     registry = Registry(tmp_path)
+    (tmp_path / "active.json").write_text('{"model": "pets"}')  # the newest one
     assert registry.broken()[0].error.fix.endswith("with `python -m dashboard models use pets@1`.")
     (tmp_path / "pets" / "1" / "model.keras").write_bytes(b"damaged, too")
     assert "such as cars@9. Make it the active one with `" in registry.broken()[0].error.fix
     shutil.rmtree(tmp_path / "cars")
     assert "models use" not in registry.broken()[0].error.fix
+
+
+@pytest.mark.parametrize("active", [None, '{"model": "cars"}', '{"model": "pets@1"}'])
+def test_a_broken_version_that_is_not_the_active_one_is_mended_or_deleted(tmp_path: Path, active: str | None) -> None:
+    digest = hashlib.sha256(b"weights").hexdigest()
+    for name, version in (("cars", "9"), ("pets", "1"), ("pets", "4")):
+        (add(tmp_path, name, version, sha256=digest) / "model.keras").write_bytes(b"weights")
+    (damaged := tmp_path / "pets" / "4" / "model.keras").write_bytes(b"damaged")
+    if active:
+        (tmp_path / "active.json").write_text(active)
+    fault = ModelHealth().check(Registry(tmp_path).get("pets@4"))
+    assert fault and "models use" not in fault.fix and f"delete the folder {damaged.parent}." in fault.fix
+    for names_it in ('{"model": "pets@4"}', '{"model": "pets"}', "{"):
+        (tmp_path / "active.json").write_text(names_it)
+        fault = ModelHealth().check(Registry(tmp_path).get("pets@4"))
+        assert fault and "`python -m dashboard models use pets@1`" in fault.fix
 
 
 def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def unreadable(evidence: Evidence) -> Search:
     failed, n = run.failed[~others], len(run.table) - int(others.sum())
     if failed.empty:
         return Search()
-    told = run.detail(failed, ["reason"])["reason"].fillna("").str.strip().str.rstrip(".")
+    told = run.detail(failed, ["reason"])["reason"].fillna("").str.strip()
+    told = told.str.split(r"\.\s", n=1, regex=True).str[0].str.rstrip(".")  # not what to do about it
     reasons = told.value_counts(sort=False).sort_values(ascending=False, kind="stable")  # else ties change places
     share = proportion(len(failed), n)
     statement = f"{len(failed):,} of {counted(n, 'image')} could not be evaluated ({percent(share.value)})"

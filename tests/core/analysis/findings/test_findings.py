@@ -162,6 +162,8 @@ def test_each_of_the_frequent_reasons_is_named_with_its_count(tmp_path: Path) ->
         return finding.statement
 
     assert statement("It is empty.", "It is damaged.").endswith(": It is empty (1 image); It is damaged (1 image).")
+    with_fix = statement("The image has 1.5 pixels. It may have 1. Save it again.", "It is empty. Copy it again.")
+    assert with_fix.endswith(": The image has 1.5 pixels (1 image); It is empty (1 image).")
     many = statement("It is empty.", "b.", "It is empty.", "c.", "d.", "")
     assert many.endswith(": It is empty (2 images); b (1 image); c (1 image); other reasons (2 images).")
 
