@@ -28,13 +28,21 @@ def _explain(page) -> None:
     page.locator(".st-key-explain-further button").click()
 
 
-def _say_wrong(page) -> None:
+def _be_asked(page) -> None:
+    """Chooses a picture that may have feedback from before."""
     _choose_frog(page)
+    page.locator(".st-key-feedback button").first.wait_for()
+    if (change := page.get_by_role("button", name="Change", exact=True)).count():
+        change.click()
+
+
+def _say_wrong(page) -> None:
+    _be_asked(page)
     page.get_by_role("button", name="Wrong").click()
 
 
 def _say_right_and_look(page) -> None:
-    _choose_frog(page)
+    _be_asked(page)
     page.get_by_role("button", name="Right").click()
     page.get_by_text("You said that this is right").wait_for()
     page.get_by_role("link", name="History").click()
