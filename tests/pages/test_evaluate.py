@@ -534,10 +534,10 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     write, full = RunFolder.add_part, threading.Event()
     full.set()
 
-    def write_unless_full(folder: RunFolder, part: int, rows: pa.Table) -> None:
+    def write_unless_full(folder: RunFolder, part: int, rows: pa.Table, notes: dict[str, int]) -> None:
         if full.is_set():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(folder, part, rows)
+        write(folder, part, rows, notes)
 
     monkeypatch.setattr(RunFolder, "add_part", write_unless_full)
     job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
