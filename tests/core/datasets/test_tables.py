@@ -268,6 +268,28 @@ def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> No
         ("label_map.pbtxt", "item {\n  id: 0\n}\n", "its items have no id and name"),
         ("data.yaml", "names: [cat, dog]\nnames: [dog, cat]\n", "it has the key 'names' twice"),
         ("data.yaml", "names:\n  0: cat\n  1: dog\n  0: fox\n", "it has the key '0' twice"),
+        (
+            "data.yaml",
+            "names: [cat, dog]\ndescription: pets: cats\n",
+            "line 2 of its YAML cannot be read (mapping values are not allowed",
+        ),
+        (
+            "pets.yaml",
+            "names:\n  0: cat\n  1: dog\n\tnc: 2\n",
+            "line 4 of its YAML cannot be read (found a tab character",
+        ),
+        ("data.yaml", f"names: [cat, dog]\n# {'x' * 50_000}\n", "it is longer than 50 thousand characters"),
+        (
+            "README.md",
+            "---\nlicense: a: b\nclass_label:\n  names: [cat, dog]\n---\n",
+            "line 1 of its YAML cannot be read (mapping values are not allowed",
+        ),
+        (
+            "README.md",
+            "---\nclass_label:\n  names: [cat, dog]\nclass_label:\n  names: [dog, cat]\n---\n",
+            "it has the key 'class_label' twice",
+        ),
+        ("classes.csv", "cat\n", "it lists 1 name without numbers"),
     ],
 )
 def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
@@ -288,7 +310,7 @@ def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
         ("class_weights.json", '{"cat": 0.5, "dog": {}}'), ("labels.txt", "The images were labelled by hand."),
         ("labels_of_all.txt", "0.png 1\n0.png 1\n0.png 0"), ("class_per_row.txt", "0\n0\n1\n"),
         ("classes.csv", "class,images\ncat,3\ndog,3\n"), ("label_settings.yaml", "seed: 0\nseed: 1\n"),
-        ("data.yaml", "seed: 0\nseed: 1\n"),
+        ("data.yaml", "seed: 0\nseed: 1\n"), ("settings.yaml", "seed: 0: 1\n"),
     ],
 )  # fmt: skip
 def test_what_names_no_numbers_leaves_no_doubt_about_them(make_zip: MakeZip, name: str, content: str) -> None:
@@ -339,6 +361,12 @@ def test_a_table_of_labels_does_not_name_its_own_numbers(make_zip: MakeZip) -> N
         ("classes.csv", "id,name\n1,dog\n0,cat\n", True),
         ("classes.csv", "breed,class\ntabby,cat\npoodle,dog\n", False),
         ("config.json", '{"id2label": {"0": "cat", "1": "dog"}}', True),
+        ("classes.csv", "cat\ndog\n", True),
+        ("data.yaml", "path: &p ../pets\ntrain: *p\nnames: [cat, dog]\n", True),
+        ("data.yaml", "download: !!python/name:os.system\nnames: [cat, dog]\n", True),
+        ("data.yaml", "path: a\npath: b\nnames: [cat, dog]\n", True),
+        ("data.yaml", "names: {0: cat, 1: dog, 1: dog}\nnames: {0: cat, 1: dog}\n", True),
+        ("README.md", "---\nlicense: mit\nlicense: cc0\nclass_label:\n  names: [cat, dog]\n---\n", True),
     ],
 )
 def test_forms_of_names_beside_numbered_folders(make_zip: MakeZip, name: str, content: str, used: bool) -> None:
