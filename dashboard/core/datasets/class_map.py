@@ -66,7 +66,8 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
                 numbers = error.numbers if isinstance(error, SeveralNamesError) else None
                 found.append(ClassMap(name, NumberedNames({}), reason(error), numbers))
             continue
-        if content.is_list and suffix_of(name) in _TABLES and not (seems_to and _ONE_COLUMN.fullmatch(data)):
+        only_names = seems_to and _ONE_COLUMN.fullmatch(data) and "label" not in file_stem(name).lower()
+        if content.is_list and suffix_of(name) in _TABLES and not only_names:
             continue  # its other columns may be names of images
         names = list(content.names.values())
         if _name_classes(names) and not _name_images(names, stems()):

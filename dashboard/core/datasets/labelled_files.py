@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from dashboard.core.datasets.attributes import joined
-from dashboard.core.datasets.choices import FILE_NAMES, NO_SPLITS, Choices
+from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS, Choices
 from dashboard.core.datasets.class_files import (
     class_file_positions,
     other_class_files,
@@ -18,7 +18,9 @@ from dashboard.core.datasets.class_files import (
 )
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.copies import find_copies
+from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.labelling import (
     ClassFolders,
     IsImage,
@@ -30,10 +32,11 @@ from dashboard.core.datasets.labelling import (
 )
 from dashboard.core.datasets.masks import find_masks
 from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_in_names
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
-from dashboard.core.datasets.splits import Folders, find_splits
+from dashboard.core.datasets.splits import Folders, find_splits, split_named_in
 from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows
@@ -175,21 +178,28 @@ class FilesReader:
         except UndecidedError:  # several tables can label it
             return True
         except DatasetError as error:
-            if error.code != "choice":
+            if error.code != "choice" and not (error.code == "labels_file" and self._choices.labels):
                 raise
-            return False  # the table that the user named lies in another split
+            return False  # the table that the user named lies in another split, or is for one
 
     def _part(self, split: str) -> LabelledFiles:
         assert self._splits is not None
         if split not in self._parts:
-            self._parts[split] = self._label(self._splits.positions[split])
+            self._parts[split] = self._label(self._splits.positions[split], split)
         return self._parts[split]
 
     def _pooled(self, splits: Sequence[str]) -> LabelledFiles:
         assert self._splits is not None
-        parts = [self._part(split) for split in splits]
-        if not any(part.table_at in self._splits.positions[split] for part, split in zip(parts, splits, strict=True)):
-            return self._label(np.sort(np.concatenate([self._splits.positions[split] for split in splits])))
+        together = np.sort(np.concatenate([self._splits.positions[split] for split in splits]))
+        try:
+            parts = [self._part(split) for split in splits]
+        except DatasetError as error:
+            if error.code != "labels_file" or not self._choices.labels or isinstance(error, UndecidedError):
+                raise
+            return self._label(together)  # the table that the user named is for one of the splits
+        alike = len({part.table_at for part in parts}) == 1  # one table for all
+        if alike and parts[0].table_at not in self._splits.positions[splits[0]]:
+            return self._label(together)
         samples = [part.labelling.samples for part in parts]
         firsts = np.cumsum([0, *map(len, samples)]).tolist()
         faults = {
@@ -214,8 +224,12 @@ class FilesReader:
             decided=" ".join(part.decided for part in parts),
         )
 
-    def _label(self, positions: np.ndarray) -> LabelledFiles:
-        """Labels the files at these positions by a table among them or outside all splits, else by their folders."""
+    def _label(self, positions: np.ndarray, split_name: str = "") -> LabelledFiles:
+        """Labels the files at these positions by a table among them or outside all splits, else by their folders.
+
+        Args:
+            split_name: the split that they are, if they are one.
+        """
         outside = self._splits.outside if self._splits else np.empty(0, np.int64)
         markers: Collection[str] = self._splits.markers if self._splits else ()
         images = np.zeros(len(self._names), bool)
@@ -225,7 +239,7 @@ class FilesReader:
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
         use_tables = self._tables_may_label
-        tables = self._tables(others.tolist(), image_names, folders) if use_tables else {}
+        tables = self._tables(others.tolist(), image_names, folders, split_name) if use_tables else {}
         choice = self._choose(tables, set(outside.tolist()), len(image_names), folders)
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         without_table = self._use_tables and not choice.table and not choice.question
@@ -253,7 +267,9 @@ class FilesReader:
                 kept = kept[places]
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         labelling = (
-            self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
+            self._by_table(source.names, table, kept, split_name)
+            if table
+            else by_folder(source.names, markers, self._names_image)
         )
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
@@ -336,7 +352,9 @@ class FilesReader:
         what = "1 file that is not an image is" if len(names) == 1 else f"{len(names):,} files that are not images are"
         return (f"{what} ignored: {listed(names)}.",)
 
-    def _tables(self, positions: list[int], image_names: Sequence[str], folders: set[str | None]) -> dict[int, Table]:
+    def _tables(
+        self, positions: list[int], image_names: Sequence[str], folders: set[str | None], split_name: str
+    ) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""
         if not positions:
             return {}
@@ -352,6 +370,7 @@ class FilesReader:
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched) if not each.fault}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
+        tables = {i: self._unless_for_another_split(i, table, image_names, split_name) for i, table in tables.items()}
         count = len(image_names)
         if (
             len(folders) > 1
@@ -361,7 +380,25 @@ class FilesReader:
             return rivals_of_folders(tables, count, folders, self._tables_may_split)
         return tables
 
-    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray) -> Labelling:
+    def _unless_for_another_split(self, position: int, table: Table, images: Sequence[str], split_name: str) -> Table:
+        """The table, with a fault if it lies outside all splits, is called like another one, and its rows fit images of both."""
+        owner = self._split_of_table(table.name)
+        if not self._splits or not table.content or owner in (None, split_name) or not split_name:
+            return table
+        if position not in self._splits.outside:
+            return table
+        theirs = self._splits.positions[owner]
+        find, find_theirs = Finder(images), Finder([self._names[i] for i in theirs[self._is_image[theirs]].tolist()])
+        folder = folder_of(table.name)
+        if not any(len(find(file, folder)) and len(find_theirs(file, folder)) for file in table.content.files):
+            return table
+        why = f"{table.name} is not used for the {self._splits.noun} {split_name}: it is called like {owner}."
+        return replace(table, matched=0, labelled=0, fault=DatasetError(why, code="labels_file"))
+
+    def _split_of_table(self, name: str) -> str | None:
+        return split_named_in(file_stem(name), self._splits.positions) if self._splits else None
+
+    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray, split_name: str) -> Labelling:
         """Labels files by a table. Rows for images of other splits are passed over."""
         elsewhere: list[str] = []
         if self._splits:
@@ -369,7 +406,10 @@ class FilesReader:
             others[kept] = False
             elsewhere = [self._names[i] for i in np.flatnonzero(others).tolist()]
         try:
-            return by_labels_file(names, table, elsewhere, self._names_image)
+            own_first = (
+                self._choices.split not in ("", ALL_SPLITS) or self._split_of_table(table.name) == split_name != ""
+            )
+            return by_labels_file(names, table, elsewhere, self._names_image, own_first)
         except DatasetError:
             if not (self._splits and self._given):
                 raise

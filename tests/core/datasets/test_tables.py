@@ -426,3 +426,50 @@ def test_the_names_of_a_million_images_are_not_listed_for_each_file_that_may_nam
             return b'{"0": "cat", "1": "dog"}'
 
     assert len(find_class_maps(Source(), range(9, 18))) == 9 and Source.names.listed == 1
+
+
+@pytest.mark.parametrize("table", ["train.csv", "train_folds.csv"])
+def test_a_table_for_one_split_can_be_chosen_as_the_question_says(make_zip: MakeZip, table: str) -> None:
+    path = competition(make_zip, {"train.csv": TRAIN, "train_folds.csv": TRAIN})
+    with pytest.raises(UndecidedError) as asked:
+        open_dataset(path)
+    assert table in [answer.value for answer in asked.value.question.answers]
+    chosen = open_dataset(path, Choices(labels=table))
+    assert labelled(chosen) == {"train/a.png": "0", "train/b.png": "1", "train/c.png": "0"}
+    assert "Only the split train is used, since no other has labels" in chosen.notes[0]
+    pooled = open_dataset(path, Choices(labels=table, split="all"))
+    assert labelled(pooled) == {**labelled(chosen), "test/x.png": None, "test/y.png": None}
+    with pytest.raises(DatasetError, match="names none of the 2 images"):
+        open_dataset(path, Choices(labels=table, split="test"))
+
+
+NUMBERED = {f"{place}.png": encoded(picture(i)) for i, place in enumerate(("train/1", "train/2", "test/1", "test/3"))}
+OF_TRAIN = {"train/1.png": "cat", "train/2.png": "dog"}
+
+
+def test_a_table_called_like_a_split_is_for_that_one_if_names_repeat_in_another(make_zip: MakeZip) -> None:
+    """As CIFAR-10 on Kaggle: each split has its own 1.png."""
+    path = make_zip({}, extra={**NUMBERED, "trainLabels.csv": b"id,label\n1,cat\n2,dog\n3,frog\n"})
+    for split in ("", "train"):
+        assert labelled(open_dataset(path, Choices(split=split))) == OF_TRAIN
+    tested = open_dataset(path, Choices(split="test"))
+    assert labelled(tested) == {"test/1.png": None, "test/3.png": None}
+    assert tested.notes[-1] == "trainLabels.csv is not used for the split test: it is called like train."
+    pooled = labelled(open_dataset(path, Choices(split="all")))
+    assert pooled["train/1.png"] == "cat" and pooled["test/1.png"] is None is pooled["test/3.png"]
+
+
+def test_each_split_with_a_table_that_is_called_like_it(make_zip: MakeZip) -> None:
+    of_test = {"test/1.png": "ship", "test/3.png": "frog"}
+    both = {"train.csv": b"id,label\n1,cat\n2,dog\n", "test.csv": b"id,label\n1,ship\n3,frog\n"}
+    path = make_zip({}, extra={**NUMBERED, **both})
+    for split, labels in (("", of_test), ("train", OF_TRAIN), ("all", OF_TRAIN | of_test)):
+        assert labelled(open_dataset(path, Choices(split=split))) == labels
+
+
+def test_a_table_whose_names_fit_two_splits_is_read_for_the_chosen_one(make_zip: MakeZip) -> None:
+    path = make_zip({}, extra={**NUMBERED, "labels.csv": b"id,label\n1,cat\n2,dog\n"})
+    with pytest.raises(DatasetError, match="its first row is for '1', and 2 images are called so") as refused:
+        open_dataset(path)
+    assert refused.value.fix.endswith("choose this with --split.")
+    assert labelled(open_dataset(path, Choices(split="train"))) == OF_TRAIN
