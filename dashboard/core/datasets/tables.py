@@ -14,6 +14,7 @@ from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    NoLabelColumnError,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem
@@ -106,7 +107,8 @@ def rivals_of_folders(
 
     They give an image another label than the name of its folder, or a split. Unless the name of a table says that it
     holds labels, it must also name most images and lie in none of these folders. Kept too are those that have to report
-    that they were not read, or that they name no image although they are called labels.
+    that they were not read, that none of their columns is called like labels, or that they name no image although they
+    are called labels.
 
     Args:
         may_split: False: the splits in a table are not used.
@@ -114,7 +116,7 @@ def rivals_of_folders(
 
     def may_label(table: Table) -> bool:
         if table.content is None or not table.matched:
-            return is_likely(table.name) or table.unread
+            return is_likely(table.name) or table.unread or isinstance(table.fault, NoLabelColumnError)
         if not table.differs and not (may_split and table.content.splits):
             return False
         inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders

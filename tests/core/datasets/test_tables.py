@@ -473,3 +473,26 @@ def test_a_table_whose_names_fit_two_splits_is_read_for_the_chosen_one(make_zip:
         open_dataset(path)
     assert refused.value.fix.endswith("choose this with --split.")
     assert labelled(open_dataset(path, Choices(split="train"))) == OF_TRAIN
+
+
+@pytest.mark.parametrize("column", ["ClassId", "ClassID", "ClassName", "LabelId", "labelId", "trueLabel"])
+def test_a_column_in_humps_is_known(make_zip: MakeZip, column: str) -> None:
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    table = f"Width,{column},ImagePath\n3,cat,a.png\n4,dog,b.png\n"
+    dataset = open_dataset(make_zip({}, extra={**images, "truth.csv": table.encode()}))
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog"}
+
+
+def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(make_zip: MakeZip) -> None:
+    images = {f"part_{i}/{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    table = b"lesion,image_id,dx,age\nx,a,cat,30\ny,b,dog,40\n"
+    told = open_dataset(make_zip({}, extra={**images, "truth.csv": table})).notes
+    assert "truth.csv cannot be used as a labels file: it is not certain which of its columns holds" in told[0]
+    assert told[0].endswith("In its first line, call the column of the labels `label`.")
+    followed = make_zip({}, "followed.zip", extra={**images, "truth.csv": table.replace(b"dx", b"label")})
+    with pytest.raises(UndecidedError, match="truth.csv"):
+        open_dataset(followed)
+    assert labelled(open_dataset(followed, Choices(labels="truth.csv"))) == {
+        "part_0/a.png": "cat",
+        "part_1/b.png": "dog",
+    }
