@@ -151,6 +151,8 @@ class FilesReader:
             noun=self._splits.noun,
         )  # fmt: skip
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
+        if not self._choices.split and not _any_label(read):
+            self._ask_for_names_in_splits()
         if self._given and not _any_label(read):
             by_labels_file(read.source.names, self._given, is_image=self._names_image)  # explains why no row fits
         return replace(
@@ -159,6 +161,15 @@ class FilesReader:
             questions=(choice.question, *read.questions),
             decided=f"{choice.question.chosen} {read.decided}",
         )
+
+    def _ask_for_names_in_splits(self) -> None:
+        """Raises UndecidedError if no split has labels, but the names of the files in one may be labels."""
+        assert self._splits is not None
+        for split in self._splits.positions:
+            for question in self._part(split).questions:
+                if not question.certain and FILE_NAMES in [answer.value for answer in question.answers]:
+                    message = f"No {self._splits.noun} of {self._name} has certain labels, but the file names in {split} may be labels."
+                    raise UndecidedError(message, replace(question, chosen=None), "labels_uncertain")
 
     def _about_others(self) -> tuple[str, ...]:
         assert self._splits is not None
@@ -332,9 +343,11 @@ class FilesReader:
         wanted = self._choices.labels == FILE_NAMES
         if not labels:
             if wanted:
+                with_labels = self._splits_with_labels_in_names() if self._splits else []
+                instead = ("Choose ", Choice("split", with_labels[0]), ", or leave") if with_labels else ("Leave",)
                 raise DatasetError(
                     f"The names of the images of {self._name} do not all begin with a label and end in a number, such as "
-                    "cat.0.jpg.", Advice("Leave out ", Choice("labels", FILE_NAMES), "."), "choice",
+                    "cat.0.jpg.", Advice(*instead, " out ", Choice("labels", FILE_NAMES), "."), "choice",
                 )  # fmt: skip
             return None, None, ()
         question = ask_for_names(self._name, labels, folders, self._choices.labels)
@@ -342,7 +355,13 @@ class FilesReader:
             return LabelsTable("the file names", tuple(images), tuple(labels)), question, ()
         if self._choices.labels:
             return None, question, ()
-        return None, question, (f"The file names may be labels, but are not used as such: {in_words(labels)}.",)
+        note = f"The file names may be labels, but are not used as such: {in_words(labels)}. "
+        return None, question, (f"{note}To use them, choose {FILE_NAMES} as the labels (`--labels {FILE_NAMES}`).",)
+
+    def _splits_with_labels_in_names(self) -> list[str]:
+        assert self._splits is not None
+        images = {s: positions[self._is_image[positions]].tolist() for s, positions in self._splits.positions.items()}
+        return [split for split, each in images.items() if labels_in_names([self._names[i] for i in each])]
 
     def _about_ignored(self, positions: list[int], told: str) -> tuple[str, ...]:
         """The note on files that are not counted, except those that the notes already name."""
