@@ -158,7 +158,7 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
         elif missing := [label for label in numbers if int(label) not in each.content.names]:
             if len(missing) < len(numbers):
                 notes.append(f"{each.file} is not used for the numbers: it has no name for {listed(missing)}.")
-                uncertain |= _name_most(each.content.names, numbers)
+                uncertain |= _is_called_so(each.file) or _name_most(each.content.names, numbers)
         else:
             whole.append((each.file, {label: each.content.names[int(label)] for label in numbers}))
     if not whole:
@@ -173,7 +173,7 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
 
 
 def _name_most(named: Collection[int], numbers: Sequence[str]) -> bool:
-    return 2 * sum(int(number) in named for number in numbers) > len(numbers)
+    return 2 * sum(int(number) in named for number in numbers) >= len(numbers)
 
 
 def _places(numbers: Sequence[str], names: Mapping[int, str]) -> dict[str, int]:

@@ -234,7 +234,7 @@ def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -
     assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-2]
     assert differing.notes[-1] == IDS_UNCERTAIN
     partly = open_dataset(make_zip({}, "3.zip", extra={**images, **table, "one.json": b'{"1": "cat"}'}))
-    assert "it has no name for 2" in partly.notes[-1]
+    assert "it has no name for 2" in partly.notes[-2] and partly.notes[-1] == IDS_UNCERTAIN
 
 
 def test_a_table_that_is_not_there_where_no_other_is(make_zip: MakeZip) -> None:
@@ -290,6 +290,7 @@ def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> No
             "it has the key 'class_label' twice",
         ),
         ("classes.csv", "cat\n", "it lists 1 name without numbers"),
+        ("class_indices.json", '{"cat": 0, "fox": 2}', "it has no name for 1"),
     ],
 )
 def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
