@@ -43,12 +43,14 @@ from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.datasets.tables import (
     Table,
     foreign_tables,
+    joined_by_split,
     likely_first,
     must_be_usable,
     read_tables,
     replaces_folders,
     rivals_of_folders,
     table_positions,
+    without_templates,
 )
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.questions import Question, UndecidedError
@@ -310,6 +312,9 @@ class FilesReader:
         wanted = self._choices.labels if self._tables_may_label else ""
         if not tables and not wanted:
             return TableChoice(None, None)
+        by_split = self._choices.split and self._tables_may_split and not wanted
+        if by_split and (one := joined_by_split(without_templates(list(tables.values())))):
+            return TableChoice(one, None)
         required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in outside)
         rivals = len(folders) > 1 and not any(replaces_folders(table, images) for table in tables.values())
         named = listed(sorted(filter(None, folders)), 3) if rivals else ""

@@ -497,3 +497,20 @@ def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(
         "part_0/a.png": "cat",
         "part_1/b.png": "dog",
     }
+
+
+def test_a_chosen_split_is_answered_by_tables_that_are_called_so(make_zip: MakeZip) -> None:
+    images = {f"images/{name}.png": encoded(picture(i)) for i, name in enumerate("abc")}
+    tables = {"train.csv": b"image,label,age\na,cat,3\nb,dog,4\n", "test.csv": b"image,label,size\nc,frog,9\n"}
+    path = make_zip({}, extra={**images, **tables})
+    with pytest.raises(UndecidedError):
+        open_dataset(path)
+    of_train = {"images/a.png": "cat", "images/b.png": "dog"}
+    for split, found in (("train", of_train), ("test", {"images/c.png": "frog"})):
+        assert labelled(open_dataset(path, Choices(split=split))) == found
+    pooled = open_dataset(path, Choices(split="all"))
+    assert labelled(pooled) == {**of_train, "images/c.png": "frog"}
+    columns = pooled.attributes()
+    assert columns and columns.columns.to_pydict() == {"size": [None, None, 9], "age": [3, 4, None]}
+    with pytest.raises(DatasetError, match="has no split 'val'"):
+        open_dataset(path, Choices(split="val"))
