@@ -111,7 +111,7 @@ def _yaml(text: str) -> Any:
         )  # the first is ten times as fast
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "a line"
-        raise ValueError(f"{line} of its YAML cannot be read ({error.problem})") from error
+        raise ValueError(f"{line} of its YAML cannot be read ({(error.problem or '').removeprefix('but ')})") from error
 
 
 def _names_alone(root: Any) -> Any:
