@@ -361,7 +361,7 @@ class FilesReader:
         if self._choices.labels:
             return None, question, ()
         note = f"The file names may be labels, but are not used as such: {in_words(labels)}. "
-        return None, question, (f"{note}To use them, choose {FILE_NAMES} as the labels (`--labels {FILE_NAMES}`).",)
+        return None, question, (f"{note}To use them, choose `{FILE_NAMES}` as the labels.",)
 
     def _splits_with_labels_in_names(self) -> list[str]:
         assert self._splits is not None

@@ -83,7 +83,7 @@ def test_labels_in_file_names_are_asked_about(make_zip: MakeZip, tmp_path: Path)
     ]
     assert dataset.notes == (
         "The file names may be labels, but are not used as such: cat (2 images), dog (2 images). "
-        "To use them, choose file-names as the labels (`--labels file-names`).",
+        "To use them, choose `file-names` as the labels.",
     )
     chosen = open_dataset(describe(path, Choices(labels=labels_choice(path, "file-names")), tmp_path))
     assert labels(chosen) == {name: name[6:9] for name in KAGGLE}
