@@ -6,10 +6,11 @@ a box to choose from.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.core.errors import Advice, Choice, Code, DatasetError, Topic, Words, as_option
+from dashboard.core.errors import Advice, Choice, Code, DatasetError, Part, Topic, Words, as_option
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class Question:
 class UndecidedError(DatasetError):
     """A dataset can be used only after the user has answered a question. `question` is that question."""
 
-    def __init__(self, message: str, question: Question, code: Code) -> None:
-        super().__init__(message, question.way_out, code)
-        self.question = question
+    def __init__(self, message: str, question: Question, code: Code, otherwise: Sequence[str | Part] = ()) -> None:
+        """Takes also, as parts of advice, what to do if no answer is right."""
+        super().__init__(message, Advice(question.way_out, *otherwise), code)
+        self.question, self._otherwise = question, tuple(otherwise)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.message, self.question, self.code)
+        return type(self), (self.message, self.question, self.code, self._otherwise)

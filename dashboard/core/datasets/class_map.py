@@ -25,6 +25,9 @@ from dashboard.core.labels.names_file import (
 )
 from dashboard.core.parsing import reason
 
+_NAMES_KEY = re.compile(rb"""^["']?(names|class_names|classes)["']?[ \t]*:""", re.MULTILINE)
+_CLASS_LABEL = re.compile(rb"\A---\r?\n(?:(?!---\r?$).*\n)*?[ \t]*class_label:", re.MULTILINE)
+_ONE_COLUMN = re.compile(rb"[^,;\t]*")
 _MAX_BYTES = 2**20
 _MOST_FILES = 20
 _MOST_WORDS = 2
@@ -55,7 +58,7 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
             data = source.read(position, _MAX_BYTES + 1)
         except ImageError:
             continue
-        seems_to = _is_called_so(name) and not _mentions_images(data, stems())
+        seems_to = _declares_names(name, data) or (_is_called_so(name) and not _mentions_images(data, stems()))
         try:
             content = read_names_file(data, name) if len(data) <= _MAX_BYTES else NumberedNames({})
         except Exception as error:
@@ -63,7 +66,8 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
                 numbers = error.numbers if isinstance(error, SeveralNamesError) else None
                 found.append(ClassMap(name, NumberedNames({}), reason(error), numbers))
             continue
-        if content.is_list and suffix_of(name) in _TABLES:
+        only_names = seems_to and _ONE_COLUMN.fullmatch(data) and "label" not in file_stem(name).lower()
+        if content.is_list and suffix_of(name) in _TABLES and not only_names:
             continue  # its other columns may be names of images
         names = list(content.names.values())
         if _name_classes(names) and not _name_images(names, stems()):
@@ -101,6 +105,11 @@ def _may_be_map(name: str) -> bool:
 
 def _is_called_so(name: str) -> bool:
     return _TEXT_STEMS.search(file_stem(name)) is not None
+
+
+def _declares_names(name: str, data: bytes) -> bool:
+    """True for a YAML file with a key `names`, as YOLO's data.yaml has, and for Hugging Face's README.md with class labels."""
+    return (_NAMES_KEY if suffix_of(name) in (".yaml", ".yml") else _CLASS_LABEL).search(data) is not None
 
 
 def _mentions_images(data: bytes, stems: Collection[str]) -> bool:
@@ -149,7 +158,7 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
         elif missing := [label for label in numbers if int(label) not in each.content.names]:
             if len(missing) < len(numbers):
                 notes.append(f"{each.file} is not used for the numbers: it has no name for {listed(missing)}.")
-                uncertain |= _name_most(each.content.names, numbers)
+                uncertain |= _is_called_so(each.file) or _name_most(each.content.names, numbers)
         else:
             whole.append((each.file, {label: each.content.names[int(label)] for label in numbers}))
     if not whole:
@@ -164,7 +173,7 @@ def names_of_numbers(labels: Sequence[str], maps: Sequence[ClassMap]) -> tuple[d
 
 
 def _name_most(named: Collection[int], numbers: Sequence[str]) -> bool:
-    return 2 * sum(int(number) in named for number in numbers) > len(numbers)
+    return 2 * sum(int(number) in named for number in numbers) >= len(numbers)
 
 
 def _places(numbers: Sequence[str], names: Mapping[int, str]) -> dict[str, int]:

@@ -59,6 +59,7 @@ SPLIT_COLUMNS = (
     "split", "set", "subset", "partition", "ml_use", "data_set", "dataset", "data_split", "phase", "usage",
     *SPLITS_OF_YES_AND_NO,
 )  # fmt: skip
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS = ",;\t|"
 SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # begins a CSV, and tells Excel the separator
 
@@ -71,10 +72,12 @@ def column_among(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
 def columns_among(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
     """The columns (or keys, or features) with wanted names, in the order of these names.
 
-    Case and surrounding white space do not matter, and a space counts as `_`.
+    Case and surrounding white space do not matter. A space counts as `_`, and so does the hump in ClassId.
     """
-    by_name = {plain_column(column): column for column in reversed(columns)}
-    return [by_name[name] for name in wanted if name in by_name]
+    last_first = list(reversed(columns))
+    by_name = {plain_column(_HUMP.sub("_", column)): column for column in last_first}
+    by_name |= {plain_column(column): column for column in last_first}
+    return list(dict.fromkeys(by_name[name] for name in wanted if name in by_name))
 
 
 def plain_column(column: str) -> str:

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from dashboard.core.datasets.attributes import joined
-from dashboard.core.datasets.choices import FILE_NAMES, NO_SPLITS, Choices
+from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS, Choices
 from dashboard.core.datasets.class_files import (
     class_file_positions,
     other_class_files,
@@ -18,7 +18,9 @@ from dashboard.core.datasets.class_files import (
 )
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.copies import find_copies
+from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.labelling import (
     ClassFolders,
     IsImage,
@@ -30,22 +32,25 @@ from dashboard.core.datasets.labelling import (
 )
 from dashboard.core.datasets.masks import find_masks
 from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_in_names
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
-from dashboard.core.datasets.splits import Folders, find_splits
+from dashboard.core.datasets.splits import Folders, find_splits, split_named_in
 from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.datasets.tables import (
     Table,
     foreign_tables,
+    joined_by_split,
     likely_first,
     must_be_usable,
     read_tables,
     replaces_folders,
     rivals_of_folders,
     table_positions,
+    without_templates,
 )
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.questions import Question, UndecidedError
@@ -148,6 +153,8 @@ class FilesReader:
             noun=self._splits.noun,
         )  # fmt: skip
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
+        if not self._choices.split and not _any_label(read):
+            self._ask_for_names_in_splits()
         if self._given and not _any_label(read):
             by_labels_file(read.source.names, self._given, is_image=self._names_image)  # explains why no row fits
         return replace(
@@ -156,6 +163,15 @@ class FilesReader:
             questions=(choice.question, *read.questions),
             decided=f"{choice.question.chosen} {read.decided}",
         )
+
+    def _ask_for_names_in_splits(self) -> None:
+        """Raises UndecidedError if no split has labels, but the names of the files in one may be labels."""
+        assert self._splits is not None
+        for split in self._splits.positions:
+            for question in self._part(split).questions:
+                if not question.certain and FILE_NAMES in [answer.value for answer in question.answers]:
+                    message = f"No {self._splits.noun} of {self._name} has certain labels, but the file names in {split} may be labels."
+                    raise UndecidedError(message, replace(question, chosen=None), "labels_uncertain")
 
     def _about_others(self) -> tuple[str, ...]:
         assert self._splits is not None
@@ -175,21 +191,28 @@ class FilesReader:
         except UndecidedError:  # several tables can label it
             return True
         except DatasetError as error:
-            if error.code != "choice":
+            if error.code != "choice" and not (error.code == "labels_file" and self._choices.labels):
                 raise
-            return False  # the table that the user named lies in another split
+            return False  # the table that the user named lies in another split, or is for one
 
     def _part(self, split: str) -> LabelledFiles:
         assert self._splits is not None
         if split not in self._parts:
-            self._parts[split] = self._label(self._splits.positions[split])
+            self._parts[split] = self._label(self._splits.positions[split], split)
         return self._parts[split]
 
     def _pooled(self, splits: Sequence[str]) -> LabelledFiles:
         assert self._splits is not None
-        parts = [self._part(split) for split in splits]
-        if not any(part.table_at in self._splits.positions[split] for part, split in zip(parts, splits, strict=True)):
-            return self._label(np.sort(np.concatenate([self._splits.positions[split] for split in splits])))
+        together = np.sort(np.concatenate([self._splits.positions[split] for split in splits]))
+        try:
+            parts = [self._part(split) for split in splits]
+        except DatasetError as error:
+            if error.code != "labels_file" or not self._choices.labels or isinstance(error, UndecidedError):
+                raise
+            return self._label(together)  # the table that the user named is for one of the splits
+        alike = len({part.table_at for part in parts}) == 1  # one table for all
+        if alike and parts[0].table_at not in self._splits.positions[splits[0]]:
+            return self._label(together)
         samples = [part.labelling.samples for part in parts]
         firsts = np.cumsum([0, *map(len, samples)]).tolist()
         faults = {
@@ -214,8 +237,12 @@ class FilesReader:
             decided=" ".join(part.decided for part in parts),
         )
 
-    def _label(self, positions: np.ndarray) -> LabelledFiles:
-        """Labels the files at these positions by a table among them or outside all splits, else by their folders."""
+    def _label(self, positions: np.ndarray, split_name: str = "") -> LabelledFiles:
+        """Labels the files at these positions by a table among them or outside all splits, else by their folders.
+
+        Args:
+            split_name: the split that they are, if they are one.
+        """
         outside = self._splits.outside if self._splits else np.empty(0, np.int64)
         markers: Collection[str] = self._splits.markers if self._splits else ()
         images = np.zeros(len(self._names), bool)
@@ -225,7 +252,7 @@ class FilesReader:
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
         use_tables = self._tables_may_label
-        tables = self._tables(others.tolist(), image_names, folders) if use_tables else {}
+        tables = self._tables(others.tolist(), image_names, folders, split_name) if use_tables else {}
         choice = self._choose(tables, set(outside.tolist()), len(image_names), folders)
         kept = np.setdiff1d(positions, list(tables)) if choice.table and tables else positions
         without_table = self._use_tables and not choice.table and not choice.question
@@ -253,7 +280,9 @@ class FilesReader:
                 kept = kept[places]
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         labelling = (
-            self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
+            self._by_table(source.names, table, kept, split_name)
+            if table
+            else by_folder(source.names, markers, self._names_image)
         )
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
@@ -283,6 +312,9 @@ class FilesReader:
         wanted = self._choices.labels if self._tables_may_label else ""
         if not tables and not wanted:
             return TableChoice(None, None)
+        by_split = self._choices.split and self._tables_may_split and not wanted
+        if by_split and (one := joined_by_split(without_templates(list(tables.values())))):
+            return TableChoice(one, None)
         required = any(must_be_usable(table.name, folders) for i, table in tables.items() if i not in outside)
         rivals = len(folders) > 1 and not any(replaces_folders(table, images) for table in tables.values())
         named = listed(sorted(filter(None, folders)), 3) if rivals else ""
@@ -316,9 +348,11 @@ class FilesReader:
         wanted = self._choices.labels == FILE_NAMES
         if not labels:
             if wanted:
+                with_labels = self._splits_with_labels_in_names() if self._splits else []
+                instead = ("Choose ", Choice("split", with_labels[0]), ", or leave") if with_labels else ("Leave",)
                 raise DatasetError(
                     f"The names of the images of {self._name} do not all begin with a label and end in a number, such as "
-                    "cat.0.jpg.", Advice("Leave out ", Choice("labels", FILE_NAMES), "."), "choice",
+                    "cat.0.jpg.", Advice(*instead, " out ", Choice("labels", FILE_NAMES), "."), "choice",
                 )  # fmt: skip
             return None, None, ()
         question = ask_for_names(self._name, labels, folders, self._choices.labels)
@@ -326,7 +360,13 @@ class FilesReader:
             return LabelsTable("the file names", tuple(images), tuple(labels)), question, ()
         if self._choices.labels:
             return None, question, ()
-        return None, question, (f"The file names may be labels, but are not used as such: {in_words(labels)}.",)
+        note = f"The file names may be labels, but are not used as such: {in_words(labels)}. "
+        return None, question, (f"{note}To use them, choose `{FILE_NAMES}` as the labels.",)
+
+    def _splits_with_labels_in_names(self) -> list[str]:
+        assert self._splits is not None
+        images = {s: positions[self._is_image[positions]].tolist() for s, positions in self._splits.positions.items()}
+        return [split for split, each in images.items() if labels_in_names([self._names[i] for i in each])]
 
     def _about_ignored(self, positions: list[int], told: str) -> tuple[str, ...]:
         """The note on files that are not counted, except those that the notes already name."""
@@ -336,7 +376,9 @@ class FilesReader:
         what = "1 file that is not an image is" if len(names) == 1 else f"{len(names):,} files that are not images are"
         return (f"{what} ignored: {listed(names)}.",)
 
-    def _tables(self, positions: list[int], image_names: Sequence[str], folders: set[str | None]) -> dict[int, Table]:
+    def _tables(
+        self, positions: list[int], image_names: Sequence[str], folders: set[str | None], split_name: str
+    ) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""
         if not positions:
             return {}
@@ -352,6 +394,7 @@ class FilesReader:
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched) if not each.fault}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
+        tables = {i: self._unless_for_another_split(i, table, image_names, split_name) for i, table in tables.items()}
         count = len(image_names)
         if (
             len(folders) > 1
@@ -361,7 +404,25 @@ class FilesReader:
             return rivals_of_folders(tables, count, folders, self._tables_may_split)
         return tables
 
-    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray) -> Labelling:
+    def _unless_for_another_split(self, position: int, table: Table, images: Sequence[str], split_name: str) -> Table:
+        """The table, with a fault if it lies outside all splits, is called like another one, and its rows fit images of both."""
+        owner = self._split_of_table(table.name)
+        if not self._splits or not table.content or owner in (None, split_name) or not split_name:
+            return table
+        if position not in self._splits.outside:
+            return table
+        theirs = self._splits.positions[owner]
+        find, find_theirs = Finder(images), Finder([self._names[i] for i in theirs[self._is_image[theirs]].tolist()])
+        folder = folder_of(table.name)
+        if not any(len(find(file, folder)) and len(find_theirs(file, folder)) for file in table.content.files):
+            return table
+        why = f"{table.name} is not used for the {self._splits.noun} {split_name}: it is called like {owner}."
+        return replace(table, matched=0, labelled=0, fault=DatasetError(why, code="labels_file"))
+
+    def _split_of_table(self, name: str) -> str | None:
+        return split_named_in(file_stem(name), self._splits.positions) if self._splits else None
+
+    def _by_table(self, names: Sequence[str], table: LabelsTable, kept: np.ndarray, split_name: str) -> Labelling:
         """Labels files by a table. Rows for images of other splits are passed over."""
         elsewhere: list[str] = []
         if self._splits:
@@ -369,7 +430,10 @@ class FilesReader:
             others[kept] = False
             elsewhere = [self._names[i] for i in np.flatnonzero(others).tolist()]
         try:
-            return by_labels_file(names, table, elsewhere, self._names_image)
+            own_first = (
+                self._choices.split not in ("", ALL_SPLITS) or self._split_of_table(table.name) == split_name != ""
+            )
+            return by_labels_file(names, table, elsewhere, self._names_image, own_first)
         except DatasetError:
             if not (self._splits and self._given):
                 raise

@@ -19,7 +19,7 @@ from dashboard.core.datasets.label_value import OF_THIS_IMAGE
 from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
-from dashboard.core.errors import DatasetError, ImageError, counted, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
 NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
 NO_SUCH_IMAGE = f"{NO_IMAGE_OF_ITS_OWN}the dataset has no such image."
@@ -120,17 +120,23 @@ class ClassFolders:
 
 
 def by_labels_file(
-    names: Sequence[str], table: LabelsTable, elsewhere: Sequence[str] = (), is_image: IsImage = is_image_name
+    names: Sequence[str],
+    table: LabelsTable,
+    elsewhere: Sequence[str] = (),
+    is_image: IsImage = is_image_name,
+    own_first: bool = False,
 ) -> Labelling:
     """Gives each file the label in its row. A row that matches no single image becomes a sample that cannot be read.
 
     Args:
         elsewhere: names of files in other splits. Rows for them are passed over.
+        own_first: True: a row that fits a file here and one elsewhere is for the one here; False: it is uncertain.
 
     Raises:
         DatasetError: no row matches an image.
     """
-    find, folder = Finder([*names, *elsewhere] if elsewhere else names), folder_of(table.name)
+    find, folder = Finder([*names, *elsewhere] if elsewhere and not own_first else names), folder_of(table.name)
+    find_elsewhere = Finder(elsewhere) if elsewhere and own_first else None
     labels: list[str | None] = [None] * len(names)
     faults: dict[int, ImageError] = {}
     extra: list[tuple[str, str | None]] = []
@@ -143,6 +149,8 @@ def by_labels_file(
         if len(found) == 1:
             if (position := int(found[0])) < len(names):
                 rows_of[position].append(row)
+            continue
+        if find_elsewhere and not len(found) and len(find_elsewhere(file, folder)):
             continue
         faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
         extra.append((file, table.labels[row]))
@@ -166,6 +174,12 @@ def by_labels_file(
     without = [names[i] for i in range(len(names)) if labels[i] is None and i not in faults and is_image(names[i])]
     notes = [f"Labels are taken from {table.name}.", *_against_folders(names, labels), *table.notes]
     if not rows_of:
+        if several and elsewhere and not own_first:
+            error = names_no_image(table, [*names, *elsewhere], find)
+            raise DatasetError(
+                error.message, Advice(error.fix, " If it is for one split only, choose this with ", Choice("split"), "."),
+                error.code,
+            )  # fmt: skip
         raise names_no_image(table, names, Finder(names) if elsewhere else find)
     if without:
         what = "1 image has" if len(without) == 1 else f"{len(without):,} images have"

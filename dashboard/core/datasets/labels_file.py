@@ -63,6 +63,10 @@ _PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|c
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
+class NoLabelColumnError(DatasetError):
+    """A table names images, but none of its columns is called like labels."""
+
+
 class _CommentsError(ValueError):
     """A CSV begins with comments."""
 
@@ -357,7 +361,7 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
                 name, "its columns seem to be classes, but their cells are not 0 and 1",
                 "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
             )  # fmt: skip
-        raise _no_columns(name, header, file is not None)
+        raise _no_columns(name, header, file is not None, bool(named))
     [column], [at] = named, others
     if not headless and _PREDICTED.fullmatch(header[at].strip()):
         raise refused(
@@ -404,11 +408,12 @@ def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterab
     return [i for i in among if any(file_stem(cell) in stems for cell in cells[i])] if stems else []
 
 
-def _no_columns(name: str, columns: Sequence[str], has_files: bool = False) -> DatasetError:
+def _no_columns(name: str, columns: Sequence[str], has_files: bool = False, names_images: bool = False) -> DatasetError:
     found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
     if has_files:
-        return refused(
+        error = refused(
             name, f"it is not certain which of its columns holds the labels (it has {found})",
             "In its first line, call the column of the labels `label`.",
         )  # fmt: skip
+        return NoLabelColumnError(error.message, error.advice, error.code) if names_images else error
     return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)

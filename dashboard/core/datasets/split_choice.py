@@ -67,7 +67,8 @@ def choose_split(
     sizes = "; ".join(f"{split.name}: {_in_words(split)}" for split in splits)
     chosen, why = _chosen(names, wanted, labelled, splits) if wanted or certain else (None, "")
     if wanted and chosen not in [answer.value for answer in answers]:
-        raise DatasetError(f"{dataset_name} has no {noun} {wanted!r}.", question.way_out, "choice")
+        why = f"has no {noun} {wanted!r}" if chosen is None else f"has {plural} that cannot be read as one dataset"
+        raise DatasetError(f"{dataset_name} {why}.", question.way_out, "choice")
     doubt = "" if certain else f", or {instead} in folders that are called so"
     if chosen is None:
         raise UndecidedError(

@@ -73,6 +73,12 @@ def names_split(name: str) -> bool:
     return _parts(name)[0] is not None
 
 
+def split_named_in(name: str, among: Collection[str]) -> str | None:
+    """The split of `among` whose name is one of the words in a name, such as train in trainLabels; None if it is none of them."""
+    word = _parts(name)[0]
+    return next((split for split in (word, _SPLIT_OF.get(word or "")) if split in among), None)
+
+
 def told_apart(words: Iterable[str]) -> dict[str, str]:
     """The split of each word of `word_of_split`. Words for the same one, such as dev and eval, are splits of their own."""
     of_word = {word: _SPLIT_OF[word] for word in words}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name, suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
+from dashboard.core.datasets.labels_file import NoLabelColumnError
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError
 from dashboard.core.questions import Answer, Question, UndecidedError
@@ -79,7 +80,7 @@ def choose_table(
             leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
             advice = Advice(advice, leave_out, Choice("labels", FOLDERS), ".")
         raise DatasetError(" ".join(fault.message for fault in faults.values()), advice, first.code)
-    return TableChoice(None, None, tuple(fault.message for fault in faults.values()))
+    return TableChoice(None, None, tuple(map(_as_note, faults.values())))
 
 
 def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
@@ -105,3 +106,7 @@ def _wanted(tables: Sequence[Table], wanted: str) -> Table:
 
 def _why_not(tables: Sequence[Table], used: Table) -> tuple[str, ...]:
     return tuple(table.fault.message for table in tables if table.fault and table is not used)
+
+
+def _as_note(fault: DatasetError) -> str:
+    return str(fault) if isinstance(fault, NoLabelColumnError) else fault.message

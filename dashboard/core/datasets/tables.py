@@ -6,7 +6,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
+import numpy as np
+
+from dashboard.core.datasets.attributes import Attributes, joined
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
@@ -14,9 +18,11 @@ from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    NoLabelColumnError,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem
+from dashboard.core.datasets.splits import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
@@ -106,7 +112,8 @@ def rivals_of_folders(
 
     They give an image another label than the name of its folder, or a split. Unless the name of a table says that it
     holds labels, it must also name most images and lie in none of these folders. Kept too are those that have to report
-    that they were not read, or that they name no image although they are called labels.
+    that they were not read, that none of their columns is called like labels, or that they name no image although they
+    are called labels.
 
     Args:
         may_split: False: the splits in a table are not used.
@@ -114,7 +121,7 @@ def rivals_of_folders(
 
     def may_label(table: Table) -> bool:
         if table.content is None or not table.matched:
-            return is_likely(table.name) or table.unread
+            return is_likely(table.name) or table.unread or isinstance(table.fault, NoLabelColumnError)
         if not table.differs and not (may_split and table.content.splits):
             return False
         inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
@@ -221,3 +228,38 @@ def _as_template(table: Table) -> Table:
         f"{table.name} is not used: {why}.", Advice("To use it: ", Choice("labels", table.name)), "labels_file"
     )
     return replace(table, fault=fault, template=True)
+
+
+def joined_by_split(tables: Sequence[Table]) -> Table | None:
+    """One table of all that name images, with their splits, if each is called like another split; else None."""
+    usable = [table for table in tables if table.content and table.matched and not table.fault]
+    splits = [split_named_in(file_stem(table.name), SPLITS) for table in usable]
+    contents = [table.content for table in usable if table.content]
+    if len(usable) < 2 or None in splits or len(set(splits)) < len(splits):
+        return None
+    if len({folder_of(table.name) for table in usable}) > 1:
+        return None
+    sizes = [len(content.files) for content in contents]
+    firsts = np.cumsum([0, *sizes]).tolist()
+    read = [content.attributes for content in contents]
+
+    def attributes() -> Attributes:
+        found = joined([each and each() for each in read], sizes)
+        assert found is not None  # one has them, see below
+        return found
+
+    content = LabelsTable(
+        " and ".join(table.name for table in usable),
+        tuple(chain.from_iterable(content.files for content in contents)),
+        tuple(chain.from_iterable(content.labels for content in contents)),
+        tuple(chain.from_iterable(content.notes for content in contents)),
+        {
+            first + i: fault
+            for first, content in zip(firsts, contents, strict=False)
+            for i, fault in content.faults.items()
+        },
+        attributes=attributes if any(read) else None,
+        splits=tuple(split or "" for split, size in zip(splits, sizes, strict=True) for _ in range(size)),
+    )
+    matched, labelled = sum(table.matched for table in usable), sum(table.labelled for table in usable)
+    return Table(content.name, content, sum(sizes), matched, labelled, images=usable[0].images)

@@ -68,7 +68,7 @@ def plan_run(
     if mapping.question:
         raise UndecidedError(
             " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),
-            mapping.question, "labels_uncertain",
+            mapping.question, "labels_uncertain", _class_by_class(mapping.unknown) if uncertain else (),
         )  # fmt: skip
     counts = label_counts(samples)
     if counts and not mapping.class_of:
@@ -90,6 +90,16 @@ def check_splits_are_no_classes(dataset: Dataset, version: ModelVersion) -> None
             "these names, so they may be splits or classes.",
             replace(question, chosen=None), "several_splits",
         )  # fmt: skip
+
+
+def _class_by_class(labels: Sequence[str]) -> list[str | Part]:
+    """The way out if numbers are no class ids, as parts of advice."""
+    first, *others = sorted(labels, key=int)
+    more: list[str | Part] = [" ", meaning(others[0], "CLASS")] if others else []
+    return [
+        "\nIf they are no class ids of the model, choose a class for each label: ", meaning(first, "CLASS"), *more,
+        " ..." if len(others) > 1 else "",
+    ]  # fmt: skip
 
 
 def _labels_in_names(questions: Sequence[Question]) -> list[str | Part]:

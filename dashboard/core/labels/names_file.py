@@ -6,9 +6,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile
+from itertools import chain, compress, dropwhile
 from pathlib import PurePath
 from typing import Any
 
@@ -77,7 +77,7 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
 
     Raises:
         SeveralNamesError: a number has two names.
-        KeyTwiceError: YAML with names of classes has a key twice.
+        KeyTwiceError: YAML has a key twice, with other names of classes.
         NotNamesError: the content has none of these forms.
         Exception: the content is damaged; see `core.parsing`.
     """
@@ -86,17 +86,11 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     if suffix == ".json":
         return _from_json(parse_json(text))
     if suffix in (".yaml", ".yml"):
-        value = _yaml(text)
-        if not isinstance(value, dict) or not any(isinstance(value.get(key), (dict, list)) for key in _NAMES_IN_JSON):
-            raise NotNamesError("it has no list `names`, so it may hold settings")
-        _check_keys(text)
-        return _from_json(value)
+        return _from_yaml(_names_alone(_yaml(text)), _from_json)
     if suffix == ".pbtxt":
         return _from_items(text)
     if suffix == ".md":
-        names = _only_class_labels(_yaml(_front_matter(text)))
-        _check_keys(_front_matter(text))
-        return names
+        return _from_yaml(_yaml(_front_matter(text)), _only_class_labels)
     if suffix in (".csv", ".tsv"):
         return _from_table(
             list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
@@ -106,44 +100,96 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
 
 
 def _yaml(text: str) -> Any:
+    """The root of the nodes of a YAML text, which has no value yet."""
     if len(text) > _LONGEST_YAML:
         raise ValueError(f"it is longer than {_LONGEST_YAML // 1000} thousand characters")
     import yaml  # only few datasets have such a file
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
-    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, Loader=loader)):
-        raise ValueError("it has aliases, which may expand to more than fits into memory")
-    return yaml.load(text, Loader=loader)
+    try:
+        return yaml.compose(
+            text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )  # the first is ten times as fast
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "a line"
+        raise ValueError(f"{line} of its YAML cannot be read ({(error.problem or '').removeprefix('but ')})") from error
 
 
-def _check_keys(text: str) -> None:
-    """Raises KeyTwiceError if an object in a YAML text has a key twice."""
-    import yaml  # see `_yaml`
+def _names_alone(root: Any) -> Any:
+    """The root without the keys that do not name classes, so that what these hold does not matter."""
+    import yaml
 
-    nodes = [yaml.compose(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))]
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    keys = [key.value if isinstance(key, yaml.ScalarNode) else "" for key, _ in pairs]
+    named = [
+        not isinstance(value, yaml.ScalarNode)
+        for key, (_, value) in zip(keys, pairs, strict=True)
+        if key in _NAMES_IN_JSON
+    ]
+    if not any(named) or "annotations" in keys:
+        raise NotNamesError("it has no list `names`, so it may hold settings")
+    kept = [key in _NAMES_IN_JSON or _NAME_OF_NUMBER.fullmatch(key) is not None for key in keys]
+    root.value = list(compress(pairs, kept))
+    return root
+
+
+def _from_yaml(root: Any, read: Callable[[Any], NumberedNames]) -> NumberedNames:
+    """What `read` finds in the value of a node. Raises KeyTwiceError if it finds something else with the other of two values."""
+    doubled = _doubled_keys(root)
+    found = _reading(root, read)
+    if doubled:
+        for node in {id(node): node for node, _ in doubled}.values():
+            node.value.reverse()  # the last value of a key counts
+        other = _reading(root, read)
+        if found != other and not (isinstance(found, Exception) and isinstance(other, Exception)):
+            keys = dict.fromkeys(key for _, key in doubled)
+            raise KeyTwiceError(f"it has {' and '.join(f'the key {key[:80]!r}' for key in list(keys)[:3])} twice")
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _reading(root: Any, read: Callable[[Any], NumberedNames]) -> NumberedNames | Exception:
+    import yaml
+
+    try:
+        return read(yaml.SafeLoader("").construct_document(root))
+    except Exception as error:
+        return error
+
+
+def _doubled_keys(root: Any) -> list[tuple[Any, str]]:
+    """The nodes that have a key twice, each with the key. Raises ValueError if a node is there twice."""
+    import yaml
+
+    nodes, seen, doubled = [root], set(), []
     for node in nodes:
+        if id(node) in seen:
+            raise ValueError("it has aliases, which may expand to more than fits into memory")
+        seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             nodes += node.value
         elif isinstance(node, yaml.MappingNode):
             keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-            if twice := [key for key, times in keys.items() if times > 1]:
-                raise KeyTwiceError(f"it has the key {twice[0][:80]!r} twice")
-            nodes += [value for _, value in node.value]
+            doubled += [(node, key) for key, times in keys.items() if times > 1]
+            nodes += chain.from_iterable(node.value)
+    return doubled
 
 
 def _only_class_labels(value: Any) -> NumberedNames:
     found = list(_class_labels(value))
-    if not found or any(names != found[0] for names in found):
-        raise ValueError("it has several columns of class ids" if found else "it has no names of classes")
+    if not found:
+        raise NotNamesError("it has no names of classes")
+    if any(names != found[0] for names in found):
+        raise ValueError("it has several columns of class ids")
     return NumberedNames(found[0])
 
 
 def _front_matter(text: str) -> str:
-    """The YAML at the beginning of a README.md of Hugging Face. Raises ValueError if there is none."""
+    """The YAML at the beginning of a README.md of Hugging Face. Raises NotNamesError if there is none."""
     lines = [line.rstrip() for line in text.splitlines()]  # also as Windows ends them
     end = lines.index("---", 1) if lines[:1] == ["---"] and "---" in lines[1:] else 0
     if not end:
-        raise ValueError("it has no YAML at its beginning")
+        raise NotNamesError("it has no YAML at its beginning")
     return "\n".join(lines[1:end])
 
 

@@ -81,7 +81,10 @@ def test_labels_in_file_names_are_asked_about(make_zip: MakeZip, tmp_path: Path)
         ("file-names", "the beginnings of the file names: cat (2 images), dog (2 images)"),
         ("folders", "the name of the folder, train"),
     ]
-    assert dataset.notes == ("The file names may be labels, but are not used as such: cat (2 images), dog (2 images).",)
+    assert dataset.notes == (
+        "The file names may be labels, but are not used as such: cat (2 images), dog (2 images). "
+        "To use them, choose `file-names` as the labels.",
+    )
     chosen = open_dataset(describe(path, Choices(labels=labels_choice(path, "file-names")), tmp_path))
     assert labels(chosen) == {name: name[6:9] for name in KAGGLE}
     assert chosen.questions[0].chosen == "file-names" and chosen.questions[0].certain
@@ -114,8 +117,18 @@ def test_other_names_hold_no_labels(make_zip: MakeZip, names: Sequence[str]) -> 
 
 def test_labels_in_file_names_of_one_split_or_in_several_folders(make_zip: MakeZip) -> None:
     files = {**images(*KAGGLE, "test1/1.jpg", "test1/2.jpg"), "sampleSubmission.csv": b"id,label\n1,0.5\n2,0.5\n"}
-    dataset = open_dataset(make_zip({}, extra=files), Choices(labels="file-names"))
+    path = make_zip({}, extra=files)
+    with pytest.raises(UndecidedError, match="the file names in train may be labels") as asked:
+        open_dataset(path)
+    assert [answer.value for answer in asked.value.question.answers] == ["file-names", "folders"]
+    by_folders = open_dataset(path, Choices(labels="folders"))
+    assert labels(by_folders) == {"test1/1.jpg": None, "test1/2.jpg": None}
+    dataset = open_dataset(path, Choices(labels="file-names"))
     assert labels(dataset) == {name: name[6:9] for name in KAGGLE}
+    with pytest.raises(DatasetError, match="do not all begin with a label") as refused:
+        open_dataset(path, Choices(labels="file-names", split="all"))
+    assert refused.value.fix == "Choose --split train, or leave out --labels file-names."
+    assert labels(open_dataset(path, Choices(labels="file-names", split="train"))) == labels(dataset)
     names = ["a/cat1.png", "b/dog2.png", "a/dog3.png", "b/cat4.png"]
     path = make_zip({}, "folders.zip", extra=images(*names))
     assert open_dataset(path).questions == ()

@@ -234,7 +234,7 @@ def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -
     assert label_counts(differing.samples) == {"1": 1, "2": 1} and "give them different names" in differing.notes[-2]
     assert differing.notes[-1] == IDS_UNCERTAIN
     partly = open_dataset(make_zip({}, "3.zip", extra={**images, **table, "one.json": b'{"1": "cat"}'}))
-    assert "it has no name for 2" in partly.notes[-1]
+    assert "it has no name for 2" in partly.notes[-2] and partly.notes[-1] == IDS_UNCERTAIN
 
 
 def test_a_table_that_is_not_there_where_no_other_is(make_zip: MakeZip) -> None:
@@ -268,6 +268,29 @@ def test_what_pandas_pickled_leaves_class_folders_alone(make_zip: MakeZip) -> No
         ("label_map.pbtxt", "item {\n  id: 0\n}\n", "its items have no id and name"),
         ("data.yaml", "names: [cat, dog]\nnames: [dog, cat]\n", "it has the key 'names' twice"),
         ("data.yaml", "names:\n  0: cat\n  1: dog\n  0: fox\n", "it has the key '0' twice"),
+        (
+            "data.yaml",
+            "names: [cat, dog]\ndescription: pets: cats\n",
+            "line 2 of its YAML cannot be read (mapping values are not allowed",
+        ),
+        (
+            "pets.yaml",
+            "names:\n  0: cat\n  1: dog\n\tnc: 2\n",
+            "line 4 of its YAML cannot be read (found a tab character",
+        ),
+        ("data.yaml", f"names: [cat, dog]\n# {'x' * 50_000}\n", "it is longer than 50 thousand characters"),
+        (
+            "README.md",
+            "---\nlicense: a: b\nclass_label:\n  names: [cat, dog]\n---\n",
+            "line 1 of its YAML cannot be read (mapping values are not allowed",
+        ),
+        (
+            "README.md",
+            "---\nclass_label:\n  names: [cat, dog]\nclass_label:\n  names: [dog, cat]\n---\n",
+            "it has the key 'class_label' twice",
+        ),
+        ("classes.csv", "cat\n", "it lists 1 name without numbers"),
+        ("class_indices.json", '{"cat": 0, "fox": 2}', "it has no name for 1"),
     ],
 )
 def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
@@ -288,7 +311,7 @@ def test_numbers_are_not_guessed_if_the_file_that_names_them_cannot_be_used(
         ("class_weights.json", '{"cat": 0.5, "dog": {}}'), ("labels.txt", "The images were labelled by hand."),
         ("labels_of_all.txt", "0.png 1\n0.png 1\n0.png 0"), ("class_per_row.txt", "0\n0\n1\n"),
         ("classes.csv", "class,images\ncat,3\ndog,3\n"), ("label_settings.yaml", "seed: 0\nseed: 1\n"),
-        ("data.yaml", "seed: 0\nseed: 1\n"),
+        ("data.yaml", "seed: 0\nseed: 1\n"), ("settings.yaml", "seed: 0: 1\n"),
     ],
 )  # fmt: skip
 def test_what_names_no_numbers_leaves_no_doubt_about_them(make_zip: MakeZip, name: str, content: str) -> None:
@@ -339,6 +362,12 @@ def test_a_table_of_labels_does_not_name_its_own_numbers(make_zip: MakeZip) -> N
         ("classes.csv", "id,name\n1,dog\n0,cat\n", True),
         ("classes.csv", "breed,class\ntabby,cat\npoodle,dog\n", False),
         ("config.json", '{"id2label": {"0": "cat", "1": "dog"}}', True),
+        ("classes.csv", "cat\ndog\n", True),
+        ("data.yaml", "path: &p ../pets\ntrain: *p\nnames: [cat, dog]\n", True),
+        ("data.yaml", "download: !!python/name:os.system\nnames: [cat, dog]\n", True),
+        ("data.yaml", "path: a\npath: b\nnames: [cat, dog]\n", True),
+        ("data.yaml", "names: {0: cat, 1: dog, 1: dog}\nnames: {0: cat, 1: dog}\n", True),
+        ("README.md", "---\nlicense: mit\nlicense: cc0\nclass_label:\n  names: [cat, dog]\n---\n", True),
     ],
 )
 def test_forms_of_names_beside_numbered_folders(make_zip: MakeZip, name: str, content: str, used: bool) -> None:
@@ -398,3 +427,90 @@ def test_the_names_of_a_million_images_are_not_listed_for_each_file_that_may_nam
             return b'{"0": "cat", "1": "dog"}'
 
     assert len(find_class_maps(Source(), range(9, 18))) == 9 and Source.names.listed == 1
+
+
+@pytest.mark.parametrize("table", ["train.csv", "train_folds.csv"])
+def test_a_table_for_one_split_can_be_chosen_as_the_question_says(make_zip: MakeZip, table: str) -> None:
+    path = competition(make_zip, {"train.csv": TRAIN, "train_folds.csv": TRAIN})
+    with pytest.raises(UndecidedError) as asked:
+        open_dataset(path)
+    assert table in [answer.value for answer in asked.value.question.answers]
+    chosen = open_dataset(path, Choices(labels=table))
+    assert labelled(chosen) == {"train/a.png": "0", "train/b.png": "1", "train/c.png": "0"}
+    assert "Only the split train is used, since no other has labels" in chosen.notes[0]
+    pooled = open_dataset(path, Choices(labels=table, split="all"))
+    assert labelled(pooled) == {**labelled(chosen), "test/x.png": None, "test/y.png": None}
+    with pytest.raises(DatasetError, match="names none of the 2 images"):
+        open_dataset(path, Choices(labels=table, split="test"))
+
+
+NUMBERED = {f"{place}.png": encoded(picture(i)) for i, place in enumerate(("train/1", "train/2", "test/1", "test/3"))}
+OF_TRAIN = {"train/1.png": "cat", "train/2.png": "dog"}
+
+
+def test_a_table_called_like_a_split_is_for_that_one_if_names_repeat_in_another(make_zip: MakeZip) -> None:
+    """As CIFAR-10 on Kaggle: each split has its own 1.png."""
+    path = make_zip({}, extra={**NUMBERED, "trainLabels.csv": b"id,label\n1,cat\n2,dog\n3,frog\n"})
+    for split in ("", "train"):
+        assert labelled(open_dataset(path, Choices(split=split))) == OF_TRAIN
+    tested = open_dataset(path, Choices(split="test"))
+    assert labelled(tested) == {"test/1.png": None, "test/3.png": None}
+    assert tested.notes[-1] == "trainLabels.csv is not used for the split test: it is called like train."
+    pooled = labelled(open_dataset(path, Choices(split="all")))
+    assert pooled["train/1.png"] == "cat" and pooled["test/1.png"] is None is pooled["test/3.png"]
+
+
+def test_each_split_with_a_table_that_is_called_like_it(make_zip: MakeZip) -> None:
+    of_test = {"test/1.png": "ship", "test/3.png": "frog"}
+    both = {"train.csv": b"id,label\n1,cat\n2,dog\n", "test.csv": b"id,label\n1,ship\n3,frog\n"}
+    path = make_zip({}, extra={**NUMBERED, **both})
+    for split, labels in (("", of_test), ("train", OF_TRAIN), ("all", OF_TRAIN | of_test)):
+        assert labelled(open_dataset(path, Choices(split=split))) == labels
+
+
+def test_a_table_whose_names_fit_two_splits_is_read_for_the_chosen_one(make_zip: MakeZip) -> None:
+    path = make_zip({}, extra={**NUMBERED, "labels.csv": b"id,label\n1,cat\n2,dog\n"})
+    with pytest.raises(DatasetError, match="its first row is for '1', and 2 images are called so") as refused:
+        open_dataset(path)
+    assert refused.value.fix.endswith("choose this with --split.")
+    assert labelled(open_dataset(path, Choices(split="train"))) == OF_TRAIN
+
+
+@pytest.mark.parametrize("column", ["ClassId", "ClassID", "ClassName", "LabelId", "labelId", "trueLabel"])
+def test_a_column_in_humps_is_known(make_zip: MakeZip, column: str) -> None:
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    table = f"Width,{column},ImagePath\n3,cat,a.png\n4,dog,b.png\n"
+    dataset = open_dataset(make_zip({}, extra={**images, "truth.csv": table.encode()}))
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog"}
+
+
+def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(make_zip: MakeZip) -> None:
+    images = {f"part_{i}/{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    table = b"lesion,image_id,dx,age\nx,a,cat,30\ny,b,dog,40\n"
+    told = open_dataset(make_zip({}, extra={**images, "truth.csv": table})).notes
+    assert "truth.csv cannot be used as a labels file: it is not certain which of its columns holds" in told[0]
+    assert told[0].endswith("In its first line, call the column of the labels `label`.")
+    followed = make_zip({}, "followed.zip", extra={**images, "truth.csv": table.replace(b"dx", b"label")})
+    with pytest.raises(UndecidedError, match=r"truth\.csv"):
+        open_dataset(followed)
+    assert labelled(open_dataset(followed, Choices(labels="truth.csv"))) == {
+        "part_0/a.png": "cat",
+        "part_1/b.png": "dog",
+    }
+
+
+def test_a_chosen_split_is_answered_by_tables_that_are_called_so(make_zip: MakeZip) -> None:
+    images = {f"images/{name}.png": encoded(picture(i)) for i, name in enumerate("abc")}
+    tables = {"train.csv": b"image,label,age\na,cat,3\nb,dog,4\n", "test.csv": b"image,label,size\nc,frog,9\n"}
+    path = make_zip({}, extra={**images, **tables})
+    with pytest.raises(UndecidedError):
+        open_dataset(path)
+    of_train = {"images/a.png": "cat", "images/b.png": "dog"}
+    for split, found in (("train", of_train), ("test", {"images/c.png": "frog"})):
+        assert labelled(open_dataset(path, Choices(split=split))) == found
+    pooled = open_dataset(path, Choices(split="all"))
+    assert labelled(pooled) == {**of_train, "images/c.png": "frog"}
+    columns = pooled.attributes()
+    assert columns and columns.columns.to_pydict() == {"size": [None, None, 9], "age": [3, 4, None]}
+    with pytest.raises(DatasetError, match="has no split 'val'"):
+        open_dataset(path, Choices(split="val"))

@@ -120,3 +120,15 @@ def test_an_open_question_survives_the_way_between_processes() -> None:
     error = pickle.loads(pickle.dumps(UndecidedError("Several.", question, "several_splits")))
     assert error.question == question and error.code == "several_splits"
     assert error.fix == "Choose with --split:\n--split test   5 images\n--split 'a b'  2 images"
+
+
+def test_numbers_that_are_no_class_ids_are_answered_with_a_class_for_each(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    path = make_zip({"0": 1, "1": 1}, extra={"data.yaml": b"names: [cat, dog\n"})
+    with pytest.raises(UndecidedError) as asked:
+        plan_run(path, tiny_version)
+    assert asked.value.fix.endswith("choose a class for each label: --map 0=CLASS --map 1=CLASS")
+    assert pickle.loads(pickle.dumps(asked.value)).fix == asked.value.fix
+    first, second = tiny_version.class_names[:2]
+    assert plan_run(path, tiny_version, {"0": second, "1": first}).mapping.class_of == {"0": second, "1": first}
