@@ -17,7 +17,7 @@ from dashboard.core.datasets.class_files import (
     read_other_class_files,
 )
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
-from dashboard.core.datasets.copies import find_copies
+from dashboard.core.datasets.copies import find_copies, within_splits
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
     ClassFolders,
@@ -90,11 +90,13 @@ class FilesReader:
         if len(masks):
             self._masks = tuple(self._names[i] for i in masks.tolist())
             self._set_source(PartOfFiles(source, np.setdiff1d(np.arange(len(self._names)), masks)))
-        self._splits = self._copies = None
+        self._splits = None
         if choices.split != NO_SPLITS:
             self._splits = find_splits(self._folders, self._is_image)
-            self._copies = find_copies(self._names, self._folders, self._is_image)
-        self._splits = self._splits or self._copies
+            copies = find_copies(self._source, self._folders, self._is_image)
+            if self._splits and copies:
+                self._splits = within_splits(self._splits, copies, self._names, self._is_image)
+            self._splits = self._splits or copies
         self._tables_may_split = self._splits is None and choices.split != NO_SPLITS
         self._parts: dict[str, LabelledFiles] = {}
 
@@ -159,15 +161,11 @@ class FilesReader:
 
     def _about_others(self) -> tuple[str, ...]:
         assert self._splits is not None
-        copies = []
-        if self._copies and self._copies is not self._splits:
-            called = " and ".join(chain.from_iterable(self._copies.folders.values()))
-            copies = [f"{called} seem to hold copies of the same images. If so, give one of these folders only."]
         loose = self._splits.outside[self._is_image[self._splits.outside]].tolist()
         names = listed([self._names[i] for i in loose[:4]])
         what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
         more = " ..." if len(loose) > 4 else ""
-        return (*copies, *([f"{what} in no {self._splits.noun}, so not used: {names}{more}."] if loose else []))
+        return (f"{what} in no {self._splits.noun}, so not used: {names}{more}.",) if loose else ()
 
     def _has_labels(self, split: str) -> bool:
         try:

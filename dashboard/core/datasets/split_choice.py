@@ -48,13 +48,14 @@ def choose_split(
         may_be_classes: True if NO_SPLITS is a possible answer.
         may_pool: True if ALL_SPLITS is one.
         certain: False if the user has to say whether these are splits.
-        noun: what they are, for messages: split or copy.
+        noun: what they are, for messages: "split", "copy" or "split or copy".
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
         DatasetError: there is no such split; code `choice`.
     """
-    plural, instead = ("copies", "different images") if noun == "copy" else ("splits", "classes")
+    plural = noun.replace("copy", "copies").replace("split", "splits")
+    instead = "classes" if noun == "split" else "different images"
     names = [split.name for split in splits]
     answers = [Answer(split.name, _in_words(split)) for split in splits]
     if may_pool:
