@@ -219,7 +219,9 @@ class FilesReader:
         images = np.zeros(len(self._names), bool)
         images[positions] = self._is_image[positions]
         image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
-        folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
+        holding = self._folders.holding(images)
+        class_in = ClassFolders(markers, holding, self._folders.holding(self._is_image))
+        folders = set(map(class_in.class_of, holding))
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
         use_tables = self._tables_may_label
@@ -251,14 +253,14 @@ class FilesReader:
                 kept = kept[places]
         source = self._source if len(kept) == len(self._names) else PartOfFiles(self._source, kept)
         labelling = (
-            self._by_table(source.names, table, kept) if table else by_folder(source.names, markers, self._names_image)
+            self._by_table(source.names, table, kept) if table else by_folder(source.names, class_in, self._names_image)
         )
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
         )
         labelling = self._with_names(labelling, np.setdiff1d(others, classes).tolist(), table.name if table else "")
         if table:
-            labelling = named_after_folders(labelling, ClassFolders(markers))
+            labelling = named_after_folders(labelling, class_in)
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
