@@ -147,7 +147,7 @@ class FilesReader:
         )
         choice = choose_split(
             self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=certain,
-            noun=self._splits.noun,
+            noun=self._splits.noun, about_others=self._about_others(),
         )  # fmt: skip
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
         if self._given and not _any_label(read):

@@ -39,6 +39,7 @@ def choose_split(
     may_pool: bool = True,
     certain: bool = True,
     noun: str = "split",
+    about_others: Sequence[str] = (),
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -49,6 +50,7 @@ def choose_split(
         may_pool: True if ALL_SPLITS is one.
         certain: False if the user has to say whether these are splits.
         noun: what they are, for messages: "split", "copy" or "split or copy".
+        about_others: sentences about images in none of them.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
@@ -72,14 +74,16 @@ def choose_split(
     doubt = "" if certain else f", or {instead} in folders that are called so"
     if chosen is None:
         raise UndecidedError(
-            f"{dataset_name} holds more than one {noun}{doubt}: {sizes}.",
+            " ".join((f"{dataset_name} holds more than one {noun}{doubt}: {sizes}.", *about_others)),
             question,
             "several_splits",
         )
     question = replace(question, chosen=chosen, certain=bool(wanted))
     if chosen == ALL_SPLITS:
         return SplitChoice(tuple(names), question, f"All {plural} are pooled, {why} ({sizes}).")
-    return SplitChoice((chosen,), question, f"Only the {noun} {chosen} is used, {why} ({sizes}).")
+    no_labels = may_be_classes and not wanted and not labelled(chosen)
+    or_classes = f" If these are {instead}, choose the {noun} {NO_SPLITS}." if no_labels else ""
+    return SplitChoice((chosen,), question, f"Only the {noun} {chosen} is used, {why} ({sizes}).{or_classes}")
 
 
 def _chosen(

@@ -211,6 +211,8 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
         others = [folder for folder in siblings if not names_split(name_of[folder])]
         may_be_codes = any(name_of[folder].casefold() in _WHOLE_NAMES for folder in found)  # tr is Turkish, too
         certain = certain and not (may_be_codes and others)
+        kinds = {(split, frozenset(_parts(name_of[folder])[1]) - _PLAIN) for folder, split in found.items()}
+        certain_if_labelled &= len(kinds) == len(set(found.values())) or any(f not in holding for f in found)
         if found and all(folder in holding for folder in found):
             certain_if_labelled &= not (may_be_codes or any(folder in holding for folder in others))
     for folder in [*marked]:  # train_val/train and train_val/val

@@ -238,3 +238,24 @@ def test_datasets_from_the_field(shared_dir: Path, name: str, split: str, count:
         pytest.skip(f"{path} is not there")
     dataset = open_dataset(path, Choices(split=split))
     assert len(dataset.samples) == count and len(dataset.samples.unlabelled) == 0
+
+
+def test_without_labels_the_note_tells_how_the_folders_are_classes(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["val/0.png", "test/1.png"])
+    assert "since none has labels" in (note := open_dataset(path).notes[0])
+    assert note.endswith("If these are classes, choose the split none.")
+    assert label_counts(open_dataset(path, Choices(split=NO_SPLITS)).samples) == {"val": 1, "test": 1}
+    assert "none" not in open_dataset(folder_of(tmp_path / "b", ["val/cat/0.png", "test/cat/1.png"])).notes[0]
+
+
+def test_folders_with_a_split_and_a_class_in_their_names_are_asked_about(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["train_cat/0.png", "train_dog/1.png", "test_cat/2.png", "test_dog/3.png"])
+    with pytest.raises(UndecidedError, match="more than one split, or classes in folders that are called so"):
+        open_dataset(path)
+    assert len(label_counts(open_dataset(path, Choices(split=NO_SPLITS)).samples)) == 4
+
+
+def test_the_question_tells_which_images_lie_in_no_split(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["dev/0.png", "test/1.png", "prod/2.png"])
+    with pytest.raises(UndecidedError, match=r"1 image lies in no split, so not used: prod/2\.png\."):
+        open_dataset(path)
