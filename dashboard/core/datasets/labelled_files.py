@@ -18,6 +18,7 @@ from dashboard.core.datasets.class_files import (
 )
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.copies import find_copies, within_splits
+from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
     ClassFolders,
@@ -238,7 +239,11 @@ class FilesReader:
                 positions.tolist(), images, [] if by_folders else image_names
             )
         kept = np.setdiff1d(kept, classes) if classes else kept
-        ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
+        no_images = kept[~self._is_image[kept]].tolist()
+        stems: set[str] = set()
+        if not all(suffix_of(self._names[i]) for i in no_images):
+            stems = {name.rpartition("/")[2].rpartition(".")[0] for name in image_names}
+        ignored = [i for i in no_images if is_document(self._names[i], stems)]
         kept = np.setdiff1d(kept, ignored)
         table = self._given or (choice.table and choice.table.content) or class_table
         question = choice.question

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -52,6 +52,12 @@ _DOCUMENTS = frozenset(
         ".sh",
         ".md5",
         ".sha256",
+        ".docx",
+        ".doc",
+        ".odt",
+        ".rtf",
+        ".pptx",
+        ".names",
     ]
 )
 _DOCUMENTS_WITHOUT_SUFFIX = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "makefile"})
@@ -70,10 +76,14 @@ class Labelling:
     attributes: Callable[[], Attributes | None] = lambda: None  # reads those of the samples
 
 
-def is_document(name: str) -> bool:
-    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted."""
-    suffix = suffix_of(name)
-    return suffix in _DOCUMENTS if suffix else name[name.rfind("/") + 1 :].lower() in _DOCUMENTS_WITHOUT_SUFFIX
+def is_document(name: str, stems: Container[str] = ()) -> bool:
+    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted.
+
+    Args:
+        stems: the names of the images without their suffix. A file without a suffix that is called so tells about that image.
+    """
+    suffix, last = suffix_of(name), name[name.rfind("/") + 1 :]
+    return suffix in _DOCUMENTS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
 
 
 def by_folder(
