@@ -20,6 +20,7 @@ from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.copies import find_copies, within_splits
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.foreign_annotations import about_annotations
 from dashboard.core.datasets.labelling import (
     ClassFolders,
     IsImage,
@@ -250,6 +251,8 @@ class FilesReader:
         if without_table and not by_folders and not table:
             table, question, notes = self._by_names(image_names, sorted(filter(None, folders)))
             why_not = (*why_not, *notes)
+            if not (table or classes or any("LabelMe" in note for note in choice.notes)):
+                why_not = (*why_not, *about_annotations(self._source, ignored))
         split = None
         if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]

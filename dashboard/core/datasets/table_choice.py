@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name, suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
-from dashboard.core.errors import Advice, Choice, DatasetError
+from dashboard.core.errors import Advice, Choice, DatasetError, counted
 from dashboard.core.questions import Answer, Question, UndecidedError
+
+_MANY = 4  # other files
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,20 @@ def choose_table(
             if_none, it = ("If it holds", "it") if len(faults) == 1 else ("If they hold", "them")
             leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
             advice = Advice(advice, leave_out, Choice("labels", FOLDERS), ".")
-        raise DatasetError(" ".join(fault.message for fault in faults.values()), advice, first.code)
-    return TableChoice(None, None, tuple(fault.message for fault in faults.values()))
+        raise DatasetError(" ".join(_told(faults)), advice, first.code)
+    return TableChoice(None, None, _told(faults))
+
+
+def _told(faults: Mapping[str, DatasetError]) -> tuple[str, ...]:
+    """The messages. What is wrong with many files in the same way is said once."""
+    alike: dict[str, list[str]] = {}
+    for name, fault in faults.items():
+        alike.setdefault(fault.message.replace(name, ""), []).append(fault.message)
+    told: list[str] = []
+    for messages in alike.values():
+        more = len(messages) - 1
+        told += messages if more < _MANY else [f"{messages[0]} So it is with {counted(more, 'other file')}."]
+    return tuple(told)
 
 
 def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
