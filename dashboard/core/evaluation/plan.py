@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
-from dashboard.core.datasets.choices import FILE_NAMES
+from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS
 from dashboard.core.datasets.splits import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
@@ -101,6 +101,13 @@ def _labels_in_names(questions: Sequence[Question]) -> list[str | Part]:
     return [f"To take {possible[0].meaning}, choose ", Choice("labels", FILE_NAMES), ". "] if possible else []
 
 
+def _other_splits(questions: Sequence[Question]) -> list[str | Part]:
+    """The other splits, where one was taken by default, as parts of advice."""
+    taken = [each for each in questions if each.topic == "split" and not each.certain]
+    others = [a.value for each in taken for a in each.answers if a.value not in (each.chosen, ALL_SPLITS, NO_SPLITS)]
+    return [" To use another split: ", Choice("split", others[0]), "."] if others else []
+
+
 def _other_encodings(questions: Sequence[Question]) -> list[str | Part]:
     """The other ways to read names whose encoding was guessed, as parts of advice."""
     guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
@@ -140,7 +147,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
             *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),
             "or choose a class for each label (", meaning("LABEL", "CLASS"),
             "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",
-            *_by_folders_above(dataset), *_other_encodings(dataset.questions),
+            *_by_folders_above(dataset), *_other_splits(dataset.questions), *_other_encodings(dataset.questions),
         ),
         "labels_unknown",
     )  # fmt: skip

@@ -83,6 +83,14 @@ def test_the_folders_above_are_named_and_can_be_mapped(make_zip: MakeZip, tiny_v
     }  # fmt: skip
 
 
+def test_another_split_is_offered_where_the_one_by_default_has_no_class(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    path = make_zip({"train/cat": 1, "train/dog": 1, "test/batch": 1})
+    with pytest.raises(DatasetError, match=r"To use another split: --split train\."):
+        plan_run(path, tiny_version)
+
+
 def test_splits_and_labels_are_no_folders_above() -> None:
     folders = ("train/COVID/images", "test/COVID/images", "test/Normal/images")
     names = [folder.split("/")[1] for folder in folders]
