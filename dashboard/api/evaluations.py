@@ -25,6 +25,7 @@ from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.evaluation.asking import with_classes_named
 from dashboard.core.evaluation.job import Job
 from dashboard.core.files import how_to_write_again
 from dashboard.core.images.other_files import FIRST_BYTES, readable_kind
@@ -112,7 +113,8 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
 
 def _start(services: Services, order: Order) -> Job:
     version = services.registry.get(order.model).fitting(order.fit)
-    dataset = describe(order.dataset, order.choices, services.settings.described_dir)
+    choices = with_classes_named(order.dataset, order.choices, order.label_map)
+    dataset = describe(order.dataset, choices, services.settings.described_dir)
     return services.jobs.start(
         dataset, version, order.label_map, use_stored=not order.no_cache, first_id=order.first_id
     )

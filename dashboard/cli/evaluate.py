@@ -31,6 +31,7 @@ from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import FOLDERS, OFFERED, either
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DashboardError
+from dashboard.core.evaluation.asking import with_classes_named
 from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.opening import Found, OpenRun, open_run, take_up_run
 from dashboard.core.evaluation.plan import RunPlan, plan_run
@@ -124,11 +125,12 @@ def evaluate(
         else:
             assert dataset is not None
             chosen = Choices(labels_choice(dataset, labels), split, zip_encoding)
-            path = describe(dataset, chosen, opened.settings.described_dir)
+            meanings = read_label_map(label_map or ())
+            path = describe(dataset, with_classes_named(dataset, chosen, meanings), opened.settings.described_dir)
             version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             if gate:
                 gate.check_classes(version.class_names)
-            plan = plan_run(path, version, read_label_map(label_map or ()), labels_from)
+            plan = plan_run(path, version, meanings, labels_from)
             run_or_found = open_or_wait(plan, store, opened.settings.chunk_size, reuse=not no_cache)
         manifest = run_or_found.manifest if isinstance(run_or_found, Found) else _evaluate(opened, run_or_found)
         run = load_run(store.folder(manifest.run_id))

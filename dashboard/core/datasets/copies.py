@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from dashboard.core.datasets.splits import Folders, Splits, is_plain_word, splits_in
+from dashboard.core.datasets.file_source import FileSource
+from dashboard.core.datasets.splits import Folders, Splits, is_plain_word, names_split, splits_in
+from dashboard.core.errors import ImageError
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 
 _WORDS = frozenset(
     {
@@ -17,20 +20,25 @@ _WORDS = frozenset(
         "normalized", "segmented", "color", "colour", "grayscale", "greyscale",
     }
 )  # fmt: skip
-_BESIDE = frozenset({"photo", "photos", "picture", "pictures"})  # as `is_plain_word`
+_BESIDE = frozenset({"photo", "photos", "picture", "pictures", "full"})  # as `is_plain_word`
 _MOST_OF_THEM = 0.5  # share of the images of the smaller folder
 _MOST_COPIES = 20  # beside each other
+_MOST_COMPARED = 10  # pairs of images with the same names, that are read
 _WORD = re.compile(r"[^\W\d_]+")
+_NUMBERED = re.compile(r"\D*(\d{1,9})\D*")
+_MOST_PER_IMAGE = 10  # a number that is larger, for the number of images, is no counter
 
 
-def find_copies(names: Sequence[str], folders: Folders, is_image: np.ndarray) -> Splits | None:
+def find_copies(source: FileSource, folders: Folders, is_image: np.ndarray) -> Splits | None:
     """The copies of a dataset, as splits called like their folders; None if there are not at least two.
 
     Folders beside each other are copies if they hold class folders of the same names, and if the names of both say what
-    was done with the images (raw, processed, resized), or one of them does and most images have the same names, too.
+    was done with the images (raw, processed, resized). If the name of only one of two says so, most images have the same
+    names, too; and these are no mere counters, or the images are the same, or the other folder is called for its images
+    alone (photos, photos_cropped). In several class folders, raw and processed may also lie within each.
 
     Args:
-        names: of all files.
+        source: all files.
         folders: of these.
         is_image: (n,) bool.
     """
@@ -39,34 +47,97 @@ def find_copies(names: Sequence[str], folders: Folders, is_image: np.ndarray) ->
         return None
     # parent -> folder -> paths of the folders of images in it
     classes_in: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    leaves_in: dict[str, set[str]] = defaultdict(set)  # class -> names of the folders in it
     for path in holding:
         parts = path.split("/")
+        if len(parts) > 1 and not names_split(parts[-2]):
+            leaves_in["/".join(parts[:-1])].add(parts[-1])
         for depth in range(1, len(parts)):
-            classes_in["/".join(parts[: depth - 1])]["/".join(parts[:depth])].add("/".join(parts[depth:]))
+            if not names_split(parts[depth - 1]):
+                classes_in["/".join(parts[: depth - 1])]["/".join(parts[:depth])].add("/".join(parts[depth:]))
     copies: dict[str, str] = {}
     for siblings in classes_in.values():
         said = {folder for folder in siblings if _says_copy(folder.rpartition("/")[2])}
         for one in said if len(siblings) <= _MOST_COPIES else ():
             for other in siblings:
                 alike = other != one and siblings[one] & siblings[other]
-                if alike and (other in said or _hold_the_same(names, is_image, one, other)):
+                if alike and (other in said or (len(siblings) == 2 and _hold_the_same(source, is_image, one, other))):
                     copies |= {folder: folder.rpartition("/")[2] for folder in (one, other)}
+    often = Counter(map(frozenset, leaves_in.values()))
+    for parent, leaves in leaves_in.items():
+        if len(leaves) > 1 and often[frozenset(leaves)] > 1 and all(map(_says_copy, leaves)):
+            copies |= {f"{parent}/{leaf}": leaf for leaf in leaves}
     found = splits_in(folders, holding, copies)
     return found and replace(found, certain=False, noun="copy")
 
 
+def within_splits(splits: Splits, copies: Splits, names: Sequence[str], is_image: np.ndarray) -> Splits:
+    """The copies of each split as splits of their own, called by both, such as raw/test; without any, the splits.
+
+    Args:
+        names: of all files.
+        is_image: (n,) bool.
+    """
+    positions: dict[str, np.ndarray] = {}
+    for split, of_split in splits.positions.items():
+        rest = of_split
+        for copy, of_copy in copies.positions.items():
+            both = np.intersect1d(of_split, of_copy)
+            if is_image[both].any():
+                folder = names[int(both[0])].split("/")
+                above = any(called in folder[: folder.index(copy)] for called in splits.folders[split])
+                positions[f"{split}/{copy}" if above else f"{copy}/{split}"] = both
+                rest = np.setdiff1d(rest, of_copy)
+        if is_image[rest].any():
+            positions[split] = rest
+    if positions.keys() <= splits.positions.keys():
+        return splits
+    return Splits(
+        positions,
+        {name: splits.folders.get(name, (name,)) for name in positions},
+        np.setdiff1d(np.arange(len(names)), np.concatenate(list(positions.values()))),
+        splits.markers | copies.markers,
+        certain=splits.certain and "test" in positions,
+        certain_if_labelled=splits.certain_if_labelled,
+        noun="split or copy",
+    )
+
+
 def _says_copy(folder: str) -> bool:
-    words = [word.casefold() for word in _WORD.findall(folder)]
+    words = _words(folder)
     return any(word in _WORDS for word in words) and all(
         word in _WORDS | _BESIDE or is_plain_word(word) for word in words
     )
 
 
-def _hold_the_same(names: Sequence[str], is_image: np.ndarray, one: str, other: str) -> bool:
-    """True if most images of two folders have the same paths in them, whatever their suffix."""
-    images = [names[i] for i in np.flatnonzero(is_image).tolist()]
+def _words(folder: str) -> list[str]:
+    return [word.casefold() for word in _WORD.findall(folder)]
+
+
+def _hold_the_same(source: FileSource, is_image: np.ndarray, one: str, other: str) -> bool:
+    """True if most images of two folders have the same paths in them, whatever their suffix, and more speaks for copies."""
+    names = source.names
+    images = np.flatnonzero(is_image).tolist()
     inside = [
-        {image[len(folder) :].rpartition(".")[0] for image in images if image.startswith(f"{folder}/")}
+        {names[i][len(folder) :].rpartition(".")[0]: i for i in images if names[i].startswith(f"{folder}/")}
         for folder in (one, other)
     ]
-    return len(inside[0] & inside[1]) >= _MOST_OF_THEM * min(map(len, inside))
+    common = sorted(inside[0].keys() & inside[1].keys())
+    if len(common) < _MOST_OF_THEM * min(map(len, inside)):
+        return False
+    others = [word for word in _words(other.rpartition("/")[2]) if word not in _WORDS]
+    if others and all(word in _BESIDE or is_plain_word(word) for word in others):
+        return True
+    numbers = [_NUMBERED.fullmatch(path.rpartition("/")[2]) for path in common]
+    if not all(number and int(number[1]) <= _MOST_PER_IMAGE * len(common) for number in numbers):
+        return True
+    compared = common[:: max(1, len(common) // _MOST_COMPARED)][:_MOST_COMPARED]
+    same = sum(_are_the_same(source, *(each[path] for each in inside)) for path in compared)
+    return same >= _MOST_OF_THEM * len(compared)
+
+
+def _are_the_same(source: FileSource, one: int, other: int) -> bool:
+    try:
+        return source.read(one, MAX_FILE_BYTES) == source.read(other, MAX_FILE_BYTES)
+    except ImageError:
+        return False

@@ -17,10 +17,11 @@ from dashboard.core.datasets.class_files import (
     read_other_class_files,
 )
 from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
-from dashboard.core.datasets.copies import find_copies
-from dashboard.core.datasets.file_names import folder_of
+from dashboard.core.datasets.copies import find_copies, within_splits
+from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
+from dashboard.core.datasets.foreign_annotations import about_annotations
 from dashboard.core.datasets.labelling import (
     ClassFolders,
     IsImage,
@@ -95,11 +96,13 @@ class FilesReader:
         if len(masks):
             self._masks = tuple(self._names[i] for i in masks.tolist())
             self._set_source(PartOfFiles(source, np.setdiff1d(np.arange(len(self._names)), masks)))
-        self._splits = self._copies = None
+        self._splits = None
         if choices.split != NO_SPLITS:
             self._splits = find_splits(self._folders, self._is_image)
-            self._copies = find_copies(self._names, self._folders, self._is_image)
-        self._splits = self._splits or self._copies
+            copies = find_copies(self._source, self._folders, self._is_image)
+            if self._splits and copies:
+                self._splits = within_splits(self._splits, copies, self._names, self._is_image)
+            self._splits = self._splits or copies
         self._tables_may_split = self._splits is None and choices.split != NO_SPLITS
         self._parts: dict[str, LabelledFiles] = {}
 
@@ -150,7 +153,7 @@ class FilesReader:
         )
         choice = choose_split(
             self._name, sizes, self._choices.split, self._has_labels, may_be_classes=True, certain=certain,
-            noun=self._splits.noun,
+            noun=self._splits.noun, about_others=self._about_others(),
         )  # fmt: skip
         read = self._pooled(choice.splits) if len(choice.splits) > 1 else self._part(choice.splits[0])
         if not self._choices.split and not _any_label(read):
@@ -175,15 +178,11 @@ class FilesReader:
 
     def _about_others(self) -> tuple[str, ...]:
         assert self._splits is not None
-        copies = []
-        if self._copies and self._copies is not self._splits:
-            called = " and ".join(chain.from_iterable(self._copies.folders.values()))
-            copies = [f"{called} seem to hold copies of the same images. If so, give one of these folders only."]
         loose = self._splits.outside[self._is_image[self._splits.outside]].tolist()
         names = listed([self._names[i] for i in loose[:4]])
         what = "1 image lies" if len(loose) == 1 else f"{len(loose):,} images lie"
         more = " ..." if len(loose) > 4 else ""
-        return (*copies, *([f"{what} in no {self._splits.noun}, so not used: {names}{more}."] if loose else []))
+        return (f"{what} in no {self._splits.noun}, so not used: {names}{more}.",) if loose else ()
 
     def _has_labels(self, split: str) -> bool:
         try:
@@ -248,7 +247,9 @@ class FilesReader:
         images = np.zeros(len(self._names), bool)
         images[positions] = self._is_image[positions]
         image_names = [self._names[i] for i in np.flatnonzero(images).tolist()]
-        folders = set(map(ClassFolders(markers).class_of, self._folders.holding(images)))
+        holding = self._folders.holding(images)
+        class_in = ClassFolders(markers, holding, self._folders.holding(self._is_image))
+        folders = set(map(class_in.class_of, holding))
         others = np.concatenate([positions, outside])
         others = others[~self._is_image[others]]
         use_tables = self._tables_may_label
@@ -265,13 +266,19 @@ class FilesReader:
                 positions.tolist(), images, [] if by_folders else image_names
             )
         kept = np.setdiff1d(kept, classes) if classes else kept
-        ignored = [i for i in kept[~self._is_image[kept]].tolist() if is_document(self._names[i])]
+        no_images = kept[~self._is_image[kept]].tolist()
+        stems: set[str] = set()
+        if not all(suffix_of(self._names[i]) for i in no_images):
+            stems = {name.rpartition("/")[2].rpartition(".")[0] for name in image_names}
+        ignored = [i for i in no_images if is_document(self._names[i], stems)]
         kept = np.setdiff1d(kept, ignored)
         table = self._given or (choice.table and choice.table.content) or class_table
         question = choice.question
         if without_table and not by_folders and not table:
             table, question, notes = self._by_names(image_names, sorted(filter(None, folders)))
             why_not = (*why_not, *notes)
+            if not (table or classes or any("LabelMe" in note for note in choice.notes)):
+                why_not = (*why_not, *about_annotations(self._source, ignored))
         split = None
         if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]
@@ -282,14 +289,14 @@ class FilesReader:
         labelling = (
             self._by_table(source.names, table, kept, split_name)
             if table
-            else by_folder(source.names, markers, self._names_image)
+            else by_folder(source.names, class_in, self._names_image)
         )
         labelling = replace(
             labelling, notes=(*((split.note,) if split else ()), *labelling.notes, *choice.notes, *why_not)
         )
         labelling = self._with_names(labelling, np.setdiff1d(others, classes).tolist(), table.name if table else "")
         if table:
-            labelling = named_after_folders(labelling, ClassFolders(markers))
+            labelling = named_after_folders(labelling, class_in)
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -52,9 +52,17 @@ _DOCUMENTS = frozenset(
         ".sh",
         ".md5",
         ".sha256",
+        ".docx",
+        ".doc",
+        ".odt",
+        ".rtf",
+        ".pptx",
+        ".names",
     ]
 )
 _DOCUMENTS_WITHOUT_SUFFIX = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "makefile"})
+_PICTURES = frozenset({"image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos"})
+_UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})  # unless another split has a class of this name
 IsImage = Callable[[str], bool]  # True for the name of an image
 
 
@@ -68,19 +76,20 @@ class Labelling:
     attributes: Callable[[], Attributes | None] = lambda: None  # reads those of the samples
 
 
-def is_document(name: str) -> bool:
-    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted."""
-    suffix = suffix_of(name)
-    return suffix in _DOCUMENTS if suffix else name[name.rfind("/") + 1 :].lower() in _DOCUMENTS_WITHOUT_SUFFIX
-
-
-def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsImage = is_image_name) -> Labelling:
-    """Labels each image with the name of its folder. Other files get no label.
+def is_document(name: str, stems: Container[str] = ()) -> bool:
+    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted.
 
     Args:
-        markers: folders, as paths, that are no classes.
+        stems: the names of the images without their suffix. A file without a suffix that is called so tells about that image.
     """
-    class_in = ClassFolders(markers)
+    suffix, last = suffix_of(name), name[name.rfind("/") + 1 :]
+    return suffix in _DOCUMENTS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
+
+
+def by_folder(
+    names: Sequence[str], class_in: Callable[[str], str | None], is_image: IsImage = is_image_name
+) -> Labelling:
+    """Labels each image with its class, see `ClassFolders`. Other files get no label."""
     samples = SampleList(names, (class_in(name) if is_image(name) else None for name in names), from_folders=True)
     loose = [names[i] for i in samples.unlabelled if is_image(names[i])]
     if not loose:
@@ -94,9 +103,16 @@ def by_folder(names: Sequence[str], markers: Collection[str] = (), is_image: IsI
 class ClassFolders:
     """Tells the class of a file by its folder."""
 
-    def __init__(self, markers: Collection[str] = ()) -> None:
-        """Takes the folders, as paths, that are splits and no classes."""
+    def __init__(self, markers: Collection[str] = (), holding: Sequence[str] = (), others: Sequence[str] = ()) -> None:
+        """Takes folders as paths.
+
+        Args:
+            markers: that are splits and no classes.
+            holding: that hold the images.
+            others: that hold all images, also of other splits.
+        """
         self._markers = markers
+        self._no_classes = _no_classes(markers, holding, others)
         parents = {marker.rpartition("/")[0] for marker in markers}
         self._split_inside = len(parents.difference(markers)) > 1  # cat/train, cat/test, dog/train ...
         self._known: dict[str, str | None] = {}
@@ -110,6 +126,8 @@ class ClassFolders:
 
     def class_of(self, folder: str) -> str | None:
         """The class of the files in a folder."""
+        if folder in self._no_classes:
+            folder = folder.rpartition("/")[0]
         if folder in self._markers:
             if not self._split_inside:
                 return None
@@ -117,6 +135,26 @@ class ClassFolders:
                 folder = folder.rpartition("/")[0]
         parts = [part for part in folder.split("/") if part not in ("", ".")]
         return unicodedata.normalize("NFC", parts[-1]) if parts and parts[-1] != ".." else None
+
+
+def _no_classes(markers: Collection[str], holding: Sequence[str], others: Sequence[str]) -> frozenset[str]:
+    """The folders of images that only hold those of the folder above: cat/images beside dog/images, or test/unknown.
+
+    Takes the same as `ClassFolders`. A split has no classes, if the only folder in it says so.
+    """
+    last = {folder: folder.rpartition("/")[2].casefold() for folder in (*holding, *others)}
+    if len({folder.rpartition("/")[0] for folder in holding}) > 1 and all(last[f] in _PICTURES for f in holding):
+        return frozenset(holding)
+    times = Counter(last[folder] for folder in others)
+    found = []
+    for folder in holding:
+        split = folder.rpartition("/")[0]
+        unlabelled = last[folder] in _UNLABELLED and times[last[folder]] < 2
+        as_above = last[folder] == split.rpartition("/")[2].casefold()
+        says_nothing = split in markers and (last[folder] in _PICTURES or unlabelled or as_above)
+        if says_nothing and not any(each.startswith(f"{split}/") for each in holding if each != folder):
+            found.append(folder)
+    return frozenset(found)
 
 
 def by_labels_file(

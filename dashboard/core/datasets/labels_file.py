@@ -254,8 +254,9 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
         return coco_rows(name, value)
     if is_labelme(value):
         raise refused(
-            name, "it is LabelMe's annotation of one image, and such files are read if nearly all of several images have one",
-            "Annotate the other images too, or leave them out; or write a table of file and label.",
+            name, "it is LabelMe's annotation of one image, and such files are read only beside their images, if "
+            "nearly all of several images have one",
+            "Put each beside its image, and annotate the other images too, or leave them out; or write a table of file and label.",
         )  # fmt: skip
     value = as_records(name, value)
     if isinstance(value, dict) and (files := _files_of_classes(value, stems)):
@@ -269,6 +270,11 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
         )  # fmt: skip
     columns = list(dict.fromkeys(str(key) for record in value for key in record))
     file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
+    if label is None and {"image", "annotations"} <= {*columns}:
+        raise refused(
+            name, "it holds annotations in the format of CreateML, which is not read",
+            "Save them as COCO's JSON, or write a table of file and label.",
+        )  # fmt: skip
     if file is None or label is None:
         raise _no_columns(name, columns)
     files, labels = ([record.get(column) for record in value] for column in (file, label))

@@ -39,6 +39,7 @@ def choose_split(
     may_pool: bool = True,
     certain: bool = True,
     noun: str = "split",
+    about_others: Sequence[str] = (),
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -48,13 +49,15 @@ def choose_split(
         may_be_classes: True if NO_SPLITS is a possible answer.
         may_pool: True if ALL_SPLITS is one.
         certain: False if the user has to say whether these are splits.
-        noun: what they are, for messages: split or copy.
+        noun: what they are, for messages: "split", "copy" or "split or copy".
+        about_others: sentences about images in none of them.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
         DatasetError: there is no such split; code `choice`.
     """
-    plural, instead = ("copies", "different images") if noun == "copy" else ("splits", "classes")
+    plural = noun.replace("copy", "copies").replace("split", "splits")
+    instead = "classes" if noun == "split" else "different images"
     names = [split.name for split in splits]
     answers = [Answer(split.name, _in_words(split)) for split in splits]
     if may_pool:
@@ -72,14 +75,16 @@ def choose_split(
     doubt = "" if certain else f", or {instead} in folders that are called so"
     if chosen is None:
         raise UndecidedError(
-            f"{dataset_name} holds more than one {noun}{doubt}: {sizes}.",
+            " ".join((f"{dataset_name} holds more than one {noun}{doubt}: {sizes}.", *about_others)),
             question,
             "several_splits",
         )
     question = replace(question, chosen=chosen, certain=bool(wanted))
     if chosen == ALL_SPLITS:
         return SplitChoice(tuple(names), question, f"All {plural} are pooled, {why} ({sizes}).")
-    return SplitChoice((chosen,), question, f"Only the {noun} {chosen} is used, {why} ({sizes}).")
+    no_labels = may_be_classes and not wanted and not labelled(chosen)
+    or_classes = f" If these are {instead}, choose the {noun} {NO_SPLITS}." if no_labels else ""
+    return SplitChoice((chosen,), question, f"Only the {noun} {chosen} is used, {why} ({sizes}).{or_classes}")
 
 
 def _chosen(

@@ -15,7 +15,7 @@ import numpy as np
 
 _SPLIT_OF = {
     "train": "train", "training": "train", "trn": "train",
-    "val": "val", "valid": "val", "validation": "val", "vld": "val", "dev": "val", "eval": "val",
+    "val": "val", "valid": "val", "validation": "val", "validate": "val", "vld": "val", "dev": "val", "eval": "val",
     "test": "test", "testing": "test", "tst": "test", "t10k": "test", "holdout": "test", "evaluation": "test",
     "trainval": "train",  # what the model was fitted to; so it is with "train+val", see `_parts`
     # German, French, Spanish, Italian and Portuguese, without accents
@@ -25,6 +25,8 @@ _SPLIT_OF = {
     "prueba": "test", "pruebas": "test", "teste": "test",
 }  # fmt: skip
 _WHOLE_NAMES = {"tr": "train", "va": "val", "te": "test"}  # in a longer name, and beside others, they may be anything
+_PLURALS = {"trains": "train", "tests": "test"}  # if they hold the same classes
+_SETS = frozenset({"set", "sets", "split"})
 _OTHERS = frozenset(
     {"dev", "eval", "holdout", "evaluation", "t10k", "trainval"}
 )  # beside val, test or train, they differ
@@ -104,8 +106,8 @@ def is_plain_word(word: str) -> bool:
 def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
     """The split in the name of a folder, as `word_of_split`, and the other words in it. None if it names none, or several."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    if bare.casefold() in _WHOLE_NAMES:
-        return _WHOLE_NAMES[bare.casefold()], ()
+    if short := _WHOLE_NAMES.keys() & {"_".join(w for w in _WORD.findall(bare.casefold()) if w not in _SETS)}:
+        return _WHOLE_NAMES[short.pop()], ()
     found: dict[str, str] = {}  # split -> the first word for it
     rest = []
     for word in _WORD.findall(_HUMP.sub(" ", bare)):
@@ -206,17 +208,21 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
             others = [folder for folder in siblings if folder not in alike and inside & classes_in.get(folder, set())]
             certain = certain and not others and not alike.keys().isdisjoint(found)
             found |= alike
+        if len(set(found.values())) < 2 and (pair := _with_one_beside(name_of, classes_in)):
+            certain, found = False, pair
         classes = [folder for folder in siblings if folder not in found and folder in holding]
         a_class = len(set(found.values())) == 1 and any(folder in holding for folder in found)
         if classes and a_class:
             continue
         marked |= found
         words |= {folder: _parts(name_of[folder])[0] or split for folder, split in found.items()}
-        times = Counter(_SPLIT_OF[word] for word in {words[folder] for folder in found})
+        times = Counter(_SPLIT_OF.get(word, word) for word in {words[folder] for folder in found})
         apart |= {split for split in times if times[split] > 1}
         others = [folder for folder in siblings if not names_split(name_of[folder])]
         may_be_codes = any(name_of[folder].casefold() in _WHOLE_NAMES for folder in found)  # tr is Turkish, too
         certain = certain and not (may_be_codes and others)
+        kinds = {(split, frozenset(_parts(name_of[folder])[1]) - _PLAIN) for folder, split in found.items()}
+        certain_if_labelled &= len(kinds) == len(set(found.values())) or any(f not in holding for f in found)
         if found and all(folder in holding for folder in found):
             certain_if_labelled &= not (may_be_codes or any(folder in holding for folder in others))
     for folder in [*marked]:  # train_val/train and train_val/val
@@ -228,7 +234,8 @@ def _marked_folders(holding: Collection[str]) -> tuple[dict[str, str], bool, boo
 
 def _alike_inside(siblings: Collection[str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
     """The folders with the name of a split in theirs that hold classes of the same names as one of another split."""
-    named = {path: _SPLIT_OF[word] for path in siblings if (word := _parts(path.rpartition("/")[2])[0])}
+    words = {path: _parts(name := path.rpartition("/")[2])[0] or _PLURALS.get(name.casefold()) for path in siblings}
+    named = {path: _SPLIT_OF[word] for path, word in words.items() if word}
     classes: dict[str, set[str]] = {split: set() for split in SPLITS}
     for path, split in named.items():
         classes[split] |= classes_in.get(path, set())
@@ -237,6 +244,21 @@ def _alike_inside(siblings: Collection[str], classes_in: Mapping[str, set[str]])
         for path, split in named.items()
         if any(other != split and classes_in.get(path, set()) & classes[other] for other in SPLITS)
     }
+
+
+def _with_one_beside(siblings: Mapping[str, str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
+    """A split and the only other folder beside it with the same classes, such as rps-test-set and rps; else {}.
+
+    The other one is a split called like itself. Takes the names of the folders by path.
+    """
+    pair = [path for path in siblings if classes_in.get(path)]
+    if len(pair) != 2 or not classes_in[pair[0]] & classes_in[pair[1]]:
+        return {}
+    for one, other in (pair, pair[::-1]):
+        (word, rest), (no_word, others) = _parts(siblings[one]), _parts(siblings[other])
+        if word and not no_word and (set(rest) <= _PLAIN or set(rest) - _PLAIN == set(others) - _PLAIN):
+            return {one: _SPLIT_OF[word], other: siblings[other]}
+    return {}
 
 
 def _marked_among(siblings: Mapping[str, str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
@@ -10,8 +10,10 @@ from dashboard.core.datasets.file_names import normal_name, suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.labels_file import NoLabelColumnError
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
-from dashboard.core.errors import Advice, Choice, DatasetError
+from dashboard.core.errors import Advice, Choice, DatasetError, counted
 from dashboard.core.questions import Answer, Question, UndecidedError
+
+_MANY = 4  # other files
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,20 @@ def choose_table(
             if_none, it = ("If it holds", "it") if len(faults) == 1 else ("If they hold", "them")
             leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
             advice = Advice(advice, leave_out, Choice("labels", FOLDERS), ".")
-        raise DatasetError(" ".join(fault.message for fault in faults.values()), advice, first.code)
-    return TableChoice(None, None, tuple(map(_as_note, faults.values())))
+        raise DatasetError(" ".join(_told({name: fault.message for name, fault in faults.items()})), advice, first.code)
+    return TableChoice(None, None, _told({name: _as_note(fault) for name, fault in faults.items()}))
+
+
+def _told(messages_of: Mapping[str, str]) -> tuple[str, ...]:
+    """The messages. What is wrong with many files in the same way is said once."""
+    alike: dict[str, list[str]] = {}
+    for name, message in messages_of.items():
+        alike.setdefault(message.replace(name, ""), []).append(message)
+    told: list[str] = []
+    for messages in alike.values():
+        more = len(messages) - 1
+        told += messages if more < _MANY else [f"{messages[0]} So it is with {counted(more, 'other file')}."]
+    return tuple(told)
 
 
 def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
-from dashboard.core.datasets.choices import CHOICE_TOPICS, Choices
+from dashboard.core.datasets.choices import CHOICE_TOPICS, NO_SPLITS, Choices
+from dashboard.core.datasets.splits import names_split
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation.class_folders import in_class_folders
+from dashboard.core.evaluation.class_folders import in_class_folders, with_folders_above
 from dashboard.core.evaluation.plan import check_splits_are_no_classes
 from dashboard.core.labels.choices import LabelChoices, label_choices
 from dashboard.core.labels.class_ids import IDS_UNCERTAIN
@@ -78,3 +79,25 @@ def ask(
         meant = {choice.label: choice.meaning for choice in labels.matched}
         return Asked(choices, questions, dataset, labels, meant)
     return Asked(choices, questions, dataset, labels)
+
+
+def with_classes_named(path: Path, choices: Choices, label_map: Mapping[str, str]) -> Choices:
+    """The choices, with NO_SPLITS if the label map says what each of the folders means that may be splits or copies.
+
+    Raises:
+        DatasetError: the dataset cannot be used.
+    """
+    if choices.split or not label_map:
+        return choices
+    try:
+        questions = open_dataset(path, choices).questions
+    except UndecidedError as error:
+        questions = (error.question,)
+    splits = {answer.value for each in questions if each.topic == "split" for answer in each.answers}
+    if NO_SPLITS not in splits or not any(names_split(label) or label.strip("/") in splits for label in label_map):
+        return choices
+    whole = replace(choices, split=NO_SPLITS)
+    samples = open_dataset(path, whole).samples
+    meant = with_folders_above(samples, label_map)
+    labels = samples.labelled_by_path({label for label in meant if label.endswith("/")}).labels
+    return whole if labels and set(labels) <= meant.keys() else choices

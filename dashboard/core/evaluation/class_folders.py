@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.datasets.sample_list import SampleList
-from dashboard.core.datasets.splits import SPLITS
+from dashboard.core.datasets.splits import SPLITS, names_split
+from dashboard.core.labels.class_names import OTHERS
 from dashboard.core.labels.matching import as_spelled, classes_above, likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name
 
@@ -43,3 +45,37 @@ def in_class_folders(
     chosen = {label for label in label_map if label.endswith("/")}
     moved = chosen.union(folder for folder, meant in found.items() if meant.casefold() not in SPLITS)
     return samples.labelled_by_path(moved) if moved else samples
+
+
+def with_folders_above(samples: SampleList, label_map: Mapping[str, str]) -> dict[str, str]:
+    """The label map, where a folder that is no label, but holds folders of images, gives way to these.
+
+    With benign/patient1/0.png and benign/patient2/0.png, `benign` or `benign/` becomes `benign/patient1/` and
+    `benign/patient2/`. The deepest folder counts. Folders whose own label stands in the label map stay out.
+    """
+    whole = dict(label_map)
+    if not samples.from_folders or not set(whole).difference(samples.labels, [OTHERS]):
+        return whole
+    every = samples.folders_with(set(samples.labels))
+    known = {*samples.labels, *every, OTHERS}
+    above = {key: f"/{unicodedata.normalize('NFC', key.strip('/'))}/" for key in label_map if key not in known}
+    deepest: dict[str, tuple[int, str]] = {}  # folder -> where its part that stands in the label map ends, and that
+    for folder in samples.folders_with(set(samples.labels).difference(label_map)) if above else ():
+        for key, part in above.items():
+            if (at := f"/{folder}".rfind(part)) >= 0 and folder not in label_map:
+                deepest[folder] = max(deepest.get(folder, (0, "")), (at + len(part), key))
+    for folder, (_, key) in deepest.items():
+        whole.pop(key, None)
+        whole[folder] = label_map[key]
+    return whole
+
+
+def folders_above(samples: SampleList) -> list[str]:
+    """The names of the outermost folders that part the images and are neither their labels nor splits, in order."""
+    if not samples.from_folders:
+        return []
+    paths = [folder.rstrip("/").split("/")[:-1] for folder in samples.folders_with(set(samples.labels))]
+    for names in map(set, zip(*paths, strict=False)):
+        if len(names) > 1 and not all(map(names_split, names)):
+            return [] if names <= set(samples.labels) else sorted(names)
+    return []

@@ -10,11 +10,11 @@ from itertools import chain
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
-from dashboard.core.datasets.choices import FILE_NAMES
+from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS
 from dashboard.core.datasets.splits import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
-from dashboard.core.evaluation.class_folders import in_class_folders
+from dashboard.core.evaluation.class_folders import folders_above, in_class_folders, with_folders_above
 from dashboard.core.labels.class_ids import IDS_CHOSEN, IDS_UNCERTAIN, are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -62,6 +62,7 @@ def plan_run(
     """
     dataset, fingerprint = open_with_fingerprint(path)
     check_splits_are_no_classes(dataset, version)
+    label_map = with_folders_above(dataset.samples, label_map or {})
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
     uncertain = IDS_UNCERTAIN in dataset.notes
     mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, ids_uncertain=uncertain)
@@ -75,8 +76,9 @@ def plan_run(
         raise _no_class(dataset, mapping, version)
     if mapping.unknown:
         raise unknown_labels(
-            mapping, counts, version.ref, version.class_names, "image", _other_encodings(dataset.questions)
-        )
+            mapping, counts, version.ref, version.class_names, "image",
+            [*_by_folders_above(dataset), *_other_encodings(dataset.questions)],
+        )  # fmt: skip
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
 
@@ -109,10 +111,24 @@ def _labels_in_names(questions: Sequence[Question]) -> list[str | Part]:
     return [f"To take {possible[0].meaning}, choose ", Choice("labels", FILE_NAMES), ". "] if possible else []
 
 
+def _other_splits(questions: Sequence[Question]) -> list[str | Part]:
+    """The other splits, where one was taken by default, as parts of advice."""
+    taken = [each for each in questions if each.topic == "split" and not each.certain]
+    others = [a.value for each in taken for a in each.answers if a.value not in (each.chosen, ALL_SPLITS, NO_SPLITS)]
+    return [" To use another split: ", Choice("split", others[0]), "."] if others else []
+
+
 def _other_encodings(questions: Sequence[Question]) -> list[str | Part]:
     """The other ways to read names whose encoding was guessed, as parts of advice."""
     guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
     return ["\nIf the names are garbled, choose with ", Choice("zip_encoding"), ":\n", guessed[0]] if guessed else []
+
+
+def _by_folders_above(dataset: Dataset) -> list[str | Part]:
+    """The way to choose a class for all images below a folder, as parts of advice."""
+    names = folders_above(dataset.samples)
+    each = meaning(names[0], "CLASS") if names else ""
+    return [" For all images below a folder at once: ", each, f" (folders: {listed(names)})."] if names else []
 
 
 def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) -> DatasetError:
@@ -141,7 +157,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
             *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),
             "or choose a class for each label (", meaning("LABEL", "CLASS"),
             "). To predict without comparing, use ", meaning(OTHERS, NO_LABEL), ".",
-            *_other_encodings(dataset.questions),
+            *_by_folders_above(dataset), *_other_splits(dataset.questions), *_other_encodings(dataset.questions),
         ),
         "labels_unknown",
     )  # fmt: skip

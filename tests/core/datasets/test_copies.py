@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dashboard.core.datasets import label_counts, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS, Choices
 from dashboard.core.questions import UndecidedError
+from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_splits import folder_of, names
 
 IMAGES = ("cat/0.png", "cat/1.png", "dog/2.png")
@@ -45,18 +47,59 @@ def test_copies_in_each_of_several_folders(tmp_path: Path) -> None:
     [
         [f"{camera}/{image}" for camera in ("camera 1", "camera 2") for image in IMAGES],
         ["raw/cat/0.png", "raw/dog/1.png", "webcam/cat/2.png", "webcam/dog/3.png"],
+        [f"{site}/{image}" for site in ("original", "site_b") for image in IMAGES],
+        [f"{person}/cat/from_{i}.png" for person in ("original", "Bob", "Eve") for i in range(3)],
+        [f"{split}/raw/{i}.png" for split in ("day1", "day2") for i in range(2)],
         ["raw/0.png", "processed/0.png"], ["raw fish/a/0.png", "fried fish/a/0.png"], ["raw/cat/0.png", "other/dog/0.png"],
     ],
-    ids=["cameras", "other images", "classes", "classes of several words", "other classes"],
+    ids=["cameras", "other images", "sites with numbered images", "people", "one folder a day", "classes", "classes of several words", "other classes"],
 )  # fmt: skip
 def test_what_are_no_copies(tmp_path: Path, paths: list[str]) -> None:
     assert len(open_dataset(folder_of(tmp_path, paths)).samples) == len(paths)
 
 
-def test_copies_with_splits_in_them_are_told(tmp_path: Path) -> None:
-    paths = [
-        f"{copy}/{split}/{image}" for copy in ("raw", "processed") for split in ("train", "test") for image in IMAGES
-    ]
+def test_equal_images_or_names_tell_a_copy_whose_name_says_nothing(tmp_path: Path) -> None:
+    equal = folder_of(tmp_path / "equal", [f"original/{image}" for image in IMAGES])
+    shutil.copytree(equal / "original", equal / "mine")
+    named = folder_of(
+        tmp_path / "named", [f"{copy}/cat/IMG_{i}.png" for copy in ("original", "mine") for i in (831, 840)]
+    )
+    for path in (equal, named):
+        with pytest.raises(UndecidedError, match="holds more than one copy"):
+            open_dataset(path)
+
+
+def test_splits_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    paths = [f"{folder}/{image}" for folder in ("raw", "train", "test") for image in IMAGES]
     dataset = open_dataset(folder_of(tmp_path, paths))
-    assert len(dataset.samples) == 6
-    assert dataset.notes[1].startswith("processed and raw seem to hold copies of the same images")
+    assert names(dataset) == [f"test/{image}" for image in IMAGES]
+    assert not any("copies" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize("order", ["{copy}/{split}", "{split}/{copy}"])
+def test_copies_with_splits_are_asked_about(tmp_path: Path, make_zip: MakeZip, order: str) -> None:
+    paths = [
+        f"{order.format(copy=copy, split=split)}/{image}"
+        for copy in ("raw", "processed") for split in ("train", "test") for image in IMAGES
+    ]  # fmt: skip
+    packed = make_zip({}, extra={path: encoded(picture(i)) for i, path in enumerate(paths)})
+    for dataset in (folder_of(tmp_path / "folder", paths), packed):
+        with pytest.raises(UndecidedError, match="holds more than one split or copy"):
+            open_dataset(dataset)
+        wanted = order.format(copy="raw", split="test")
+        chosen = open_dataset(dataset, Choices(split=wanted))
+        assert names(chosen) == [f"{wanted}/{image}" for image in IMAGES]
+        assert label_counts(chosen.samples) == {"cat": 2, "dog": 1}
+
+
+def test_a_split_without_copies_is_used(tmp_path: Path) -> None:
+    paths = [f"{folder}/{image}" for folder in ("train/raw", "train/augmented", "test") for image in IMAGES]
+    assert names(open_dataset(folder_of(tmp_path, paths))) == [f"test/{image}" for image in IMAGES]
+
+
+def test_copies_within_each_class(tmp_path: Path) -> None:
+    paths = [f"{label}/{copy}/{i}.png" for label in ("cat", "dog") for copy in ("raw", "processed") for i in range(2)]
+    path = folder_of(tmp_path, paths)
+    with pytest.raises(UndecidedError, match="holds more than one copy"):
+        open_dataset(path)
+    assert label_counts(open_dataset(path, Choices(split="raw")).samples) == {"cat": 2, "dog": 2}

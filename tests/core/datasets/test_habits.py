@@ -214,7 +214,38 @@ def test_annotations_of_labelme_are_read_where_they_agree_on_one_class(tmp_path:
 def test_annotations_of_labelme_for_few_images_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="LabelMe's annotation of one image") as refused:
         tar(tmp_path / "x.tar", {**images("0.png", "1.png", "2.png"), "0.json": labelme(["cat"])})
-    assert "Annotate the other images too" in refused.value.fix
+    assert "annotate the other images too" in refused.value.fix
+
+
+def test_annotations_of_labelme_in_a_folder_of_their_own_are_told_once(tmp_path: Path) -> None:
+    pictures = images(*(f"images/{i}.png" for i in range(6)))
+    dataset = tar(tmp_path / "x.tar", pictures | {f"annotations/{i}.json": labelme(["cat"]) for i in range(6)})
+    [note] = [note for note in dataset.notes if "LabelMe" in note]
+    assert "such files are read only beside their images" in note and note.endswith("So it is with 5 other files.")
+    moved = pictures | {f"images/{i}.json": labelme(["cat"]) for i in range(6)}
+    assert set(labels(tar(tmp_path / "y.tar", moved)).values()) == {"cat"}
+
+
+def test_annotations_of_createml_are_refused_by_name(tmp_path: Path) -> None:
+    annotations = b'[{"image": "0.png", "annotations": [{"label": "cat", "coordinates": {}}]}]'
+    with pytest.raises(DatasetError, match="it holds annotations in the format of CreateML, which is not read"):
+        tar(tmp_path / "x.tar", {**images("0.png", "1.png"), "_annotations.createml.json": annotations})
+
+
+@pytest.mark.parametrize(
+    "name, data, told",
+    [
+        ("{}.json", labelme(["cat"]), "annotations by LabelMe. They are read only if 90% of the images have one"),
+        ("{}.xml", b"<annotation><object/></annotation>", "annotations in the format of Pascal VOC, which is not read"),
+        ("xml/{}.xml", b"<?xml?>\n<annotations><image/></annotations>", "annotations in the format of CVAT for images"),
+        ("{}.xml", b"<playlist/>", ""),
+    ],
+)
+def test_annotations_that_are_not_read_are_told(tmp_path: Path, name: str, data: bytes, told: str) -> None:
+    files = images(*(f"{i}.png" for i in range(4))) | {name.format(i): data for i in range(3)}
+    notes = [note for note in tar(tmp_path / "x.tar", files).notes if "annotations" in note]
+    assert len(notes) == bool(told)
+    assert not told or (notes[0].startswith(f"{name.format(0)} and 2 other files: {told}"))
 
 
 def test_small_files_do_not_replace_class_folders(make_zip: MakeZip) -> None:

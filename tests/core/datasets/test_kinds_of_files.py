@@ -56,6 +56,18 @@ def test_a_file_without_an_extension_is_an_image_if_it_begins_like_one(make_zip:
     assert dataset.notes == ("1 file that is not an image is ignored: cat/LICENSE.",)
 
 
+def test_documents_and_files_about_an_image_are_no_failed_images(make_zip: MakeZip) -> None:
+    files = {
+        "images/cat/1.png": encoded(picture(0)),
+        "images/cat/2": encoded(picture(1)),
+        "images/cat/3.png": encoded(picture(2)),
+    }
+    others = {"about.docx": b"PK", "classes.names": b"cat\n", "annotation/cat/1": b"<annotation/>"}
+    dataset = open_dataset(make_zip({}, extra=files | others | {"annotation/cat/9": b"<annotation/>"}))
+    assert [*labels(dataset)] == [*files, "annotation/cat/9"] and np.array_equal(dataset.image(1), picture(1))
+    assert dataset.notes == ("3 files that are not images are ignored: about.docx, classes.names, annotation/cat/1.",)
+
+
 def test_files_without_extensions_and_a_labels_file(make_zip: MakeZip, tmp_path: Path) -> None:
     files = {"0a1b": encoded(picture(0)), "0c2d": encoded(picture(1)), "labels.csv": b"id,label\n0a1b,cat\n0c2d,dog\n"}
     dataset = open_dataset(make_zip({}, extra=files))

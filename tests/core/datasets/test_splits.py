@@ -238,3 +238,54 @@ def test_datasets_from_the_field(shared_dir: Path, name: str, split: str, count:
         pytest.skip(f"{path} is not there")
     dataset = open_dataset(path, Choices(split=split))
     assert len(dataset.samples) == count and len(dataset.samples.unlabelled) == 0
+
+
+def test_without_labels_the_note_tells_how_the_folders_are_classes(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["val/0.png", "test/1.png"])
+    assert "since none has labels" in (note := open_dataset(path).notes[0])
+    assert note.endswith("If these are classes, choose the split none.")
+    assert label_counts(open_dataset(path, Choices(split=NO_SPLITS)).samples) == {"val": 1, "test": 1}
+    assert "none" not in open_dataset(folder_of(tmp_path / "b", ["val/cat/0.png", "test/cat/1.png"])).notes[0]
+
+
+def test_folders_with_a_split_and_a_class_in_their_names_are_asked_about(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["train_cat/0.png", "train_dog/1.png", "test_cat/2.png", "test_dog/3.png"])
+    with pytest.raises(UndecidedError, match="more than one split, or classes in folders that are called so"):
+        open_dataset(path)
+    assert len(label_counts(open_dataset(path, Choices(split=NO_SPLITS)).samples)) == 4
+
+
+def test_the_question_tells_which_images_lie_in_no_split(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, ["dev/0.png", "test/1.png", "prod/2.png"])
+    with pytest.raises(UndecidedError, match=r"1 image lies in no split, so not used: prod/2\.png\."):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize(
+    "one, other, splits",
+    [
+        ("rps", "rps-test-set", ["test", "rps"]), ("train", "unseen", ["train", "unseen"]), ("trains", "tests", ["test", "train"]),
+        ("training", "validate", ["val", "train"]), ("eval_set", "tr_set", ["val", "train"]),
+    ],
+)  # fmt: skip
+def test_train_and_test_are_not_pooled_unasked(tmp_path: Path, one: str, other: str, splits: list[str]) -> None:
+    path = folder_of(
+        tmp_path, [f"{folder}/{label}/{i}.png" for folder in (one, other) for label in ("cat", "dog") for i in "01"]
+    )
+    with pytest.raises(UndecidedError, match="holds more than one split") as asked:
+        open_dataset(path)
+    assert [answer.value for answer in asked.value.question.answers] == [*splits, ALL_SPLITS, NO_SPLITS]
+    for split in splits:
+        assert label_counts(open_dataset(path, Choices(split=split)).samples) == {"cat": 2, "dog": 2}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["rps/cat/0.png", "rps-test-set/dog/1.png"], ["trains/0.png", "tests/1.png"], ["car/left/0.png", "toy_train/left/1.png"],
+        ["camera1/cat/0.png", "camera2/cat/1.png", "test/cat/2.png"],
+    ],
+    ids=["other classes", "flat", "another name", "several others"],
+)  # fmt: skip
+def test_what_one_folder_called_like_a_split_does_not_tell(tmp_path: Path, paths: list[str]) -> None:
+    assert len(open_dataset(folder_of(tmp_path, paths)).samples) == len(paths)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation.asking import ask
+from dashboard.core.evaluation.asking import ask, with_classes_named
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.labels.class_ids import IDS_CHOSEN, IDS_UNCERTAIN
@@ -132,3 +132,21 @@ def test_numbers_that_are_no_class_ids_are_answered_with_a_class_for_each(
     assert pickle.loads(pickle.dumps(asked.value)).fix == asked.value.fix
     first, second = tiny_version.class_names[:2]
     assert plan_run(path, tiny_version, {"0": second, "1": first}).mapping.class_of == {"0": second, "1": first}
+
+
+@pytest.mark.parametrize(
+    "files, label_map, whole",
+    [
+        (("val/0.png", "test/1.png"), {"val": "cat", "test": "dog"}, True),
+        (("dev/0.png", "test/1.png", "prod/2.png"), {"dev": "cat", "test": "dog", "prod": "ship"}, True),
+        (("dev/0.png", "test/1.png", "prod/2.png"), {"dev": "cat", "test": "dog"}, False),
+        (("original/a/x.png", "mine/a/x.png"), {"original": "cat", "mine/": "dog"}, True),
+        (("train/cat/0.png", "test/cat/1.png"), {"cat": "dog"}, False),
+    ],
+)
+def test_a_map_that_names_all_folders_says_that_they_are_classes(
+    make_zip: MakeZip, files: tuple[str, ...], label_map: dict[str, str], whole: bool
+) -> None:
+    path = make_zip({}, extra=pictures(*files))
+    assert with_classes_named(path, Choices(), label_map) == Choices(split=NO_SPLITS if whole else "")
+    assert with_classes_named(path, Choices(split="test"), label_map) == Choices(split="test")

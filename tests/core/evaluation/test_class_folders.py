@@ -10,7 +10,7 @@ from dashboard.core.datasets.sample_list import SampleList, label_counts
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.asking import ask
-from dashboard.core.evaluation.class_folders import in_class_folders
+from dashboard.core.evaluation.class_folders import folders_above, in_class_folders, with_folders_above
 from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
@@ -54,6 +54,47 @@ def test_what_the_user_says_about_a_folder_holds() -> None:
     assert [*labels("zoo/hard", "dog", label_map={"zoo/hard/": "cat"})] == ["zoo/hard/", "dog"]
     decomposed = unicodedata.normalize("NFD", "\u00e9")
     assert [*labels("cat/\u00e9", "dog/\u00e9", label_map={decomposed: "cat"})] == ["\u00e9"]
+
+
+def above(*folders: str, label_map: dict[str, str]) -> dict[str, str]:
+    samples = SampleList([f"{f}/0.png" for f in folders], [f.rpartition("/")[2] for f in folders], from_folders=True)
+    return with_folders_above(samples, label_map)
+
+
+def test_a_folder_that_is_no_label_holds_for_all_below() -> None:
+    folders = ("data/benign/a/p1", "data/benign/a/p2", "data/malignant/p1")
+    for key in ("benign", "benign/", "data/benign/"):
+        assert above(*folders, label_map={key: "cat", "*": ""}) == {
+            "data/benign/a/p1/": "cat", "data/benign/a/p2/": "cat", "*": "",
+        }  # fmt: skip
+    assert above("a/b/p1", "a/p2", "a/b/p3", label_map={"a": "cat", "b": "dog", "p3": "ship"}) == {
+        "a/b/p1/": "dog", "a/p2/": "cat", "p3": "ship",
+    }  # fmt: skip
+    assert above("a/b", label_map={"elsewhere": "cat", "b": "dog"}) == {"elsewhere": "cat", "b": "dog"}
+
+
+def test_the_folders_above_are_named_and_can_be_mapped(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    path = make_zip({f"scans/{of}/p{i}": 1 for of in ("benign", "malignant") for i in (1, 2)})
+    with pytest.raises(DatasetError, match=r"--map benign=CLASS \(folders: benign, malignant\)"):
+        plan_run(path, tiny_version)
+    plan = plan_run(path, tiny_version, {"benign": "cat", "malignant": "dog"})
+    assert plan.mapping.class_of == {
+        "scans/benign/p1/": "cat", "scans/benign/p2/": "cat", "scans/malignant/p1/": "dog", "scans/malignant/p2/": "dog",
+    }  # fmt: skip
+
+
+def test_another_split_is_offered_where_the_one_by_default_has_no_class(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    path = make_zip({"train/cat": 1, "train/dog": 1, "test/batch": 1})
+    with pytest.raises(DatasetError, match=r"To use another split: --split train\."):
+        plan_run(path, tiny_version)
+
+
+def test_splits_and_labels_are_no_folders_above() -> None:
+    folders = ("train/COVID/images", "test/COVID/images", "test/Normal/images")
+    names = [folder.split("/")[1] for folder in folders]
+    assert folders_above(SampleList([f"{f}/0.png" for f in folders], names, from_folders=True)) == []
 
 
 def test_labels_from_a_table_stay() -> None:
