@@ -33,8 +33,8 @@ def check(
 ) -> None:
     """Check an evaluation against a file of checks.
 
-    Exits with 1 when a check fails, or the evaluation does not exist or is not finished; with 2 when the file of checks is
-    wrong.
+    Exits with 1 when a check fails, or the evaluation does not exist, cannot be read or is not finished; with 2 when the
+    file of checks is wrong.
     """
     try:
         gate = Gate(checks, junit)

@@ -79,12 +79,14 @@ class RunFolder:
         """Reads the manifest.
 
         Raises:
-            DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest or
-                cannot be read.
+            DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest,
+                cannot be read, or is missing although there are rows.
         """
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
+            if self.has_rows() and not self.is_owned():
+                raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:
             raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error

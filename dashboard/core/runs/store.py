@@ -99,9 +99,8 @@ class RunStore:
             except DatasetError as error:
                 if not folder.may_see():
                     continue
-                if error.code == "run_damaged" or (folder.has_rows() and not folder.is_owned()):
-                    told = error if error.code == "run_damaged" else damaged(folder.run_id, f"{MANIFEST} is missing")
-                    unreadable.append(DamagedRun(folder.run_id, told.message, _changed(folder.path)))
+                if error.code == "run_damaged":
+                    unreadable.append(DamagedRun(folder.run_id, error.message, _changed(folder.path)))
         return StoredRuns(
             sorted(manifests, key=lambda m: m.created_utc, reverse=True),
             sorted(unreadable, key=lambda d: d.changed_utc, reverse=True),

@@ -87,6 +87,9 @@ def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(s
     store.folder("bad").add_part(0, table_of([ok(0, "cat", "cat")]))
     (store.root / "bad" / "manifest.json").unlink()
     assert "missing" in store.damaged()[0].reason
+    with pytest.raises(DatasetError, match=r"cannot be read \(manifest.json is missing\)") as caught:
+        store.folder("bad").load()
+    assert caught.value.code == "run_damaged" and "runs delete bad" in caught.value.fix
 
 
 @pytest.mark.parametrize(("content", "why"), [(None, "is missing"), (b"", "is empty")])

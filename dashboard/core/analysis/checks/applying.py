@@ -46,8 +46,9 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
     """What comes of each check for a stored run.
 
     Raises:
-        DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; or a check names a class,
-            a subset, a column or a run that does not exist or is not finished, and the message names its line.
+        DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; a run cannot be read, with
+            the code `run_damaged`; or a check names a class, a subset, a column or a run that does not exist or is not
+            finished, and the message names its line.
     """
     folder = store.folder(run_id)
     manifest = folder.manifest()
@@ -102,6 +103,8 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         try:
             outcomes.append(outcome(check))
         except DatasetError as error:
+            if error.code == "run_damaged":  # the file of checks is not to blame
+                raise
             raise wrong_line(file.name, check.line, error.message, error.fix) from error
     return outcomes
 

@@ -361,3 +361,13 @@ def test_junit(store: RunStore) -> None:
     assert [case.find("failure") is not None for case in suite] == [False, True, False]
     failure = suite[1].find("failure")
     assert failure is not None and str(failure.get("message")).startswith("accuracy is 85.0%")
+
+
+def test_an_evaluation_that_cannot_be_read_is_not_the_fault_of_the_file_of_checks(store: RunStore) -> None:
+    [part] = store.folder(NOW).path.glob("part-*.parquet")
+    part.unlink()
+    with pytest.raises(
+        DatasetError, match=rf"^The evaluation {NOW} cannot be read \(rows.parquet is missing\)"
+    ) as caught:
+        outcome_of(store, "accuracy >= 0.5")
+    assert caught.value.code == "run_damaged"
