@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from urllib.parse import unquote
 
+from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.table_rows import LabelsTable
 
 _PREFIX = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts it before the names of uploaded files
@@ -31,6 +32,34 @@ def with_names_of_images(table: LabelsTable, stems: Collection[str]) -> LabelsTa
     restored = any(new != file and file.isdecimal() for new, file in zip(files, table.files, strict=True))
     note = f"{table.name} lacks the zeros at the beginning of file names, as spreadsheets drop them; they are added."
     return replace(table, files=files, notes=(*table.notes, note) if restored else table.notes)
+
+
+def without_hosts(table: LabelsTable, find: Finder, folder: str) -> LabelsTable:
+    """The table with paths of images where it has URLs whose folders are not those of the images.
+
+    A URL means the image at its path; else the image with its file name, if only one has it and no other row names it.
+
+    Args:
+        find: finds the images of the dataset.
+        folder: the folder of the table.
+    """
+    if not any("://" in file for file in table.files):
+        return table
+    often = Counter(_last(file) for file in set(table.files))
+
+    def path_of(file: str) -> str:
+        if "://" not in file or len(find(file, folder)):
+            return file
+        path, name = file.partition("://")[2].partition("/")[2], _last(file)
+        if len(find(path, folder)):
+            return path
+        return name if often[name] == 1 and len(find(name, folder)) == 1 else file
+
+    return replace(table, files=tuple(map(path_of, table.files)))
+
+
+def _last(file: str) -> str:
+    return file.rpartition("/")[2]
 
 
 def file_stem(name: str) -> str:

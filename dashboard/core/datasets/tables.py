@@ -21,7 +21,7 @@ from dashboard.core.datasets.labels_file import (
     NoLabelColumnError,
     read_labels_file,
 )
-from dashboard.core.datasets.other_names import file_stem
+from dashboard.core.datasets.other_names import file_stem, without_hosts
 from dashboard.core.datasets.splits import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
@@ -165,6 +165,7 @@ def _read_table(
     except DatasetError as error:
         return Table(name, None, 0, 0, 0, fault=error), 0
     beside = folder_of(name)
+    content = without_hosts(content, find, beside)
     matched, labelled, differs = 0, set(), False
     for row, file in enumerate(content.files):
         if len(found := find(file, beside)) == 1:

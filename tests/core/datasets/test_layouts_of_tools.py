@@ -84,6 +84,8 @@ STUDIO = [
         ("labels.csv", "id,url,label\n" + "".join(f"{n[:-4]},https://example.org/x{n},{v}\n" for n, v in ALL.items())),
         ("labels.csv", "url,label\n" + "".join(f"https://example.org/images/{n}?size=200,{v}\n" for n, v in ALL.items())),
         ("labels.csv", "url,label\n" + "".join(f"https://example.org/images/{n}#top,{v}\n" for n, v in ALL.items())),
+        ("labels.csv", "url,label\n" + "".join(f"https://example.org/{n}?v=2,{v}\n" for n, v in ALL.items())),
+        ("labels.csv", "url,label\n" + "".join(f"https://example.org/b/{n},{v}\n" for n, v in ALL.items())),
         ("labels.csv", "pic,photo,label\n" + "".join(f"{n},colour,{v}\n" for n, v in ALL.items())),
         ("labels.json", json.dumps({"1.txt": {"filename": "01.png", "label": "cat"}, "2.txt": {"filename": "02.png", "label": "dog"}, "3.txt": {"filename": "10.png", "label": "cat"}})),
     ],
@@ -133,6 +135,18 @@ def test_votes_that_differ_are_no_label(make_zip: MakeZip) -> None:
     cancelled = [votes[0], {**votes[1], "was_cancelled": True}]
     dataset = opened(make_zip, {"project.json": json.dumps([*STUDIO[1:], {**STUDIO[0], "annotations": cancelled}])})
     assert labels(dataset) == ALL
+
+
+def test_the_folder_of_a_url_counts_where_file_names_are_not_unique(make_zip: MakeZip) -> None:
+    rows = ("a/1.png,cat", "b/1.png,dog", "c/2.png,cat")
+    table = "url,label\n" + "".join(f"https://example.org/{row}\n" for row in rows)
+    dataset = opened(make_zip, {"labels.csv": table}, ("x/a/1.png", "x/b/1.png", "2.png"))
+    assert labels(dataset) == {"x/a/1.png": "cat", "x/b/1.png": "dog", "2.png": "cat"}
+    dataset = opened(make_zip, {"labels.csv": table}, ("1.png", "2.png"))
+    assert {name: label for name, label in labels(dataset).items() if "://" not in name} == {
+        "1.png": None,
+        "2.png": "cat",
+    }
 
 
 def test_zeros_are_added_only_where_one_image_is_meant(make_zip: MakeZip) -> None:
