@@ -21,7 +21,8 @@ def _known_days(days: float | None) -> float | None:
     if days is None or 0 < days <= _MOST_DAYS:
         return days
     raise typer.BadParameter(
-        f"{days:g} is not between 0 and {_MOST_DAYS:,}. Write 0.5 for twelve hours; leave the option out for a token that never expires."
+        f"The number of days must be more than 0 and at most {_MOST_DAYS:,}, but it is {days:g}. Write 0.5 for twelve hours; "
+        "leave the option out for a token that never expires."
     )
 
 

@@ -51,7 +51,7 @@ def test_a_token_is_shown_once_and_works_until_it_is_revoked(commands: Commands)
 @pytest.mark.parametrize("days", ["0", "-1", "40000", "nan"])
 def test_the_days_of_a_token_are_explained(commands: Commands, days: str) -> None:
     told = " ".join(commands.run("tokens", "create", "camera", "--days", days, fails=True).stderr.split())
-    assert f"{days} is not between 0 and 36,500. Write 0.5 for twelve hours" in told
+    assert f"must be more than 0 and at most 36,500, but it is {days}. Write 0.5 for twelve hours" in told
 
 
 def test_the_password_is_read_from_standard_input(commands: Commands) -> None:
