@@ -205,7 +205,7 @@ def rows(
     services: Opened,
     id: RunId,
     where: Where = (),
-    cursor: Annotated[int, Query(ge=-1, le=2**53, description="`next_cursor` of the page before")] = 0,
+    cursor: Annotated[int, Query(ge=0, le=2**53, description="`next_cursor` of the page before")] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Rows:
     """The images of an evaluation in the order of the dataset, page by page."""

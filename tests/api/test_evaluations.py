@@ -104,6 +104,7 @@ def test_rows_page_by_page(client: TestClient, done: Any) -> None:
     good = next(each for each in rows if each["status"] == "ok")
     assert sum(good["pred_probs"]) == pytest.approx(1) and max(good["pred_probs"]) == good["confidence"]
     assert CLASS_NAMES[np.argmax(good["pred_probs"])] == good["predicted_label"]
+    assert client.get(done["links"]["rows"], params={"cursor": -1}).status_code == 422
     wrong = client.get(done["links"]["rows"], params={"where": ["true_label=dog", "status=ok"]}).json()
     assert wrong["total"] == 2
 
