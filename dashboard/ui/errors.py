@@ -10,7 +10,7 @@ from dashboard.core.errors import DashboardError, DatasetError, ImageError, comm
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.words import plain
 
-_COMMAND_AT_END = re.compile(r": `[^`]+`\.$")  # it stands below the text
+_COMMAND_AT_END = re.compile(r"(?::| with) `([^`]+)`\.$")
 
 
 def show_error(error: DashboardError, title: str, above: DashboardError | None = None) -> None:
@@ -28,8 +28,14 @@ def show_error(error: DashboardError, title: str, above: DashboardError | None =
         if error.code == "run_unknown":  # its fix names a command, which readers of a page may not have
             st.page_link(PAGES / "evaluate.py", label="All evaluations", icon=":material/dataset:")
         elif error.fix:
-            st.text(_COMMAND_AT_END.sub(":", error.fix).replace("`", ""))
+            st.text(without_last_command(error.fix).replace("`", ""))
             for command in commands_in(error.fix):
                 st.code(command, language="bash")
         if not isinstance(error, (ImageError, DatasetError)):
             st.page_link(PAGES / "diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
+
+
+def without_last_command(fix: str) -> str:
+    """The advice without a command that ends it, for places that show the commands below."""
+    found = _COMMAND_AT_END.search(fix)
+    return f"{fix[: found.start()]}:" if found and commands_in(found[0]) else fix

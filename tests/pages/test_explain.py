@@ -241,6 +241,14 @@ def test_a_class_that_an_empty_picture_keeps_is_told(frog: AppTest, emptied: flo
     assert ("with all pixels removed, it is still 31.0% (whole picture: 60.0%)" in text_of(frog)) is told
 
 
+def test_a_map_that_failed_stands_beside_the_average_that_decides(frog: AppTest) -> None:
+    assert not any("on average" in each.value for each in frog.caption)
+    change_tests(frog, verdict="chance")
+    frog.run()
+    shown = [each.value for each in frog.caption if each.value.startswith("Score ") and "Score:" not in each.value]
+    assert shown and all(re.search(r"random maps \S+ on average, up to \S+$", each) for each in shown)
+
+
 def test_one_method_through_the_layers(frog: AppTest) -> None:
     assert not frog.selectbox(key="explain-layer").disabled
     view(frog, "Layers")

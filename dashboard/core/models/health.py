@@ -62,7 +62,11 @@ class ModelHealth:
         if isinstance(signature, ModelError):
             return True, signature
         seen, fault = self._verdicts.get(version.file, (None, None))
-        return (True, fault) if seen == signature else (False, None)
+        if seen != signature:
+            return False, None
+        if fault and fault.code == "checksum":  # the way out depends on which version is active now
+            fault = ModelError(fault.message, how_to_restore(version.folder), fault.code)
+        return True, fault
 
     def _read_later(self, version: ModelVersion) -> None:
         with self._lock:

@@ -12,6 +12,7 @@ from dashboard.core.diagnostics.checks import MIB, Check, Report
 from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY
 from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.core.engine.contract import WorkerStatus
+from dashboard.ui.errors import without_last_command
 from dashboard.ui.words import ago, plain
 
 ICONS = {
@@ -133,8 +134,8 @@ def _missing(check: Check | None, otherwise: str) -> str:
 
 
 def _fix_in_words(check: Check) -> str:
-    """The fix as text. A long command is shown below only, where it can be copied."""
-    text = check.fix
+    """The fix as text. A long command, or one at the end, is shown below only, where it can be copied."""
+    text = without_last_command(check.fix)
     for command in check.commands:
         if len(command) > LONG_COMMAND:
             text = text.replace(f"`{command}`", "the command below")

@@ -122,10 +122,13 @@ def _show_tile(question: Question, explanation: Explanation, look: Look) -> None
             show_verdict(f)
             if f.verdict != "empty":
                 digits = f.score_decimals
-                st.caption(
-                    f"Score {rounded(f.map.score, digits)}  \nrandom maps up to {rounded(f.random_limit, digits)}, "
-                    f"plain spot in the centre {rounded(f.gaussian.score, digits)}"
+                limit = rounded(f.random_limit, digits)
+                compared = (
+                    f"random maps {rounded(f.random.score, digits)} on average, up to {limit}"
+                    if f.verdict == "chance"
+                    else f"random maps up to {limit}, plain spot in the centre {rounded(f.gaussian.score, digits)}"
                 )
+                st.caption(f"Score {rounded(f.map.score, digits)}  \n{compared}")
                 st.space("small")  # without it, the caption's margin would give the columns a scrollbar
 
 

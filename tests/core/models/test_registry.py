@@ -161,6 +161,20 @@ def test_a_broken_version_that_is_not_the_active_one_is_mended_or_deleted(tmp_pa
         assert fault and "`python -m dashboard models use pets@1`" in fault.fix
 
 
+def test_the_way_out_follows_the_choice_that_was_made_since(tmp_path: Path) -> None:
+    digest = hashlib.sha256(b"weights").hexdigest()
+    for version, content in (("1", b"weights"), ("2", b"damaged")):
+        (add(tmp_path, "pets", version, sha256=digest) / "model.keras").write_bytes(content)
+    registry, health = Registry(tmp_path), ModelHealth()
+    damaged = registry.get("pets@2")
+    before = health.check(damaged)
+    assert before and "`python -m dashboard models use pets@1`" in before.fix
+    registry.activate("pets@1")
+    for after in (health.check(damaged), health.fault(damaged)):
+        assert after and after.message == before.message
+        assert "models use" not in after.fix and "delete the folder" in after.fix
+
+
 def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
     (add(tmp_path, "pets", "1") / "model.json").unlink()
     with pytest.raises(ModelError, match=r"pets@1: model\.json is missing"):

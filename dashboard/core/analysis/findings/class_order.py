@@ -71,14 +71,19 @@ def wrong_pixels(evidence: Evidence) -> Search:
         return Search(1)
     share = proportion(count, n)
     names = " or ".join(evidence.names[i] for i in top if predicted[i])
+    if evidence.run.manifest.recorded_accuracy is None:
+        reason, step = "the model was not trained", "if the file was saved before training, add the trained one"
+    else:
+        reason = "the pictures are very different from those it was trained on (noise, blur, another camera)"
+        step = "if not, compare the pictures with those in training"
     finding = Finding(
         "wrong_pixels",
         f"{count:,} of {n:,} images are predicted as {names} ({in_words(share)}), and only {percent(accuracy.value)} of all "
         f"answers are right ({percent(chance)} would be by chance): perhaps the pixels are scaled wrongly, the channels are "
-        "in the wrong order, or the model was not trained.",
+        f"in the wrong order, or {reason}.",
         share.value, share.low, share.high, n,
         "Compare the scaling and the order of channels with those in training (see Diagnostics), and if they differ, add the "
-        "model again with `models add --scale` or `--color`; if the file was saved before training, add the trained one.",
+        f"model again with `models add --scale` or `--color`; {step}.",
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding, float(binom.sf(count - 1, n, labelled / n)))])

@@ -16,6 +16,7 @@ _LEAST_SHARE = 0.1  # of the images with a label
 _LEAST_LAPSE = 0.003  # share of wrong labels
 _SUSPECT = 0.01  # a p-value of no wrong labels: too large for a finding, but enough for a warning
 _CLEARLY = 3.0  # times as many as the confidence allows for
+_LEAST_OF_MISTAKES = 1 / 3  # share of the mistakes of which the model is sure, for a warning about all labels
 
 
 def mislabelled_class(evidence: Evidence) -> Search:
@@ -55,7 +56,7 @@ def instead_of_overconfidence(evidence: Evidence) -> str:
     if evidence.curve.lapse >= _LEAST_LAPSE and evidence.curve.p_value < _SUSPECT:
         return "Perhaps some labels are wrong, which looks like overconfidence."
     mistakes, expected = _sure_mistakes(evidence)
-    if len(mistakes) < max(_LEAST, _CLEARLY * expected):
+    if len(mistakes) < max(_LEAST, _CLEARLY * expected, _LEAST_OF_MISTAKES * evidence.errors):
         return ""
     return (
         f"{len(mistakes):,} of the {evidence.errors:,} mistakes have a confidence of {_SURE:.0%} or more. Either the model "

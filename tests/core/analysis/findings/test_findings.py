@@ -14,6 +14,7 @@ from dashboard.core.analysis.findings import class_order, labels
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
 from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.analysis.findings.labels import instead_of_overconfidence
 from dashboard.core.analysis.findings.rules import IDS, RULES
 from dashboard.core.analysis.findings.trust import miscalibrated
 from dashboard.core.analysis.label_issues import label_issues
@@ -176,6 +177,15 @@ def test_one_predicted_class_has_several_possible_causes_and_a_step_for_each(tmp
     assert all(step in finding.next_step for step in ("`models add --scale`", "`--color`", "add the trained one"))
 
 
+def test_a_model_with_a_recorded_accuracy_is_trained_so_that_the_pictures_may_be_the_cause(tmp_path: Path) -> None:
+    folder = wrong_pixels(1).store(tmp_path / "a", recorded_accuracy=proportion(1904, 2000))
+    finding = next(each for each in find_in(folder) if each.id == "wrong_pixels")
+    assert finding.statement.endswith(
+        "or the pictures are very different from those it was trained on (noise, blur, another camera)."
+    )
+    assert "trained one" not in finding.next_step and "compare the pictures" in finding.next_step
+
+
 def test_a_calibration_error_from_few_images_says_so(tmp_path: Path) -> None:
     run = overconfident(1)
     few, many = (found_in(run.take(np.arange(n)), tmp_path / str(n)) for n in (149, 2000))
@@ -290,6 +300,7 @@ def test_a_suspicion_of_wrong_labels_comes_before_a_new_temperature(tmp_path: Pa
     for i, run in enumerate((too_sure(1), with_random_labels(too_sure(1), 0.03))):
         (finding,) = found_in(run, tmp_path / str(i))
         assert finding.id == "overconfident" and "If they are right, fit the temperature" in finding.next_step
+        assert f"`python -m dashboard runs label-issues {manifest().run_id}`" in finding.next_step
         assert finding.next_step.startswith("Perhaps some labels are wrong") is bool(i)
         assert ("175 of the 182 mistakes have a confidence of 90% or more" in finding.next_step) is not bool(i)
 
@@ -299,6 +310,14 @@ def test_a_model_whose_sure_answers_are_right_is_not_excused_by_its_labels(tmp_p
     folder, _ = two_confidences((0.7, 0.7), (0.5, 0.5), tmp_path)
     [candidate] = miscalibrated(Evidence(folder.load(VIEW_COLUMNS))).candidates
     assert candidate.finding.next_step.startswith("Fit the temperature")
+
+
+def test_a_few_mistakes_of_which_the_model_is_sure_do_not_excuse_all_others(tmp_path: Path) -> None:
+    """They are more than its confidence allows for, but not a third of the mistakes."""
+    folder, right = two_confidences((0.93, 0.5), (0.75, 0.2), tmp_path)
+    evidence = Evidence(folder.load(VIEW_COLUMNS))
+    assert 3 * 0.07 * 1000 < (~right[::2]).sum() < evidence.errors / 3
+    assert instead_of_overconfidence(evidence) == ""
 
 
 def test_underconfidence_is_told_from_overconfidence(tmp_path: Path) -> None:
