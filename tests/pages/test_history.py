@@ -141,7 +141,7 @@ def test_doubtful_predictions_are_found(open_page: Open, dashboard: Services) ->
     link = open_page("predict")
     link.query_params["doubt"] = "Doubtful"  # as it was called in earlier builds
     assert [row["user"] for row in table_of(link.switch_page(HISTORY).run())] == ["ann"]
-    assert '"label": "None of the classes"' in at.dataframe[0].proto.columns and "not searched" not in text_of(at)
+    assert '"label": "None of these"' in at.dataframe[0].proto.columns and "not searched" not in text_of(at)
 
 
 def test_an_unusable_database_is_told_and_the_answer_is_still_given(open_page: Open, dashboard: Services) -> None:
@@ -177,7 +177,7 @@ def test_agreeing_with_the_doubt_of_the_page_is_counted_apart(open_page: Open, d
     [made] = dashboard.history.query().entries
     dashboard.feedback.give(made.prediction_id, False, NONE_OF_THESE)
     at = open_page("history")
-    assert [row["feedback"] for row in table_of(at)] == ["none of these, as the model suspected"]
+    assert [row["feedback"] for row in table_of(at)] == ["none of these"]
     at = open_page("predict")
     at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()

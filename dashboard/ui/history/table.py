@@ -16,6 +16,7 @@ from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.history.entry import Entry
 from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.drawing import encode_png, fit_side
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.feedback_form import AGREES_ON_NONE
@@ -51,6 +52,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     if any(pictures):
         table.insert(0, "image", pictures)
     config = st.column_config
+    file_width = 110 if texts["user"].any() else 160  # so all columns fit at 1440 pixels
     return choose_row(
         entries,
         table,
@@ -58,13 +60,13 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         alt="Predictions, the newest first",
         columns={
             "image": config.ImageColumn("Image", width=70),
-            "file": config.TextColumn("File", width=100),  # with these widths all columns fit at 1440 pixels
-            "feedback": config.TextColumn("Feedback", width=90),
+            "file": config.TextColumn("File", width=file_width),
+            "feedback": config.TextColumn("Feedback", width=100),
             "model": config.TextColumn("Model", width=120),
             "user": config.TextColumn("User", width=60),
             "confidence": config.NumberColumn("Confidence"),
             "doubt": config.TextColumn(
-                "None of the classes",
+                "None of these",
                 help="Whether the image probably shows none of the model's classes. A low confidence is something else.",
             ),
         },
@@ -111,6 +113,8 @@ def choose_row(
 def _verdict(opinion: Opinion | None) -> str:
     if opinion is None:
         return ""
+    if opinion.agrees_on_none:
+        return NONE_OF_THESE  # the column is narrow, and a wrong answer is marked as such
     said = said_of(opinion)
     return f"{said}: {opinion.true_label}" if said == "wrong" and opinion.true_label else said
 
