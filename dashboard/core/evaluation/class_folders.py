@@ -53,6 +53,7 @@ def with_folders_above(samples: SampleList, label_map: Mapping[str, str]) -> dic
     With benign/patient1/0.png and benign/patient2/0.png, `benign` or `benign/` becomes `benign/patient1/` and
     `benign/patient2/`. The deepest folder counts. Folders whose own label stands in the label map stay out.
     """
+    label_map = as_spelled(label_map, samples.labels, ())
     whole = dict(label_map)
     if not samples.from_folders or not set(whole).difference(samples.labels, [OTHERS]):
         return whole
