@@ -308,12 +308,20 @@ class RunFolder:
         return replace(run, table=run.table[mask], measured=None, conditions=(*run.conditions, *conditions))
 
     def filter_source(self, files: RowFiles) -> FilterSource:
-        """Where a filter of this run's rows finds its values. Raises DatasetError if annotations are damaged."""
+        """Where a filter of this run's rows finds its values.
+
+        Raises:
+            DatasetError: the annotations or the further columns are damaged.
+        """
         attributes = AttributeFile(self.path)
+        try:
+            names = attributes.names
+        except OSError as error:
+            raise damaged(self.run_id, error) from error
         return FilterSource(
             files.arrow,
             self.manifest().class_names,
-            attributes.names,
+            names,
             lambda name: attributes.read(name, files.arrow(["index"])["index"]),
             self.annotations().tags,
         )

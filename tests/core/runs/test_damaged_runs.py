@@ -141,3 +141,13 @@ def test_the_command_line_lists_the_others_and_the_damaged_run(store: RunStore, 
     assert b"There is no deleted evaluation" in runs("restore", "bad").stderr
     assert runs("delete", "bad", "--yes").returncode == 0
     assert json.loads(runs("empty-bin", "--yes", "--json").stdout)["deleted"] == ["bad"] and store.bin.list() == []
+
+
+@pytest.mark.parametrize("content", [b"PAR1", b"", b"no Parquet at all"])
+def test_damaged_further_columns_are_damage_of_the_run(store: RunStore, content: bytes) -> None:
+    folder = store.folder("good")
+    folder.add_part(0, table_of([ok(0, "cat", "cat")]))
+    (folder.path / "attributes.parquet").write_bytes(content)
+    with pytest.raises(DatasetError, match="The evaluation good cannot be read") as caught:
+        folder.filter_source(folder.load().files)
+    assert caught.value.code == "run_damaged"
