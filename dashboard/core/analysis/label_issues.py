@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run, damaged
+from dashboard.core.shell import in_command
 
 COLUMNS = ("index", "file", "label", "suggested_label", "confidence", "score", "rank")
 MOST_BYTES = 2**29  # of probabilities in memory; beyond, cleanlab's method for large data is used
@@ -45,6 +46,11 @@ def label_issues(run: Run) -> pd.DataFrame:
     found = run.detail(run.table.loc[positions], wanted).sort_values("true_probability", kind="stable")
     columns = dict(zip(wanted, COLUMNS, strict=False))
     return found.rename(columns=columns).assign(rank=np.arange(1, len(found) + 1))
+
+
+def where_to_look(run_id: str) -> str:
+    """Where the doubtful labels of a run are shown, to end a sentence."""
+    return f"in the view Labels or with `python -m dashboard runs label-issues {in_command(run_id)}`"
 
 
 def issues_csv(issues: pd.DataFrame) -> bytes:

@@ -15,17 +15,16 @@ from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.labelme import MOST_BYTES as MOST_JSON_BYTES
 from dashboard.core.datasets.labelme import is_labelme, labels_in
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import parse_json
-from dashboard.core.images.file_size import MAX_FILE_BYTES
 from dashboard.core.labels.text_encoding import decode_text
 
 CLASS_SUFFIX = ".cls"
 _OTHERS = (".json", ".txt")  # may as well hold a caption, or boxes around objects
 _MOST_BYTES = 1024
-_MOST_JSON_BYTES = 2 * MAX_FILE_BYTES  # LabelMe's may hold the image itself
 _NEARLY_ALL = 0.9  # share of the images
 _DECIMALS = re.compile(r"\d\.\d")
 
@@ -76,7 +75,7 @@ def read_other_class_files(source: FileSource, positions: Sequence[int]) -> Labe
     certain = False
     for row, position in enumerate(positions):
         try:
-            label, certain = _only_class(source.read(position, _MOST_JSON_BYTES), suffix)
+            label, certain = _only_class(source.read(position, MOST_JSON_BYTES), suffix)
             labels.append(label)
         except SeveralLabels as several:
             labels.append(None)

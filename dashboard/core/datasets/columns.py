@@ -59,7 +59,7 @@ SPLIT_COLUMNS = (
     "split", "set", "subset", "partition", "ml_use", "data_set", "dataset", "data_split", "phase", "usage",
     *SPLITS_OF_YES_AND_NO,
 )  # fmt: skip
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # between the words of ClassId and TrainData
 _SEPARATORS = ",;\t|"
 SEPARATOR_LINE = re.compile(r"\s*sep=([,;\t|])[\r\n]+", re.IGNORECASE)  # begins a CSV, and tells Excel the separator
 
@@ -75,7 +75,7 @@ def columns_among(columns: Sequence[str], wanted: Sequence[str]) -> list[str]:
     Case and surrounding white space do not matter. A space counts as `_`, and so does the hump in ClassId.
     """
     last_first = list(reversed(columns))
-    by_name = {plain_column(_HUMP.sub("_", column)): column for column in last_first}
+    by_name = {plain_column(HUMP.sub("_", column)): column for column in last_first}
     by_name |= {plain_column(column): column for column in last_first}
     return list(dict.fromkeys(by_name[name] for name in wanted if name in by_name))
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.splits import Folders, Splits, is_plain_word, names_split, splits_in
+from dashboard.core.datasets.splits import WORD, Folders, Splits, is_plain_word, names_split, splits_in
 from dashboard.core.errors import ImageError
 from dashboard.core.images.file_size import MAX_FILE_BYTES
 
@@ -24,7 +24,6 @@ _BESIDE = frozenset({"photo", "photos", "picture", "pictures", "full"})  # as `i
 _MOST_OF_THEM = 0.5  # share of the images of the smaller folder
 _MOST_COPIES = 20  # beside each other
 _MOST_COMPARED = 10  # pairs of images with the same names, that are read
-_WORD = re.compile(r"[^\W\d_]+")
 _NUMBERED = re.compile(r"\D*(\d{1,9})\D*")
 _MOST_PER_IMAGE = 10  # a number that is larger, for the number of images, is no counter
 
@@ -111,7 +110,7 @@ def _says_copy(folder: str) -> bool:
 
 
 def _words(folder: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(folder)]
+    return [word.casefold() for word in WORD.findall(folder)]
 
 
 def _hold_the_same(source: FileSource, is_image: np.ndarray, one: str, other: str) -> bool:

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.labelme import is_labelme
+from dashboard.core.datasets.labelme import MOST_BYTES, is_labelme
 from dashboard.core.errors import ImageError, counted
 from dashboard.core.files import parse_json
-from dashboard.core.images.file_size import MAX_FILE_BYTES
 
 _FIRST_BYTES = 4096
-_MOST_JSON_BYTES = 2 * MAX_FILE_BYTES  # LabelMe's may hold the image itself
 _PROGRAMS = ((b"<annotations", "CVAT for images"), (b"<annotation", "Pascal VOC"))  # XML; the longer word first
 
 
@@ -41,7 +39,7 @@ def _xml_format(source: FileSource, position: int) -> str:
 
 def _json_format(source: FileSource, position: int) -> str:
     with contextlib.suppress(ImageError, ValueError, RecursionError):
-        if is_labelme(parse_json(source.read(position, _MOST_JSON_BYTES).decode())):
+        if is_labelme(parse_json(source.read(position, MOST_BYTES).decode())):
             return (
                 "annotations by LabelMe. They are read only if 90% of the images have one beside them, and "
                 "the images lie in no class folders. For labels, annotate the other images too, or leave them out."

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+from dashboard.core.images.file_size import MAX_FILE_BYTES
+
+MOST_BYTES = 2 * MAX_FILE_BYTES  # of a file, which may hold the image itself
+
 
 def is_labelme(value: object) -> TypeGuard[dict[str, Any]]:
     """True for a JSON object that has LabelMe's list of shapes and the path of the image."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dashboard.core.datasets.columns import HUMP
+
 _SPLIT_OF = {
     "train": "train", "training": "train", "trn": "train",
     "val": "val", "valid": "val", "validation": "val", "validate": "val", "vld": "val", "dev": "val", "eval": "val",
@@ -38,8 +40,7 @@ _PLAIN = frozenset(
         "daten", "bilder",
     }
 )  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+")
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # between the words of TrainData
+WORD = re.compile(r"[^\W\d_]+")  # in the name of a folder
 _GLUED = rf"({'|'.join(sorted(_SPLIT_OF, key=len, reverse=True))})(?:s?(?:{'|'.join(sorted(_PLAIN))}))?"  # also testset
 _SPLIT_WORD = re.compile(_GLUED)
 _SHARD = re.compile(rf"(?<![a-z]){_GLUED}(?![a-z])", re.IGNORECASE)
@@ -106,11 +107,11 @@ def is_plain_word(word: str) -> bool:
 def _parts(name: str) -> tuple[str | None, tuple[str, ...]]:
     """The split in the name of a folder, as `word_of_split`, and the other words in it. None if it names none, or several."""
     bare = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
-    if short := _WHOLE_NAMES.keys() & {"_".join(w for w in _WORD.findall(bare.casefold()) if w not in _SETS)}:
+    if short := _WHOLE_NAMES.keys() & {"_".join(w for w in WORD.findall(bare.casefold()) if w not in _SETS)}:
         return _WHOLE_NAMES[short.pop()], ()
     found: dict[str, str] = {}  # split -> the first word for it
     rest = []
-    for word in _WORD.findall(_HUMP.sub(" ", bare)):
+    for word in WORD.findall(HUMP.sub(" ", bare)):
         if split := _SPLIT_WORD.fullmatch(word := word.casefold()):
             found.setdefault(_SPLIT_OF[split[1]], _word(split[1]))
         else:

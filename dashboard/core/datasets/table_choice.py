@@ -93,7 +93,7 @@ def _told(messages_of: Mapping[str, str]) -> tuple[str, ...]:
     told: list[str] = []
     for messages in alike.values():
         more = len(messages) - 1
-        told += messages if more < _MANY else [f"{messages[0]} So it is with {counted(more, 'other file')}."]
+        told += messages if more < _MANY else [f"{messages[0]} The same goes for {counted(more, 'other file')}."]
     return tuple(told)
 
 

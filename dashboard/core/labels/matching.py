@@ -54,9 +54,11 @@ def match_labels(
 
     Aliases work in both directions: `plane` in the dataset matches `airplane` in the model, and the reverse. A label
     that fits two classes stays unknown. A label that is the path of a folder (cat/hard/) is matched by the names in the
-    path, see `classes_above`. Labels of exports that name no class (WITHOUT_CLASS) mean "no label". If all labels are numbers, -1 means "no label". The numbers are class ids if
-    all of them are valid ids and none is the name of a class, see `read_class_ids`. If classes are called by numbers, they
-    are class ids only if the user says so, or if the classes have no other names.
+    path, see `classes_above`. Labels of exports that name no class (WITHOUT_CLASS) mean "no label".
+
+    If all labels are numbers, -1 means "no label". The numbers are class ids if all of them are valid ids and none is the
+    name of a class, see `read_class_ids`. If classes are called by numbers, they are class ids only if the user says so, or
+    if the classes have no other names.
 
     Args:
         names: the labels of the dataset.

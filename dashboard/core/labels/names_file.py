@@ -100,15 +100,14 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
 
 
 def _yaml(text: str) -> Any:
-    """The root of the nodes of a YAML text, which has no value yet."""
+    """The root of the tree of nodes that a YAML text describes. No values are made of them yet."""
     if len(text) > _LONGEST_YAML:
         raise ValueError(f"it is longer than {_LONGEST_YAML // 1000} thousand characters")
     import yaml  # only few datasets have such a file
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the first is ten times as fast
     try:
-        return yaml.compose(
-            text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        )  # the first is ten times as fast
+        return yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}" if error.problem_mark else "a line"
         raise ValueError(f"{line} of its YAML cannot be read ({(error.problem or '').removeprefix('but ')})") from error

@@ -31,10 +31,8 @@ def unknown_labels(
     lost, total = sum(counts[label] for label in unknown), sum(counts.values())
     each = listed([f"{named(label)} ({counted(counts[label], noun)})" for label in unknown])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
-    first, without = (
-        unknown[0],
-        "predict without comparing" if noun == "image" else f"keep its {noun}s without comparing them",
-    )
+    first = unknown[0]
+    without = "predict without comparing" if noun == "image" else f"keep its {noun}s without comparing them"
     message = f"{what} of {of}: {each}; together {lost:,} of {total:,} labelled {noun}s."
     return DatasetError(
         " ".join((message, *why_unknown(mapping, class_names))),

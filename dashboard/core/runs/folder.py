@@ -32,7 +32,7 @@ from dashboard.core.runs.filtering import FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
-from dashboard.core.runs.rows import COLUMNS, RowFiles, as_metadata, complete, read_notes, read_part
+from dashboard.core.runs.rows import COLUMNS, RowFiles, as_metadata, complete, notes_in, read_notes, read_part, reading
 from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 from dashboard.core.shell import in_command
@@ -228,9 +228,11 @@ class RunFolder:
         found = {}
         for path in self._part_paths():
             try:
-                status, notes = read_part(path)["status"].to_pylist(), read_notes(path)
+                rows = read_part(path)
+                with reading(path):
+                    status, notes = rows["status"].to_pylist(), notes_in(rows.schema)
                 number = int(path.stem.partition("-")[2])
-            except (OSError, KeyError, ValueError) as error:  # its chunk is evaluated again
+            except (OSError, ValueError) as error:  # its chunk is evaluated again
                 logging.getLogger(__name__).warning("%s is damaged: %s", path, error)
                 continue
             found[number] = Part(len(status), status.count("failed"), notes)

@@ -248,10 +248,13 @@ def as_metadata(notes: Mapping[str, int]) -> dict[str, str]:
 def read_notes(path: Path) -> Counter[str]:
     """The notes on pixels of a file, each with the number of its images. Raises OSError if it is missing or damaged."""
     with reading(path):
-        metadata = _open(path).schema_arrow.metadata or {}
-        return Counter(
-            {str(note): int(count) for note, count in json.loads(metadata.get(NOTES.encode(), "{}")).items()}
-        )
+        return notes_in(_open(path).schema_arrow)
+
+
+def notes_in(schema: pa.Schema) -> Counter[str]:
+    """As `read_notes`, from the schema of a file. May raise any exception if it is damaged."""
+    told = json.loads((schema.metadata or {}).get(NOTES.encode(), "{}"))
+    return Counter({str(note): int(count) for note, count in told.items()})
 
 
 @contextlib.contextmanager

@@ -221,7 +221,7 @@ def test_annotations_of_labelme_in_a_folder_of_their_own_are_told_once(tmp_path:
     pictures = images(*(f"images/{i}.png" for i in range(6)))
     dataset = tar(tmp_path / "x.tar", pictures | {f"annotations/{i}.json": labelme(["cat"]) for i in range(6)})
     [note] = [note for note in dataset.notes if "LabelMe" in note]
-    assert "such files are read only beside their images" in note and note.endswith("So it is with 5 other files.")
+    assert "such files are read only beside their images" in note and note.endswith("The same goes for 5 other files.")
     moved = pictures | {f"images/{i}.json": labelme(["cat"]) for i in range(6)}
     assert set(labels(tar(tmp_path / "y.tar", moved)).values()) == {"cat"}
 

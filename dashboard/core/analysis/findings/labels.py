@@ -6,9 +6,8 @@ import numpy as np
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
-from dashboard.core.analysis.label_issues import label_issues
+from dashboard.core.analysis.label_issues import label_issues, where_to_look
 from dashboard.core.metrics.intervals import proportion
-from dashboard.core.shell import in_command
 
 _SURE = 0.9  # confidence
 _LEAST = 5  # images
@@ -108,8 +107,7 @@ def label_errors(evidence: Evidence) -> Search:
         f"{curve.lapse * evidence.n:,.0f} are probably wrong: so many answers differ from their labels however sure the "
         "model is.",
         share.value, share.low, share.high, share.n,
-        "Look through them, the most doubtful first, in the view Labels or with `python -m dashboard runs label-issues "
-        f"{in_command(evidence.run.manifest.run_id)}`.",
+        f"Look through them, the most doubtful first, {where_to_look(evidence.run.manifest.run_id)}.",
         curve.lapse * evidence.n, issues.index.to_numpy(),
     )  # fmt: skip
     surest_errors = ~evidence.correct & (evidence.confidence >= np.median(evidence.confidence))

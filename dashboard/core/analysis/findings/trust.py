@@ -10,9 +10,9 @@ import numpy as np
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search
 from dashboard.core.analysis.findings.labels import instead_of_overconfidence
+from dashboard.core.analysis.label_issues import where_to_look
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import in_percent, percent
-from dashboard.core.shell import in_command
 
 _LEAST_GAP = 0.02  # between mean confidence and accuracy, or beyond the calibration error of chance
 _CERTAIN = 1e-5  # a p-value
@@ -53,8 +53,8 @@ def miscalibrated(evidence: Evidence) -> Search:
     look_first = _CHECK_PIXELS if sure >= _SATURATED and right <= _MOST_RIGHT else ""
     calibrate = f"{_CALIBRATE[evidence.run.manifest.imported]} before you rely on its confidence."
     if over and (perhaps := instead_of_overconfidence(evidence)):
-        look = f"python -m dashboard runs label-issues {in_command(evidence.run.manifest.run_id)}"
-        calibrate = f"{perhaps} First look at the doubtful labels, in the view Labels or with `{look}`. If they are right, {calibrate}"
+        look = where_to_look(evidence.run.manifest.run_id)
+        calibrate = f"{perhaps} First look at the doubtful labels, {look}. If they are right, {calibrate}"
     finding = Finding(
         "overconfident" if over else "underconfident",
         f"The model is {'over' if over else 'under'}confident: its mean confidence is {percent(sure)}, but {percent(right)} of its "
