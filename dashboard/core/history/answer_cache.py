@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _FORMAT = 3  # change it when the same question gets other answers
-_COMPUTE = ("tensorflow", "keras", "numpy", "pillow", "pillow-heif", "opencv-python-headless", "scipy")
+_COMPUTE = ("tensorflow", "keras", "numpy", "pillow", "pillow-heif", "simplejpeg", "opencv-python-headless", "scipy")
 _PAUSE_S = 30.0  # how long nothing is looked up after the database failed, since users wait meanwhile
 _ROW_BYTES = 300  # that a row needs besides its value
 _USE_NOTED_EACH = timedelta(minutes=1)

@@ -192,20 +192,16 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None, 
     is_jpeg = image.format in ("JPEG", "MPO")
     if not is_jpeg:
         image.load()
-    elif not jpeg_files.load(image, data):
-        raise ImageError("The image is damaged: a part of its data is wrong.", _AGAIN, "truncated")
+    else:
+        image, told = jpeg_files.load(image, data)
+        notes += told
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
-    if coarse and jpeg_files.is_cut_within_a_scan(data, image, draft):
-        raise jpeg_files.without_scans()
     if coarse:
         notes.append("The JPEG holds only a coarse picture: the last of its scans were left out.")
-    if is_jpeg:
-        cut_off = jpeg_files.lacks_rows(data, image, draft)
-    else:
+    if not is_jpeg:
         whole = image.size  # only a JPEG is decoded smaller than it is
-        cut_off = image.format == "PNG" and png_lacks_rows(data, image)
-    if cut_off:
+    if image.format == "PNG" and png_lacks_rows(data, image):
         raise ImageError("The image is cut off: its last rows are missing.", "Export or copy it again.", "truncated")
     if _lies_on_its_side(image):
         whole = whole[::-1]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops
+import numpy as np
+from PIL import Image
 
 from dashboard.core.errors import ImageError
+from dashboard.core.shell import install_requirements
 
 MOST_SCANS = 200  # programs write up to about 20; each is a pass over the whole picture
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the first after the data of a scan
-_START_OF_SCAN, _END, _JPEG_LS, _FIRST_ARITHMETIC = 0xDA, 0xD9, 0xF7, 0xC9
+_START_OF_SCAN, _END, _JPEG_LS = 0xDA, 0xD9, 0xF7
 _FRAMES = frozenset({*range(0xC0, 0xD0), _JPEG_LS} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE, _LOSSLESS = (0xC2, 0xCA), (0xC3, 0xC7, 0xCB, 0xCF)
 _COEFFICIENTS = 64  # of a block
-# Data and restart markers. The data begin with zeros and ones by turns: many zeros may mean that some blocks are plain.
-_MORE = b"".join(bytes(range(0x6D, 0xFF)) * 7 + bytes([0xFF, 0xD0 + n]) for n in range(8))
-_GRAY = (127, 128)  # what a block without data becomes
-_PADDING, _MOST_PADDING, _MOST_LEFT = b"\0\xff", 4096, 16  # that programs leave at the end; bytes
+_RESTARTS = range(0xD0, 0xD8)
+_END_MARKER, _PADDING = bytes((0xFF, _END)), b"\0\xff"
+_COLOURS = {"RGB": "RGB", "L": "GRAY"}  # of Pillow, and of simplejpeg
+# Warnings of libjpeg-turbo (jerror.h)
+_LEFT_OVER = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_MISSING = re.compile("Premature end of JPEG file|premature end of data segment")
+_WRONG = re.compile("Corrupt JPEG data|Inconsistent progression sequence")
 
 
 @dataclass(frozen=True)
@@ -100,74 +104,80 @@ def why_unread(data: bytes) -> ImageError | None:
     )  # fmt: skip
 
 
-def load(image: Image.Image, data: bytes) -> bool:
-    """Decodes an opened JPEG. False if the picture was complete before its data ended.
+def load(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decodes an opened JPEG at the scale of `image`. Gives the pixels, and notes on them.
 
-    The decoder then skips the rest, so it read too many blocks somewhere: data in the middle are damaged, and what
-    follows is shifted. To tell it, the last bytes are held back until the decoder asks for them, as it always does for
-    those of a whole picture. It can be told of pictures that have all their data in one scan. Arithmetic-coded data are
-    given to the decoder at once, because it cannot wait for more.
+    simplejpeg decodes it, because it reports the warnings by which libjpeg-turbo tells that data are wrong. Pillow
+    decodes the same pixels without a word. It is used for CMYK, and for files that simplejpeg refuses for no such reason,
+    such as those with an unusual subsampling.
+
+    Raises:
+        ImageError: `truncated` if a part of the data is missing or wrong, `dependency_broken` without simplejpeg.
     """
-    end_marker = bytes((0xFF, _END))
-    end = data.rfind(end_marker)
-    last = data[max(0, end - _MOST_PADDING) : max(0, end)]
-    enough = end - len(last) + len(last.rstrip(_PADDING)) - _MOST_LEFT
-    file = getattr(image, "fp", None)
-    if enough <= 0 or file is None or _is_arithmetic(data):
-        enough = len(data)
-    image.decodermaxblock = enough  # type: ignore[attr-defined]
+    notes: tuple[str, ...] = ()
+    try:
+        pixels = _decode(data, image)
+    except ValueError as warning:
+        notes = _judge(str(warning), data, image)
+    else:
+        if image.mode in _COLOURS and pixels.shape[1::-1] == image.size:
+            decoded = Image.fromarray(pixels if image.mode == "RGB" else pixels[..., 0])
+            decoded.info = image.info
+            return decoded, notes
     image.load()
-    if enough == len(data) or file is None or file.tell() > enough:
-        return True
-    scan = next((part for part in _parts(data) if isinstance(part, _Scan)), None)
-    return scan is None or data.find(end_marker, scan.data) < enough  # the picture ends before other data
+    return image, notes
 
 
-def lacks_rows(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -> bool:
-    """True if the data of a decoded JPEG end before the picture does, although the file has an end.
+def _decode(data: bytes, image: Image.Image) -> np.ndarray:
+    """The pixels at the scale of `image`, (H, W, C) uint8. Raises ValueError with libjpeg-turbo's warning or error."""
+    try:
+        from simplejpeg import decode_jpeg
+    except ImportError as error:
+        raise ImageError(
+            f"JPEG images need the package simplejpeg ({error}).",
+            f"Install it with `{install_requirements()}`.", "dependency_broken",
+        ) from error  # fmt: skip
+    width, height = image.size
+    return decode_jpeg(data, _COLOURS.get(image.mode, "CMYK"), min_width=width, min_height=height)
 
-    The decoder makes the rest gray. So if the last pixel is gray, the file is decoded once more with data added where
-    they end. They change the picture only if some are missing.
 
-    Args:
-        draft: the size with which Pillow was asked to decode it at a smaller scale; None if it was not.
+def _judge(warning: str, data: bytes, image: Image.Image) -> tuple[str, ...]:
+    """Notes on a picture that was decoded with a warning of libjpeg-turbo, the last one if there were more.
+
+    Raises:
+        ImageError: `truncated` if the warning says that the picture is damaged.
     """
-    last = image.getpixel((image.width - 1, image.height - 1))
-    if not all(value in _GRAY for value in (last if isinstance(last, tuple) else (last,))):
-        return False
-    if _is_arithmetic(data):  # its data go on with zeros, not gray
-        return False
-    return _lacks_data(data, next((part for part in _parts(data) if isinstance(part, _Scan)), None), image, draft)
+    if (left := _LEFT_OVER.search(warning)) is None:
+        if _MISSING.search(warning):
+            raise _damaged("damaged or cut off: a part of its data is missing")
+        if _WRONG.search(warning):
+            raise _damaged("damaged: a part of its data is wrong")
+        return ()
+    count, marker = int(left[1]), int(left[2], 16)
+    parts = list(_parts(data))
+    frame = next((part for part in parts if isinstance(part, _Frame)), None)
+    scan = next((part for part in parts if isinstance(part, _Scan)), None)
+    if marker != _END:
+        if marker in _RESTARTS or (frame and frame.marker in _PROGRESSIVE):
+            raise _damaged("damaged: a part of its data is wrong")
+        return ()  # in the header
+    end = data.find(_END_MARKER, scan.data) if scan else -1
+    if end >= 0:
+        try:
+            _decode(data[: end - count] + _END_MARKER, image)
+        except ValueError as earlier:
+            if not _LEFT_OVER.search(str(earlier)):
+                _judge(str(earlier), data, image)
+        if not data[end - count : end].strip(_PADDING):
+            return ()
+    return (
+        f"The file holds about {count:,} bytes between its picture and its end that belong to neither. If the picture looks "
+        "wrong, the file is damaged.",
+    )
 
 
-def is_cut_within_a_scan(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -> bool:
-    """True if the last scan of a decoded JPEG ends before the picture does, as in a file that was cut off and closed.
-
-    Args:
-        draft: as for `lacks_rows`.
-    """
-    scans = [part for part in _parts(data) if isinstance(part, _Scan)]
-    return _lacks_data(data, scans[-1] if scans else None, image, draft)
-
-
-def _lacks_data(data: bytes, scan: _Scan | None, image: Image.Image, draft: tuple[int, int] | None) -> bool:
-    """True if more data at the end of the scan change the picture: nothing is read beyond the last block."""
-    end = _MARKER.search(data, scan.data) if scan else None
-    if end is None:
-        return False
-    at = end.start()
-    stuffing = b"\0" if data[at - 1] == 0xFF else b""  # else this byte and the next would be a marker
-    longer = data[:at] + stuffing + _MORE + data[at:]
-    with Image.open(io.BytesIO(longer), formats=("JPEG",)) as again:
-        if draft:
-            again.draft("RGB", draft)
-        again.load()
-        return ImageChops.difference(image, again).getbbox() is not None
-
-
-def _is_arithmetic(data: bytes) -> bool:
-    frame = next((part for part in _parts(data) if isinstance(part, _Frame)), None)
-    return frame is not None and frame.marker >= _FIRST_ARITHMETIC
+def _damaged(what: str) -> ImageError:
+    return ImageError(f"The image is {what}.", "Export or copy it again.", "truncated")
 
 
 def _parts(data: bytes) -> Iterator[_Frame | _Scan]:

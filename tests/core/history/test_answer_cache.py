@@ -65,7 +65,8 @@ def test_every_part_of_the_question_is_in_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", ["tensorflow", "keras", "numpy", "pillow", "pillow-heif", "opencv-python-headless", "scipy"]
+    "package",
+    ["tensorflow", "keras", "numpy", "pillow", "pillow-heif", "simplejpeg", "opencv-python-headless", "scipy"],
 )
 def test_another_version_of_a_package_that_computes_answers_has_other_keys(
     package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import struct
+import sys
 import time
 import zlib
 
@@ -24,6 +25,7 @@ pillow_heif.register_heif_opener()  # to write such files
 
 PHOTO = Image.fromarray(picture(3, 60, 45)).resize((481, 333), Image.Resampling.BICUBIC)
 END = b"\xff\xd9"
+TOO_MANY_BYTES = "between its picture and its end"
 ARITHMETIC = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4x9"
     "lnN+gXz/yQALCAAYABgBAREA/8wABgAQEAX/2gAIAQEAAD8A/wBjyeONm943f6jcPNsN1p/RNNlNagMl8XrE/fCQDVT32OekHMFdl7+N3ezBp4EH"
@@ -51,16 +53,56 @@ def test_a_jpeg_that_ends_too_early(mode: str, options: dict[str, int], shrink_t
 
 
 @SHRINK
-@pytest.mark.parametrize("options", [{}, {"subsampling": 0}, {"optimize": True}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"subsampling": 0}, {"optimize": True}, {"restart_marker_blocks": 3}, {"progressive": True}],
+    ids=str,
+)
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_jpeg_with_wrong_data_in_its_middle(
     mode: str, options: dict[str, int], shrink_to: tuple[int, int] | None
 ) -> None:
-    """The decoder reads more blocks than the picture has, or fewer."""
+    """It is refused, or told to hold too many bytes: the decoder may read fewer blocks, but never finds a wrong code."""
     data = encoded(PHOTO.convert(mode), "JPEG", **options)
-    at = len(data) // 2
+    at = data.index(b"\xff\xda") + (len(data) - data.index(b"\xff\xda")) // 2
     for wrong in (data[:at] + data[at - 500 : at] + data[at:], data[:at] + bytes(1000) + data[at + 1000 :]):
-        assert refused(wrong, shrink_to).code == "truncated"
+        assert refused_or_noted(wrong, shrink_to)
+
+
+def refused_or_noted(data: bytes, shrink_to: tuple[int, int] | None) -> bool:
+    try:
+        return any(TOO_MANY_BYTES in note for note in decode_image(data, shrink_to).notes)
+    except ImageError as error:
+        return error.code == "truncated"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_bytes_left_over_after_the_picture_of_a_jpeg_are_noted(mode: str) -> None:
+    """Some webcams and programs write them. The picture is whole, but it looks the same to the decoder if it is not."""
+    data = encoded(PHOTO.convert(mode), "JPEG")
+    told = decode_image(data[:-2] + b"camera" * 50 + END)
+    assert np.array_equal(told.pixels, decode_image(data).pixels)
+    assert len(told.notes) == 1 and re.match("The file holds about (295|299) bytes between its picture", told.notes[0])
+
+
+def test_a_jpeg_that_is_both_damaged_and_padded_is_refused() -> None:
+    """libjpeg-turbo's last warning is then that of the padding."""
+    data = encoded(PHOTO, "JPEG", restart_marker_blocks=3)
+    at = data.index(b"\xff\xd3", data.index(b"\xff\xda"))
+    assert refused(data[: at - 20] + data[at:-2] + bytes(100) + END).code == "truncated"
+
+
+def test_a_stray_byte_in_the_header_of_a_jpeg_does_not_matter() -> None:
+    data = encoded(PHOTO, "JPEG")
+    at = data.index(b"\xff\xdb")
+    told = decode_image(data[:at] + b"\0" + data[at:])
+    assert not told.notes and np.array_equal(told.pixels, decode_image(data).pixels)
+
+
+def test_without_simplejpeg_a_jpeg_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)  # as if it were not installed
+    error = refused(encoded(PHOTO, "JPEG"))
+    assert error.code == "dependency_broken" and "simplejpeg" in error.message and "requirements.txt" in error.fix
 
 
 @SHRINK
@@ -141,7 +183,8 @@ def test_too_many_scans_are_refused_at_once() -> None:
     assert time.perf_counter() - start < 0.5
     small = encoded(Image.new("L", (16, 16)), "JPEG", progressive=True)
     last = small[small.rindex(b"\xff\xda") : -2]
-    assert decode_image(small[:-2] + last * (MOST_SCANS // 2) + END).pixels.shape == (16, 16, 3)
+    repeated = refused(small[:-2] + last * (MOST_SCANS // 2) + END)  # not too many, but each may come once only
+    assert repeated.code == "truncated"
 
 
 @pytest.mark.parametrize(
