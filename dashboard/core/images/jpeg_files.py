@@ -120,7 +120,7 @@ def load(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]
     except ValueError as warning:
         notes = _judge(str(warning), data, image)
     else:
-        if image.mode in _COLOURS and pixels.shape[1::-1] == image.size:
+        if image.mode in _COLOURS:
             decoded = Image.fromarray(pixels if image.mode == "RGB" else pixels[..., 0])
             decoded.info = image.info
             return decoded, notes
@@ -131,13 +131,15 @@ def load(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]
 def _decode(data: bytes, image: Image.Image) -> np.ndarray:
     """The pixels at the scale of `image`, (H, W, C) uint8. Raises ValueError with libjpeg-turbo's warning or error."""
     try:
-        from simplejpeg import decode_jpeg
+        from simplejpeg import decode_jpeg, decode_jpeg_header
     except ImportError as error:
         raise ImageError(
             f"JPEG images need the package simplejpeg ({error}).",
             f"Install it with `{install_requirements()}`.", "dependency_broken",
         ) from error  # fmt: skip
     width, height = image.size
+    if decode_jpeg_header(data, min_width=width, min_height=height)[:2] != (height, width):
+        raise ValueError("Its size is not the one that Pillow read and that was checked.")
     return decode_jpeg(data, _COLOURS.get(image.mode, "CMYK"), min_width=width, min_height=height)
 
 
