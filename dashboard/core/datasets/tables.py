@@ -18,12 +18,11 @@ from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    NoLabelColumnError,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem, without_hosts
 from dashboard.core.datasets.splits import SPLITS, split_named_in
-from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
+from dashboard.core.datasets.table_rows import LabelsTable, NoLabelColumnError, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
 LABELS_STEMS = frozenset({"labels", "label"})
