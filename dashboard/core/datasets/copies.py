@@ -10,7 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.splits import WORD, Folders, Splits, is_plain_word, names_split, splits_in
+from dashboard.core.datasets.split_names import PLAIN, WORD, names_split
+from dashboard.core.datasets.splits import Folders, Splits, splits_in
 from dashboard.core.errors import ImageError
 from dashboard.core.images.file_size import MAX_FILE_BYTES
 
@@ -104,9 +105,7 @@ def within_splits(splits: Splits, copies: Splits, names: Sequence[str], is_image
 
 def _says_copy(folder: str) -> bool:
     words = _words(folder)
-    return any(word in _WORDS for word in words) and all(
-        word in _WORDS | _BESIDE or is_plain_word(word) for word in words
-    )
+    return any(word in _WORDS for word in words) and all(word in _WORDS | _BESIDE or word in PLAIN for word in words)
 
 
 def _words(folder: str) -> list[str]:
@@ -125,7 +124,7 @@ def _hold_the_same(source: FileSource, is_image: np.ndarray, one: str, other: st
     if len(common) < _MOST_OF_THEM * min(map(len, inside)):
         return False
     others = [word for word in _words(other.rpartition("/")[2]) if word not in _WORDS]
-    if others and all(word in _BESIDE or is_plain_word(word) for word in others):
+    if others and all(word in _BESIDE or word in PLAIN for word in others):
         return True
     numbers = [_NUMBERED.fullmatch(path.rpartition("/")[2]) for path in common]
     if not all(number and int(number[1]) <= _MOST_PER_IMAGE * len(common) for number in numbers):

@@ -37,7 +37,8 @@ from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
-from dashboard.core.datasets.splits import Folders, find_splits, split_named_in
+from dashboard.core.datasets.split_names import split_named_in
+from dashboard.core.datasets.splits import Folders, find_splits
 from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dashboard.core.datasets.splits import Folders, split_called
+from dashboard.core.datasets.split_names import split_called
+from dashboard.core.datasets.splits import Folders
 
 _MASKS = frozenset(
     {

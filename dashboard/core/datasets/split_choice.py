@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
-from dashboard.core.datasets.splits import split_called
+from dashboard.core.datasets.split_names import split_called
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 

@@ -21,7 +21,7 @@ from dashboard.core.datasets.labels_file import (
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem, without_hosts
-from dashboard.core.datasets.splits import SPLITS, split_named_in
+from dashboard.core.datasets.split_names import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, NoLabelColumnError, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 

@@ -10,7 +10,8 @@ import pytest
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS, Choices
 from dashboard.core.datasets.described import describe
-from dashboard.core.datasets.splits import Folders, find_splits, split_called
+from dashboard.core.datasets.split_names import split_called
+from dashboard.core.datasets.splits import Folders, find_splits
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
