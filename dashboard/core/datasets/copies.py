@@ -21,7 +21,7 @@ _WORDS = frozenset(
         "normalized", "segmented", "color", "colour", "grayscale", "greyscale",
     }
 )  # fmt: skip
-_BESIDE = frozenset({"photo", "photos", "picture", "pictures", "full"})  # as `is_plain_word`
+_BESIDE = PLAIN | {"full"}  # words that may stand beside these
 _MOST_OF_THEM = 0.5  # share of the images of the smaller folder
 _MOST_COPIES = 20  # beside each other
 _MOST_COMPARED = 10  # pairs of images with the same names, that are read
@@ -105,7 +105,7 @@ def within_splits(splits: Splits, copies: Splits, names: Sequence[str], is_image
 
 def _says_copy(folder: str) -> bool:
     words = _words(folder)
-    return any(word in _WORDS for word in words) and all(word in _WORDS | _BESIDE or word in PLAIN for word in words)
+    return any(word in _WORDS for word in words) and all(word in _WORDS | _BESIDE for word in words)
 
 
 def _words(folder: str) -> list[str]:
@@ -124,7 +124,7 @@ def _hold_the_same(source: FileSource, is_image: np.ndarray, one: str, other: st
     if len(common) < _MOST_OF_THEM * min(map(len, inside)):
         return False
     others = [word for word in _words(other.rpartition("/")[2]) if word not in _WORDS]
-    if others and all(word in _BESIDE or word in PLAIN for word in others):
+    if others and all(word in _BESIDE for word in others):
         return True
     numbers = [_NUMBERED.fullmatch(path.rpartition("/")[2]) for path in common]
     if not all(number and int(number[1]) <= _MOST_PER_IMAGE * len(common) for number in numbers):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dashboard.core.datasets.file_names import WORDS_FOR_IMAGES
 from dashboard.core.datasets.split_names import split_called
 from dashboard.core.datasets.splits import Folders
 
@@ -16,7 +17,6 @@ _MASKS = frozenset(
         "segmentation", "segmentations", "segmentationclass", "segmentationobject",
     }
 )  # fmt: skip
-_IMAGES = frozenset({"image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos"})
 _WORDS = re.compile(r"[^\W\d_]+")
 _PERHAPS = re.compile(r"mask|[ _-]seg|superpixels|[ _-]gt[^a-z]", re.IGNORECASE)  # quicker: most names hold none
 _BEHIND = re.compile(r"[ _-](mask|seg|segmentation|superpixels|gt)([ _-]?\d+)?$", re.IGNORECASE)  # 1_mask.png of 1.png
@@ -66,7 +66,7 @@ def _bare_folder(path: str) -> tuple[tuple[str, ...], bool]:
     is_masks = False
     for part in path.casefold().replace("ground_truth", "groundtruth").split("/"):
         words = set(_WORDS.findall(part))
-        rest = words - _MASKS - _IMAGES
+        rest = words - _MASKS - WORDS_FOR_IMAGES
         if words and all(map(split_called, rest)):
             is_masks = is_masks or not _MASKS.isdisjoint(words)
             parts += sorted(rest)

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
 from dashboard.core.datasets.columns import HUMP
+from dashboard.core.datasets.file_names import WORDS_FOR_IMAGES
 
 SPLIT_OF = {
     "train": "train", "training": "train", "trn": "train",
@@ -31,12 +32,7 @@ _OTHERS = frozenset(
 )  # beside val, test or train, they differ
 SPLITS = ("test", "val", "train")  # in the order in which they are offered
 # Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test
-PLAIN = frozenset(
-    {
-        "set", "sets", "split", "data", "dataset", "image", "images", "img", "imgs", "folder", "the", "final",
-        "daten", "bilder",
-    }
-)  # fmt: skip
+PLAIN = WORDS_FOR_IMAGES | {"set", "sets", "split", "data", "dataset", "folder", "the", "final", "daten"}
 WORD = re.compile(r"[^\W\d_]+")  # in the name of a folder
 _GLUED = rf"({'|'.join(sorted(SPLIT_OF, key=len, reverse=True))})(?:s?(?:{'|'.join(sorted(PLAIN))}))?"  # also testset
 _SPLIT_WORD = re.compile(_GLUED)
