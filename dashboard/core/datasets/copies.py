@@ -86,7 +86,8 @@ def within_splits(splits: Splits, copies: Splits, names: Sequence[str], is_image
             if is_image[both].any():
                 folder = names[int(both[0])].split("/")
                 above = any(called in folder[: folder.index(copy)] for called in splits.folders[split])
-                positions[f"{split}/{copy}" if above else f"{copy}/{split}"] = both
+                is_copy = len(both) == len(of_split) and split == copy
+                positions[split if is_copy else f"{split}/{copy}" if above else f"{copy}/{split}"] = both
                 rest = np.setdiff1d(rest, of_copy)
         if is_image[rest].any():
             positions[split] = rest

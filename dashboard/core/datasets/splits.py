@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
+from dashboard.core.datasets.file_names import WORDS_FOR_IMAGES
 from dashboard.core.datasets.split_names import (
     PLAIN,
     PLURALS,
@@ -19,6 +21,8 @@ from dashboard.core.datasets.split_names import (
     parts_of,
     split_called,
 )
+
+_MOST_OTHERS = 12  # folders beside a split, that are splits of their own
 
 
 @dataclass(frozen=True)
@@ -58,9 +62,10 @@ def find_splits(folders: Folders, is_image: np.ndarray) -> Splits | None:
 
     A folder counts if it is called like a split (train, Test, test_set), or like another folder beside it except for
     the split (seg_train beside seg_test), or if a word in its name is a split (labeled_train) and it holds folders of
-    the same names as another split beside it. It does not count if it holds images beside folders of images that are
-    no splits, and there is no second split beside it: then it is a class among other classes. Folders beside each other
-    with different names for the same split, such as dev and eval, are splits of their own.
+    the same names as another split beside it. If there is only one, the folders beside it that hold folders of the same
+    names count, too. It does not count if it holds images beside folders of images that are no splits, and there is no
+    second split beside it: then it is a class among other classes. Folders beside each other with different names for
+    the same split, such as dev and eval, are splits of their own.
 
     Args:
         folders: of all files.
@@ -152,8 +157,8 @@ def _marked_among(
     by_names, by_classes = _by_their_names(name_of), _by_their_classes(name_of, classes_in)
     split_of = by_names | by_classes
     certain = by_classes.keys() <= by_names.keys() or _are_all_by_classes(siblings, by_names, by_classes, classes_in)
-    if len(set(split_of.values())) < 2 and (pair := _with_one_beside(name_of, classes_in)):
-        split_of, certain = pair, False
+    if len(set(split_of.values())) < 2 and (with_others := _with_others_beside(name_of, classes_in)):
+        split_of, certain = with_others, False
     if not split_of or _is_one_of_classes(split_of, siblings, holding):
         return None
     others = [folder for folder in siblings if not names_split(name_of[folder])]
@@ -211,19 +216,29 @@ def _are_all_by_classes(
     )
 
 
-def _with_one_beside(name_of: Mapping[str, str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
-    """A split and the only other folder beside it with the same classes, such as rps-test-set and rps; else {}.
+def _with_others_beside(name_of: Mapping[str, str], classes_in: Mapping[str, set[str]]) -> dict[str, str]:
+    """A single split and the folders beside it that hold classes of the same names, such as test beside site_a; else {}.
 
-    The other one is a split called like itself.
+    The others are splits called like themselves. A split whose name has further words counts only beside a single
+    other folder with these words in its name, such as rps-test-set beside rps.
     """
-    pair = [folder for folder in name_of if classes_in.get(folder)]
-    if len(pair) != 2 or not classes_in[pair[0]] & classes_in[pair[1]]:
-        return {}
-    for one, other in (pair, pair[::-1]):
-        (word, rest), (no_word, others) = parts_of(name_of[one]), parts_of(name_of[other])
-        if word and not no_word and (set(rest) <= PLAIN or set(rest) - PLAIN == set(others) - PLAIN):
-            return {one: SPLIT_OF[word], other: name_of[other]}
-    return {}
+    classes = {folder: found - WORDS_FOR_IMAGES for folder in name_of if (found := classes_in.get(folder))}
+    split_of = {folder: split for folder in classes if (split := split_called(name_of[folder]))}
+    if not split_of and len(classes) == 2:
+        further = {folder: set(parts_of(name_of[folder])[1]) - PLAIN for folder in classes}
+        named = {folder: SPLIT_OF[word] for folder in classes if (word := parts_of(name_of[folder])[0])}
+        one, other = further.values()
+        split_of = named if len(named) == 1 and one == other else {}
+    inside = set().union(*(classes[folder] for folder in split_of))
+    others = [folder for folder in classes if folder not in split_of and classes[folder] & inside]
+    if len(others) > _MOST_OTHERS:
+        return split_of | dict.fromkeys(others, "others")
+    return split_of | {folder: _name_of_its_own(name_of[folder]) for folder in others} if others else {}
+
+
+def _name_of_its_own(folder: str) -> str:
+    """The name of a split that is called like its folder, other than the answers that mean no single split."""
+    return f"folder {folder}" if folder.casefold() in (ALL_SPLITS, NO_SPLITS) else folder
 
 
 def _is_one_of_classes(split_of: Mapping[str, str], siblings: Sequence[str], holding: Collection[str]) -> bool:
