@@ -10,7 +10,7 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import joined
 from dashboard.core.datasets.choices import FILE_NAMES, NO_SPLITS, Choices
-from dashboard.core.datasets.copies import find_copies, within_splits
+from dashboard.core.datasets.copies import find_copies, find_flat_copies, within_splits
 from dashboard.core.datasets.dataset_parts import DatasetFiles
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelling import (
@@ -23,7 +23,7 @@ from dashboard.core.datasets.part_files import JoinedFiles, PartOfFiles
 from dashboard.core.datasets.part_labels import LabelledFiles, PartLabels
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.split_choice import Split, choose_split, no_splits
-from dashboard.core.datasets.splits import Splits, find_splits
+from dashboard.core.datasets.splits import COPY, Splits, find_splits
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.questions import UndecidedError
@@ -54,9 +54,36 @@ class FilesReader:
         if len(masks):
             files = DatasetFiles.of(PartOfFiles(source, np.setdiff1d(np.arange(len(files.names)), masks)), is_image)
         self._files = files
-        self._splits = None if choices.split == NO_SPLITS else _splits_or_copies(files)
+        self._use_tables = use_tables
+        self._splits = None if choices.split == NO_SPLITS else self._splits_or_copies()
         self._labels = PartLabels(dataset_name, files, self._splits, choices, given, use_tables)
         self._parts: dict[str, LabelledFiles] = {}
+
+    def _splits_or_copies(self) -> Splits | None:
+        files = self._files
+        splits = find_splits(files.folders, files.is_image)
+        copies = find_copies(files.source, files.folders, files.is_image)
+        if splits and copies:
+            return within_splits(splits, copies, files.names, files.is_image)
+        if not splits and not copies:
+            flat = find_flat_copies(files.source, files.folders, files.is_image)
+            return flat if flat and self._has_tables_for_each(flat) else None
+        return splits or copies
+
+    def _has_tables_for_each(self, copies: Splits) -> bool:
+        """True if tables label the images of each copy, so that their folders are no classes."""
+        for copy, positions in copies.positions.items():
+            chosen = replace(self._choices, split=copy)
+            labels = PartLabels(self._name, self._files, copies, chosen, self._given, self._use_tables)
+            try:
+                read = labels.of(positions, copy)
+            except UndecidedError:  # several tables can label it
+                continue
+            except DatasetError:
+                return False
+            if read.table_at is None and not (self._given and _any_label(read)):
+                return False
+        return True
 
     def read(self) -> LabelledFiles:
         """The files of the chosen split, or of the whole dataset if it has no splits. Masks are left out.
@@ -157,7 +184,8 @@ class FilesReader:
                 raise
             return self._labels.of(together)  # the table that the user named is for one of the splits
         alike = len({part.table_at for part in parts}) == 1  # one table for all
-        if alike and parts[0].table_at not in self._splits.positions[splits[0]]:
+        outside = alike and parts[0].table_at not in self._splits.positions[splits[0]]
+        if outside and self._splits.noun != COPY:  # its rows may fit an image of each copy
             return self._labels.of(together)
         samples = [part.labelling.samples for part in parts]
         firsts = np.cumsum([0, *map(len, samples)]).tolist()
@@ -182,14 +210,6 @@ class FilesReader:
             tuple(dict.fromkeys(question for part in parts for question in part.questions)),
             decided=" ".join(part.decided for part in parts),
         )
-
-
-def _splits_or_copies(files: DatasetFiles) -> Splits | None:
-    splits = find_splits(files.folders, files.is_image)
-    copies = find_copies(files.source, files.folders, files.is_image)
-    if splits and copies:
-        return within_splits(splits, copies, files.names, files.is_image)
-    return splits or copies
 
 
 def _any_label(files: LabelledFiles) -> bool:

@@ -30,7 +30,7 @@ from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_
 from dashboard.core.datasets.part_files import PartOfFiles
 from dashboard.core.datasets.part_tables import PartTables
 from dashboard.core.datasets.sample_list import SampleList
-from dashboard.core.datasets.splits import Splits
+from dashboard.core.datasets.splits import COPY, Splits
 from dashboard.core.datasets.table_choice import TableChoice
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows
@@ -204,7 +204,9 @@ class PartLabels:
             elsewhere = [self._names[i] for i in np.flatnonzero(others).tolist()]
         try:
             own_first = (
-                self._choices.split not in ("", ALL_SPLITS) or self._tables.split_of(table.name) == split_name != ""
+                self._choices.split not in ("", ALL_SPLITS)
+                or self._tables.split_of(table.name) == split_name != ""
+                or (self._splits is not None and self._splits.noun == COPY)
             )
             return by_labels_file(names, table, elsewhere, self._files.names_image, own_first)
         except DatasetError:

@@ -22,6 +22,7 @@ from dashboard.core.datasets.split_names import (
     split_called,
 )
 
+SPLIT, COPY, SPLIT_OR_COPY = "split", "copy", "split or copy"  # for messages: what `Splits` are
 _MOST_OTHERS = 12  # folders beside a split, that are splits of their own
 
 
@@ -35,7 +36,7 @@ class Splits:
     markers: frozenset[str]  # folders, as paths, whose names are the name of a split instead of a class
     certain: bool = True  # False: the folders may be classes as well
     certain_if_labelled: bool = True  # False: they may be classes, unless something else labels their images
-    noun: str = "split"  # for messages: what they are
+    noun: str = SPLIT  # or COPY, or SPLIT_OR_COPY
 
 
 @dataclass(frozen=True)
