@@ -185,7 +185,8 @@ class FilesReader:
             return self._labels.of(together)  # the table that the user named is for one of the splits
         alike = len({part.table_at for part in parts}) == 1  # one table for all
         outside = alike and parts[0].table_at not in self._splits.positions[splits[0]]
-        if outside and self._splits.noun != COPY:  # its rows may fit an image of each copy
+        of_each = self._splits.noun == COPY and parts[0].table_at is not None  # its rows may fit an image of each copy
+        if outside and not of_each:
             return self._labels.of(together)
         samples = [part.labelling.samples for part in parts]
         firsts = np.cumsum([0, *map(len, samples)]).tolist()

@@ -184,9 +184,9 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
         return coco_rows(name, value)
     if is_labelme(value):
         raise refused(
-            name, "it is LabelMe's annotation of one image, and such files are read only beside their images, if "
-            "nearly all of several images have one",
-            "Put each beside its image, and annotate the other images too, or leave them out; or write a table of file and label.",
+            name, "it is LabelMe's annotation of one image, and such files are read only if nearly all of several images "
+            "have one, called like the image",
+            "Annotate the other images too, or leave them out; or write a table of file and label.",
         )  # fmt: skip
     value = as_records(name, value)
     if isinstance(value, dict) and (files := _files_of_classes(value, stems)):

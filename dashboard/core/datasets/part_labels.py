@@ -9,8 +9,10 @@ import numpy as np
 
 from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS, Choices
 from dashboard.core.datasets.class_files import (
+    annotations_elsewhere,
     class_file_positions,
     other_class_files,
+    read_annotations,
     read_class_files,
     read_other_class_files,
 )
@@ -152,10 +154,13 @@ class PartLabels:
         if found := class_file_positions(self._names, positions, part.images):
             return FilesBeside(found, read_class_files(self._source, found))
         found = other_class_files(self._names, positions, [] if by_folders else part.image_names)
-        if not found:
-            return FilesBeside()
+        elsewhere: dict[int, str] = {}
+        if not found and not by_folders:
+            elsewhere = annotations_elsewhere(self._names, part.others.tolist(), part.image_names)
         try:
-            return FilesBeside(found, read_other_class_files(self._source, found))
+            if found:
+                return FilesBeside(found, read_other_class_files(self._source, found))
+            return FilesBeside([*elsewhere], read_annotations(self._source, elsewhere)) if elsewhere else FilesBeside()
         except DatasetError as error:
             return FilesBeside(notes=(error.message,))
 

@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes, joined
+from dashboard.core.datasets.class_files import annotations_elsewhere
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
@@ -59,12 +60,14 @@ class Table:
 
 
 def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
-    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json or 1.json.
+    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json, 1.json or annotations/1.json.
 
     Args:
         positions: of files that are no images.
     """
     tables = [i for i in positions if suffix_of(names[i]) in LABELS_SUFFIXES]
+    if tables and (annotations := annotations_elsewhere(names, tables, images)):
+        tables = [i for i in tables if i not in annotations]
     if tables:
         known = frozenset(images)
         tables = [i for i in tables if names[i].rpartition(".")[0] not in known]
