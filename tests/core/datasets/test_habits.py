@@ -177,6 +177,11 @@ def test_small_files_beside_images_are_read_if_each_holds_one_class(
             ['{"label": ["cat", "dog"]}', '{"label": "cat"}', '{"label": "cat"}'],
             "0.json does not hold the name",
         ),
+        (
+            "json",
+            ['{"class": "a"}', '{"class": "b"}', '{"imagePath": "2.png", "shapes": [{"label": "c"}]}'],
+            "no two of them hold the same class",
+        ),
     ],
 )
 def test_what_small_files_hold_otherwise_is_no_label(
