@@ -41,7 +41,7 @@ def _json_format(source: FileSource, position: int) -> str:
     with contextlib.suppress(ImageError, ValueError, RecursionError):
         if is_labelme(parse_json(source.read(position, MOST_BYTES).decode())):
             return (
-                "annotations by LabelMe. They are read only if 90% of the images have one beside them, and "
+                "annotations by LabelMe. They are read only if 90% of the images have one that is called like them, and "
                 "the images lie in no class folders. For labels, annotate the other images too, or leave them out."
             )
     return ""

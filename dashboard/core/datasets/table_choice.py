@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name, suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
-from dashboard.core.datasets.labels_file import NoLabelColumnError
+from dashboard.core.datasets.table_rows import NoLabelColumnError
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError, counted
 from dashboard.core.questions import Answer, Question, UndecidedError

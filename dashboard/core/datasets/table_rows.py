@@ -17,6 +17,10 @@ from dashboard.core.errors import Advice, DatasetError, ImageError
 HEADER = "Begin the file with a line of column names, such as `file,label`."
 
 
+class NoLabelColumnError(DatasetError):
+    """A table names images, but none of its columns is called like labels."""
+
+
 @dataclass(frozen=True)
 class LabelsTable:
     """The rows of a labels file."""
@@ -131,3 +135,25 @@ def file_name_of(value: object) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace").decode()
     return text
+
+
+def no_columns(name: str, columns: Sequence[str], has_files: bool = False, names_images: bool = False) -> DatasetError:
+    """The error for a table whose columns of file names and labels are not recognised.
+
+    Args:
+        has_files: the column of the file names is known.
+        names_images: these are the names of images.
+    """
+    found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
+    if has_files:
+        error = refused(
+            name, f"it is not certain which of its columns holds the labels (it has {found})",
+            "In its first line, call the column of the labels `label`.",
+        )  # fmt: skip
+        return NoLabelColumnError(error.message, error.advice, error.code) if names_images else error
+    return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)
+
+
+def used_columns(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:
+    """The columns in use, as in `LabelsTable.used`."""
+    return used if len(columns) > len(used) else None

@@ -11,6 +11,7 @@ from itertools import chain
 import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes, joined
+from dashboard.core.datasets.class_files import annotations_elsewhere
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
@@ -18,12 +19,11 @@ from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    NoLabelColumnError,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem, without_hosts
-from dashboard.core.datasets.splits import SPLITS, split_named_in
-from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
+from dashboard.core.datasets.split_names import SPLITS, split_named_in
+from dashboard.core.datasets.table_rows import LabelsTable, NoLabelColumnError, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
 LABELS_STEMS = frozenset({"labels", "label"})
@@ -60,12 +60,14 @@ class Table:
 
 
 def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
-    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json or 1.json.
+    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json, 1.json or annotations/1.json.
 
     Args:
         positions: of files that are no images.
     """
     tables = [i for i in positions if suffix_of(names[i]) in LABELS_SUFFIXES]
+    if tables and (annotations := annotations_elsewhere(names, tables, images)):
+        tables = [i for i in tables if i not in annotations]
     if tables:
         known = frozenset(images)
         tables = [i for i in tables if names[i].rpartition(".")[0] not in known]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import CHOICE_TOPICS, NO_SPLITS, Choices
-from dashboard.core.datasets.splits import names_split
+from dashboard.core.datasets.split_names import names_split
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.class_folders import in_class_folders, with_folders_above
 from dashboard.core.evaluation.plan import check_splits_are_no_classes

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.datasets.sample_list import SampleList
-from dashboard.core.datasets.splits import SPLITS, names_split
+from dashboard.core.datasets.split_names import SPLITS, names_split
 from dashboard.core.labels.class_names import OTHERS
 from dashboard.core.labels.matching import as_spelled, classes_above, likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS
-from dashboard.core.datasets.splits import split_called
+from dashboard.core.datasets.split_names import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
 from dashboard.core.evaluation.class_folders import folders_above, in_class_folders, with_folders_above
