@@ -1,7 +1,6 @@
-"""The files of one run: manifest, rows in Parquet parts, thumbnails and metrics.
+"""The folder of one run: its manifest, its rows, and what may lie beside them, such as thumbnails and metrics.
 
-The manifest, each part and the metrics are written completely or not at all. Part 7 holds the rows of chunk 7, so the
-parts show which rows are missing. The parts of a complete run are packed into one file.
+The manifest and the metrics are written completely or not at all.
 """
 
 from __future__ import annotations
@@ -10,21 +9,19 @@ import contextlib
 import errno
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import how_to_write_again, open_atomically, write_json
+from dashboard.core.files import how_to_write_again, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.attributes import AttributeFile
@@ -32,15 +29,15 @@ from dashboard.core.runs.filtering import FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
-from dashboard.core.runs.rows import COLUMNS, RowFiles, as_metadata, complete, notes_in, read_notes, read_part, reading
+from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged, unknown_run
+from dashboard.core.runs.stored_rows import StoredRows
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 from dashboard.core.shell import in_command
 
 MANIFEST = "manifest.json"
 BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
 _EVALUATION = "evaluation.json"
-_PACKED = "rows.parquet"
 _THUMBNAILS = "thumbnails.npy"
 _STOP = "stop"
 _USER = "user.json"
@@ -50,20 +47,12 @@ _USER_TYPE = TypeAdapter(Annotated[str, Field(min_length=1)])
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Part:
-    """What is known of a stored part."""
-
-    rows: int
-    failed: int  # of the rows
-    notes: Counter[str]  # images of each note on pixels
-
-
 class RunFolder:
     """The folder of one run. The folder may be missing or incomplete."""
 
     def __init__(self, path: Path, visitor: Visitor = OPERATOR) -> None:
         self.path, self._visitor = path, visitor
+        self.rows = StoredRows(path)
 
     @property
     def run_id(self) -> str:
@@ -85,7 +74,7 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            if self.has_rows() and not self.is_owned():
+            if self.rows.exist() and not self.is_owned():
                 raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:
@@ -219,44 +208,12 @@ class RunFolder:
         """
         if not self.path.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-        whole = complete(rows.sort_by("index"), self.manifest().class_names)
-        with open_atomically(self.path / f"part-{part:07d}.parquet", make_folder=False) as out:
-            pq.write_table(whole.replace_schema_metadata(as_metadata(notes or {})), out, write_page_checksum=True)
-
-    def parts(self) -> dict[int, Part]:
-        """The readable parts, by number."""
-        found = {}
-        for path in self._part_paths():
-            try:
-                rows = read_part(path)
-                with reading(path):
-                    status, notes = rows["status"].to_pylist(), notes_in(rows.schema)
-                number = int(path.stem.partition("-")[2])
-            except (OSError, ValueError) as error:  # its chunk is evaluated again
-                logging.getLogger(__name__).warning("%s is damaged: %s", path, error)
-                continue
-            found[number] = Part(len(status), status.count("failed"), notes)
-        return found
-
-    def notes_when_packed(self) -> Counter[str]:
-        """The notes on pixels in the file of all rows, as for `add_part`. Raises OSError."""
-        return read_notes(self.path / _PACKED)
-
-    def growth(self) -> int:
-        """The number of unpacked parts, rounded to two significant digits.
-
-        A page that watches the run reloads when this number changes, so only when there is clearly more to see.
-        """
-        return int(float(f"{len(self._part_paths()):.2g}"))
+        self.rows.add_part(part, complete(rows.sort_by("index"), self.manifest().class_names), notes or {})
 
     def seconds_until_last_part(self) -> float:
         """The seconds from the last write of the manifest, which is when work began, to the write of the last part."""
-        began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self._part_paths()))
+        began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self.rows.part_paths()))
         return max([began, *parts]) - began
-
-    def has_rows(self) -> bool:
-        """True if there are files of rows, even if they are damaged."""
-        return bool(self._part_paths()) or self.is_packed()  # in this order, see `_rows`
 
     def rows_fault(self, manifest: RunManifest) -> str:
         """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing.
@@ -265,26 +222,10 @@ class RunFolder:
         """
         if manifest.state != "finished" or not manifest.n_images:
             return ""
-        try:
-            return "" if (self.path / _PACKED).stat().st_size else f"{_PACKED} is empty"
-        except FileNotFoundError:
-            if self._part_paths() or self.is_packed():  # the last look finds a file that was packed meanwhile
-                return ""
+        fault = self.rows.fault()
+        if fault:
             self.manifest()  # raises DatasetError if the run was deleted meanwhile
-            return f"{_PACKED} is missing"
-        except OSError as error:
-            return f"{_PACKED}: {error.strerror}"
-
-    def is_packed(self) -> bool:
-        """True if all rows are in one file."""
-        return (self.path / _PACKED).exists()
-
-    def pack(self, rows: RowFiles) -> None:
-        """Writes all rows into one file and removes the parts. Raises OSError."""
-        rows.pack(self.path / _PACKED)
-        for path in self._part_paths():
-            with contextlib.suppress(PermissionError):  # Windows keeps it while a page reads it; nobody needs it
-                path.unlink()
+        return fault
 
     def load(self, columns: Sequence[str] = COLUMNS, conditions: Filter = ()) -> Run:
         """The run with the rows stored so far, or those of them that a filter lets pass.
@@ -393,9 +334,7 @@ class RunFolder:
         return None
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
-        packed, names = self.path / _PACKED, manifest.class_names
-        parts = self._part_paths()  # before looking for the packed file: they are removed once it is there
-        files = RowFiles([packed], names) if packed.exists() else RowFiles(parts, names, packed)
+        files = self.rows.files(manifest.class_names)
         if fault := self.rows_fault(manifest):
             raise damaged(self.run_id, fault)
         try:
@@ -407,9 +346,6 @@ class RunFolder:
         except OSError as error:
             raise damaged(self.run_id, error) from error
         return files, table
-
-    def _part_paths(self) -> Sequence[Path]:
-        return sorted(self.path.glob("part-*.parquet"))
 
     def _read(self, name: str, record_type: TypeAdapter[T]) -> T:
         """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""

@@ -97,7 +97,7 @@ def test_a_finished_run_without_its_rows_is_damaged(tmp_path: Path, content: byt
     write_run(tmp_path, "gone", ["cat", "dog"], np.eye(2), ["cat", "dog"])
     store = RunStore(tmp_path)
     folder = store.folder("gone")
-    folder.pack(folder.load().files)
+    folder.rows.pack(folder.load().files)
     assert store.damaged() == [] and len(folder.load().table) == 2
     [rows] = folder.path.glob("*.parquet")
     rows.unlink() if content is None else rows.write_bytes(content)
