@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dashboard.core.files import open_atomically
 from dashboard.core.runs.filtering import OWN_COLUMNS
+from dashboard.core.runs.parquet_file import open_parquet, parquet_writer
 from dashboard.core.runs.rows import STORED, no_further, reading
 
 _FILE = "attributes.parquet"
@@ -29,23 +28,23 @@ class AttributeFile:
 
     def keep(self, columns: pa.Table) -> None:
         """Stores columns with one row for each image, in the order of `index`. Raises OSError."""
-        with open_atomically(self._path, make_folder=False) as out:
-            named = columns.rename_columns(attribute_names(columns.column_names))
-            pq.write_table(named, out, row_group_size=_GROUP_ROWS, write_page_checksum=True)
+        named = columns.rename_columns(attribute_names(columns.column_names))
+        with parquet_writer(self._path, named.schema) as writer:
+            writer.write_table(named, row_group_size=_GROUP_ROWS)
 
     @cached_property
     def names(self) -> Sequence[str]:
         """The names of the columns; none if the dataset has none. Raises OSError if the file is damaged."""
         try:
             with reading(self._path):
-                return tuple(pq.read_schema(self._path).names)
+                return tuple(open_parquet(self._path).schema_arrow.names)
         except FileNotFoundError:
             return ()
 
     def read(self, name: str, index: pa.ChunkedArray) -> pa.ChunkedArray:
         """The column at each `index`, which ascends without repetition. Raises OSError if the file is damaged."""
-        with reading(self._path):  # memory-mapped as the rows are, see there
-            column = pq.read_table(self._path, columns=[name], memory_map=True, page_checksum_verification=True)[name]
+        with reading(self._path):
+            column = open_parquet(self._path).read([name])[name]
             return column if len(index) == len(column) else column.take(index)
 
     def take(self, index: np.ndarray) -> pa.Table:
@@ -53,7 +52,7 @@ class AttributeFile:
         if not self.names:
             return no_further(index)
         with reading(self._path):
-            file = pq.ParquetFile(self._path, memory_map=True, page_checksum_verification=True)
+            file = open_parquet(self._path)
             sizes = np.array([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)], np.int64)
             group_of = np.searchsorted(np.cumsum(sizes), index, side="right")
             groups = np.unique(group_of)

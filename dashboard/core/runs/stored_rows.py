@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dashboard.core.files import open_atomically
+from dashboard.core.runs.parquet_file import parquet_writer
 from dashboard.core.runs.rows import RowFiles, as_metadata, notes_in, read_notes, read_part, reading
 
 _PACKED = "rows.parquet"
@@ -46,8 +45,9 @@ class StoredRows:
         Raises:
             OSError: the rows could not be stored; nothing else has changed.
         """
-        with open_atomically(self._folder / f"part-{part:07d}.parquet", make_folder=False) as out:
-            pq.write_table(rows.replace_schema_metadata(as_metadata(notes)), out, write_page_checksum=True)
+        table = rows.replace_schema_metadata(as_metadata(notes))
+        with parquet_writer(self._folder / f"part-{part:07d}.parquet", table.schema) as writer:
+            writer.write_table(table)
 
     def parts(self) -> dict[int, Part]:
         """The readable parts, by number."""
