@@ -239,6 +239,8 @@ def locked(path: Path, wait_s: float = math.inf) -> Iterator[None]:
         TimeoutError: others held the lock for `wait_s` seconds.
         OSError: the file cannot be created or locked.
     """
+    if path.exists():
+        check_regular(path)
     with path.open("ab") as file:
         until = time.monotonic() + wait_s
         while not try_lock(file.fileno()):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,11 +20,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import how_to_write_again, write_json
+from dashboard.core.files import check_regular, how_to_write_again, read_whole, rename, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.attributes import AttributeFile
-from dashboard.core.runs.filtering import FilterSource, passing
+from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
+from dashboard.core.runs.filtering import OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
@@ -38,7 +38,6 @@ from dashboard.core.shell import in_command
 MANIFEST = "manifest.json"
 BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
 _EVALUATION = "evaluation.json"
-_THUMBNAILS = "thumbnails.npy"
 _STOP = "stop"
 _USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
@@ -239,11 +238,15 @@ class RunFolder:
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
         measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
-        run = Run(manifest, table, files, measured, self.state(manifest), attributes=attributes)
+        run = Run(manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults)
         return self.narrow(run, conditions) if conditions else run
 
     def narrow(self, run: Run, conditions: Filter) -> Run:
         """Those rows of a loaded run that a filter lets pass, too. Raises DatasetError as `load` does."""
+        columns = {condition.column for condition in conditions}
+        for name, needed in ((ANNOTATIONS, {TAG}), (ATTRIBUTES, columns - {*OWN_COLUMNS})):
+            if columns & needed and (fault := run.find_faults().get(name)):
+                raise fault
         try:
             mask = passing(conditions, self.filter_source(run.files))[run.table.index]
         except (OSError, pa.ArrowException) as error:
@@ -251,22 +254,17 @@ class RunFolder:
         return replace(run, table=run.table[mask], measured=None, conditions=(*run.conditions, *conditions))
 
     def filter_source(self, files: RowFiles) -> FilterSource:
-        """Where a filter of this run's rows finds its values.
+        """Where a filter of this run's rows finds its values, as far as `file_faults` has none.
 
-        Raises:
-            DatasetError: the annotations or the further columns are damaged.
+        Raises DatasetError if there is no such run, or it is damaged.
         """
         attributes = AttributeFile(self.path)
-        try:
-            names = attributes.names
-        except OSError as error:
-            raise damaged(self.run_id, error) from error
         return FilterSource(
             files.arrow,
             self.manifest().class_names,
-            names,
+            attributes.names,
             lambda name: attributes.read(name, files.arrow(["index"])["index"]),
-            self.annotations().tags,
+            self.readable_annotations().tags,
         )
 
     def keep_attributes(self, columns: pa.Table) -> None:
@@ -276,6 +274,51 @@ class RunFolder:
     def annotations(self) -> Annotations:
         """What people noted about the run. Raises DatasetError if that cannot be read."""
         return read_annotations(self.path)
+
+    def readable_annotations(self) -> Annotations:
+        """What people noted about the run; empty if that cannot be read, see `file_faults`."""
+        with contextlib.suppress(DatasetError):
+            return self.annotations()
+        return Annotations()
+
+    def file_faults(self) -> dict[str, DatasetError]:
+        """Why files beside the rows cannot be read, and what is missing therefore, by the name of the file.
+
+        Stored metrics are none of them: damaged ones are computed again.
+        """
+        found = {}
+        try:
+            self.annotations()
+        except DatasetError as error:
+            found[ANNOTATIONS] = error
+        if fault := AttributeFile(self.path).fault:
+            found[ATTRIBUTES] = fault
+        try:
+            self._mapped_thumbnails()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            found[THUMBNAILS] = unreadable(self.path / THUMBNAILS, error)
+        return found
+
+    def set_aside(self, name: str) -> None:
+        """Renames a file to NAME.damaged if it is one of `file_faults`, so that the run no longer has it.
+
+        Raises:
+            AccessError: the visitor may not change the run.
+            DatasetError: it cannot be renamed.
+        """
+        self.check_may_change()
+        if name not in self.file_faults():
+            return
+        try:
+            rename(self.path / name, self.path / f"{name}.damaged")
+        except OSError as error:
+            raise DatasetError(
+                f"{self.path / name} cannot be renamed: {error.strerror or error}.",
+                f"{how_to_write_again(error)}, then try again.",
+                "storage",
+            ) from error
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
         """Changes what people noted about the run.
@@ -306,21 +349,21 @@ class RunFolder:
         """
         if n * shape[0] * shape[1] * 3 > MOST_BYTES:
             return None
-        return ThumbnailFile(self.path / _THUMBNAILS, n, shape, new)
+        return ThumbnailFile(self.path / THUMBNAILS, n, shape, new)
 
     def forget_thumbnails(self) -> None:
         """Removes the thumbnails; small pictures then come from the dataset. Raises OSError."""
-        (self.path / _THUMBNAILS).unlink(missing_ok=True)
+        (self.path / THUMBNAILS).unlink(missing_ok=True)
 
     def thumbnails(self) -> np.ndarray | None:
         """The thumbnails by `index`, a memory map (N, height, width, 3) uint8; None if the run has none that are whole."""
-        if not (self.path / _THUMBNAILS).exists():
-            return None
-        try:
-            return mapped_array(self.path / _THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
-        except OSError as error:
-            logging.getLogger(__name__).warning("The thumbnails of run %s are damaged: %s", self.run_id, error)
-            return None
+        with contextlib.suppress(OSError):
+            return self._mapped_thumbnails()
+        return None
+
+    def _mapped_thumbnails(self) -> np.ndarray:
+        check_regular(self.path / THUMBNAILS)  # before the manifest, which is not needed if there is no such file
+        return mapped_array(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
 
     def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
         """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""
@@ -350,7 +393,7 @@ class RunFolder:
     def _read(self, name: str, record_type: TypeAdapter[T]) -> T:
         """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""
         try:
-            return record_type.validate_json((self.path / name).read_bytes())
+            return record_type.validate_json(read_whole(self.path / name, MOST_RECORD_BYTES))
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (name, *fault["loc"])))

@@ -42,7 +42,7 @@ def no_flipped_bit_changes(path: Path, content: Callable[[Path], object]) -> Non
         try:
             assert content(copy) == expected, place
             same.append(place)
-        except OSError:
+        except (OSError, DatasetError):
             pass
         copy.unlink()
     # only the words before the checksum may change: without them, the file seems to have none
@@ -65,7 +65,10 @@ def test_no_flipped_bit_changes_a_further_column(folder: RunFolder) -> None:
     def content(path: Path) -> object:
         with tempfile.TemporaryDirectory() as place:
             shutil.copy(path, Path(place) / "attributes.parquet")
-            return AttributeFile(Path(place)).take(np.arange(4)).to_pylist()
+            columns = AttributeFile(Path(place))
+            if columns.fault:
+                raise columns.fault
+            return columns.take(np.arange(4)).to_pylist()
 
     no_flipped_bit_changes(folder.path / "attributes.parquet", content)
 
