@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import stat
 import tempfile
 import threading
 import time
@@ -26,6 +27,7 @@ from dashboard.core.errors import DashboardError
 NO_LABEL_FOLDER = "no label"
 LABELS_MEMBER = "labels.json"
 HOW_TO_DOWNLOAD = "Download it with another program, then name the file."
+MOST_TEXT_BYTES = 16 * 2**20  # of a file of settings, names or a description
 _URL_BEGINS = frozenset({"http:", "https:", "ftp:", "s3:", "gs:"})
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM}
@@ -143,6 +145,23 @@ def rename(new: Path, path: Path) -> None:
     new.replace(path)
 
 
+def check_regular(path: Path) -> None:
+    """Raises OSError if there is no such file, or something else: reading a device or a pipe may never end."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
+def read_whole(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
+    """The content of a small file. Raises OSError, also if it is larger than `most_bytes`."""
+    check_regular(path)
+    if path.stat().st_size > most_bytes:
+        raise OSError(errno.EINVAL, f"Larger than {most_bytes // 2**20} MB", str(path))
+    return path.read_bytes()
+
+
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's content."""
     digest = hashlib.sha256()
@@ -154,7 +173,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]:
-    """A new file beside `path`. At the end it is synced and renamed to `path`; after an error it is deleted.
+    """A new file beside `path`, to write and to read. At the end it is synced and renamed to `path`; after an error it is deleted.
 
     Raises OSError.
 
@@ -165,7 +184,7 @@ def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]
         path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -220,6 +239,8 @@ def locked(path: Path, wait_s: float = math.inf) -> Iterator[None]:
         TimeoutError: others held the lock for `wait_s` seconds.
         OSError: the file cannot be created or locked.
     """
+    if path.exists():
+        check_regular(path)
     with path.open("ab") as file:
         until = time.monotonic() + wait_s
         while not try_lock(file.fileno()):

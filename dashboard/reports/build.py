@@ -41,7 +41,7 @@ def report_of(
     m = run.manifest
     other = store.folder(compare).load(VIEW_COLUMNS, run.conditions) if compare else None
     made = made or datetime.now(timezone.utc)
-    annotations = store.folder(m.run_id).annotations()
+    annotations = store.folder(m.run_id).readable_annotations()
     return Document(
         title=f"{m.model} on {m.dataset_name}",
         verdict=verdict_of(run),

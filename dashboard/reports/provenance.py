@@ -54,6 +54,7 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
         Fact("Imported" if m.imported else "Evaluated", utc_in_words(m.created_utc) + seconds),
         Fact("Status", annotations.verdict),
         Fact("Note", annotations.note),
+        Fact("Damaged", " ".join(fault.message for fault in run.file_faults.values())),
         Fact("Evaluation", m.run_id, is_code=True),
         Fact("Report made", utc_in_words(made.isoformat())),
     ]

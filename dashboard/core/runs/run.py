@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -38,6 +38,7 @@ class Run:
     state: State | Literal["interrupted"]  # see `RunFolder.state`
     conditions: Filter = ()  # the filter that the rows of `table` passed
     attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`
+    find_faults: Callable[[], Mapping[str, DatasetError]] = dict  # see `RunFolder.file_faults`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -56,21 +57,23 @@ class Run:
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
 
+    @cached_property
+    def file_faults(self) -> Mapping[str, DatasetError]:
+        """Why files beside the rows cannot be read, and what is missing therefore, by the name of the file."""
+        return self.find_faults()
+
     @property
     def further_names(self) -> tuple[str, ...]:
-        """The names of the further columns of the dataset. Raises OSError if their file is damaged."""
+        """The names of the further columns of the dataset; none if their file is damaged."""
         return tuple(self.attributes.names) if self.attributes else ()
 
     def further_columns(self, index: np.ndarray) -> pa.Table:
-        """The further columns of the dataset at each `index` (n,). Raises OSError if their file is damaged."""
+        """The further columns of the dataset at each `index` (n,), none if their file is damaged. Raises DatasetError."""
         return self.attributes.take(index) if self.attributes else no_further(index)
 
     def further_detail(self, index: np.ndarray) -> list[dict[str, Any]]:
         """The further columns at each `index` (n,), by name. Raises DatasetError when they cannot be read."""
-        try:
-            columns = self.further_columns(index)
-        except OSError as error:
-            raise damaged(self.manifest.run_id, error) from error
+        columns = self.further_columns(index)
         return columns.to_pylist() if columns.num_columns else [{} for _ in index]
 
     @cached_property

@@ -124,7 +124,7 @@ class RunStore:
         self.bin.remove_old()
         for folder in self._folders():
             try:
-                left = not (folder.path / MANIFEST).exists() and not folder.has_rows() and not folder.is_owned()
+                left = not (folder.path / MANIFEST).exists() and not folder.rows.exist() and not folder.is_owned()
                 if left and time.time() - folder.path.stat().st_mtime > _ABANDONED_S:
                     shutil.rmtree(folder.path)
                 else:

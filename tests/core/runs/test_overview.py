@@ -62,4 +62,4 @@ def test_damaged_metrics_are_left_out_and_damaged_notes_say_so(store: RunStore) 
     (folder.path / "annotations.json").write_text("[")
     found = overviews(store)[0]
     assert found.accuracy is None and found.annotations.verdict == ""
-    assert "annotations.json is damaged. Remove " in found.note
+    assert "annotations.json of the evaluation run-2 cannot be read" in found.note and "Remove " in found.note

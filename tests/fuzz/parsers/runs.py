@@ -65,7 +65,7 @@ def _reader(name: str) -> Callable[[bytes, Path], Content]:
 
 def _read_run(folder: RunFolder) -> Content:
     manifest = folder.manifest()
-    folder.parts(), folder.thumbnails()
+    folder.rows.parts(), folder.thumbnails()
     faults = []
     for attempt in (
         lambda: folder.load(COLUMNS).evaluation(),
