@@ -55,7 +55,9 @@ class RankedPrediction(PredictionRecord):
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     cached: bool = Field(description="true if the same image was answered before by the same model version")
     notes: list[str] = Field(
-        default=[], description="on how the pixels were made from the file, such as that only the first frame is used"
+        default=[],
+        description="why the answer is less reliable than usual, such as that the picture has very few pixels; and how the "
+        "pixels were made from the file, such as that only the first frame is used",
     )
 
     @classmethod

@@ -420,7 +420,7 @@ def test_a_dataset_on_the_server(open_page: Open) -> None:
     at.selectbox(key="library").select("Sample images").run()
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Evaluated"] == "20" and metrics(at)["Not evaluated"] == "0"
+    assert metrics(at)["Evaluated"] == "22" and metrics(at)["Not evaluated"] == "0"
 
 
 def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_page: Open, dashboard: Services) -> None:
@@ -456,14 +456,14 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
 
     add_part(0)
     at = open_run(open_page, interrupted.manifest)
-    assert "Not finished: 8 of 20 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
+    assert "Not finished: 8 of 22 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
     add_part(1)
-    assert "Not finished: 16 of 20 images" in text_of(at.run())
+    assert "Not finished: 16 of 22 images" in text_of(at.run())
     assert not [b for b in at.button if b.key in ("go-on", "delete")]
     interrupted.owner.release()
     at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))
-    assert metrics(at)["Evaluated"] == "20"
+    assert metrics(at)["Evaluated"] == "22"
     tables = [dashboard.runs.folder(run_id).load().table for run_id in ("interrupted", run.run_id)]
     assert_frame_equal(*tables, atol=1e-4)
 
@@ -503,7 +503,7 @@ def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_i
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
     assert at.query_params["run"] == "interrupted" and "Evaluated before" not in text_of(at)
-    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Evaluated"] == "20"
+    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Evaluated"] == "22"
 
 
 def test_a_view_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -548,7 +548,7 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     full.clear()
     at.button(key="retry").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Evaluated"] == "20" and not at.exception
+    assert metrics(at)["Evaluated"] == "22" and not at.exception
 
 
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
@@ -556,7 +556,7 @@ def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run
         part.unlink()
     dashboard.runs.folder(run.run_id).save(replace(run, state="failed", message="The disk is full."))
     at = open_run(open_page, run)
-    assert "Not finished: 0 of 20" in text_of(at) and "The disk is full." in text_of(at)
+    assert "Not finished: 0 of 22" in text_of(at) and "The disk is full." in text_of(at)
     assert not at.metric
 
 
@@ -566,10 +566,10 @@ def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
     show_cell(at, run, "cat", "cat")
-    assert not at.exception and metrics(at)["Evaluated"] == "20" and len(sheet(at)) == 2
+    assert not at.exception and metrics(at)["Evaluated"] == "22" and len(sheet(at)) == 2
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at.run()
-    assert not at.exception and metrics(at)["Evaluated"] == "20" and not sheet(at)
+    assert not at.exception and metrics(at)["Evaluated"] == "22" and not sheet(at)
     assert "no longer on the server" in text_of(at)
     assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
@@ -680,10 +680,10 @@ def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
     at = open_page("evaluate")
     at.session_state["run_id"] = run.run_id
     until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
-    assert metrics(at)["Evaluated"] == "20" and at.button(key="delete")
+    assert metrics(at)["Evaluated"] == "22" and at.button(key="delete")
     assert "The evaluation stopped" in text_of(at) and "was not evaluated" not in text_of(at)
     dashboard.runs.folder(run.run_id).save(replace(run, state="finished"))  # for example by the command line
-    assert "does not exist" not in text_of(at.run()) and metrics(at)["Evaluated"] == "20"
+    assert "does not exist" not in text_of(at.run()) and metrics(at)["Evaluated"] == "22"
 
 
 def test_another_dataset_can_be_chosen_while_one_is_evaluated(

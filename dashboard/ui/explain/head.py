@@ -22,7 +22,7 @@ from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
 from dashboard.ui.feedback_form import ask_for_feedback
-from dashboard.ui.headline import show_headline
+from dashboard.ui.headline import show_cautions, show_headline
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, Picture, forget_picture, run_image_in_address
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
@@ -65,6 +65,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         st.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
+        show_cautions(answer)
         show_headline(answer, ", which is set in the sidebar of Predict")
         if picture.from_run:
             _show_label(services, picture.from_run, answer)
