@@ -43,8 +43,12 @@ def show_images(services: Services, run: Run) -> None:
         show_bulk(services, run, rows)
 
 
-def show_image_list(services: Services, run: Run) -> pd.DataFrame:
-    """Shows the images that were chosen, or the most confident mistakes. Returns the rows of all of them."""
+def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.DataFrame:
+    """Shows the images that were chosen, or the most confident mistakes. Returns the rows of all of them.
+
+    Args:
+        beside: see `show_sheet_page`.
+    """
     run_id = run.manifest.run_id
     try:
         conditions = chosen_images(run)
@@ -70,7 +74,7 @@ def show_image_list(services: Services, run: Run) -> pd.DataFrame:
     if run.manifest.imported:
         _show_imported(run, rows)
     else:
-        _show_page(services, run, rows, order)
+        _show_page(services, run, rows, order, beside)
     return rows
 
 
@@ -108,7 +112,7 @@ def _title(conditions: Filter) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -> None:
+def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order, beside: bool) -> None:
     try:
         pictures: RunPictures | None = RunPictures(services.runs, run.manifest)
     except DashboardError as error:
@@ -129,7 +133,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
 
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
-    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters)
+    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters, beside)
     if shown[DOUBT].eq(True).any():
         words = none_of(len(run.manifest.class_names))
         st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.label_issues import issues_csv
+from dashboard.core.analysis.label_issues import issues_csv, issues_in_words
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -43,8 +43,8 @@ def show_labels(services: Services, run: Run) -> None:
         st.info("No label stands out as wrong.", icon=":material/check:")
         return
     st.caption(
-        f"{len(issues):,} of {len(run.labelled):,} labels may be wrong, the most doubtful first. Look before you change "
-        "one: the model may be wrong instead."
+        f"{issues_in_words(len(issues), len(run.labelled))}, the most doubtful first. Look before you change one: the model "
+        "may be wrong instead."
     )
     pictures = None
     if not run.manifest.imported:
