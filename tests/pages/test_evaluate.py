@@ -330,6 +330,23 @@ def test_without_a_test_split_nothing_starts_before_one_is_chosen(
     assert "As chosen, 2 is used as automobile; 3 is used as bird." in manifest.notes
 
 
+def test_the_column_of_the_labels_is_chosen(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    extra = {f"img/{i}.png": encoded(picture(i)) for i in range(4)}
+    rows = "".join(f"{i},{'cat' if i % 2 else 'dog'},{3.5 + i}\n" for i in range(4))
+    at = open_page("evaluate")
+    data = make_zip({}, extra={**extra, "t.csv": f"image_id,breed,age\n{rows}".encode()}).read_bytes()
+    at.file_uploader(key="zip-0").upload("x.zip", data).run()
+    [box] = [each for each in at.selectbox if each.label.startswith("Which column of")]
+    assert not at.exception and box.value is None and at.button(key="evaluate-mapped").disabled
+    assert box.options == ["breed: dog, cat"]
+    box.select("breed").run()
+    assert not at.exception and "Labels are taken from t" in text_of(at)
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Evaluated"] == "4" and {*manifest.class_of} == {"cat", "dog"}
+
+
 def test_an_array_without_labels(open_page: Open) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.stack([picture(i) for i in range(3)]))
