@@ -815,6 +815,24 @@ def test_labels_of_dropped_predictions_are_counted_as_they_are_matched(open_page
     assert dashboard.runs.folder(manifest.run_id).load().further_names == ("site",)
 
 
+def test_arrays_with_two_readings_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    buffer, probs = io.BytesIO(), np.array([[0.9, 0.1], [0.25, 0.75]])
+    np.savez(buffer, a=probs, b=np.array([0, 1]), c=np.array([1, 1]))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("x.npz", buffer.getvalue(), "")]).run()
+    box = at.selectbox(key="predictions-arrays")
+    assert (
+        not at.exception
+        and box.value is None
+        and [each.key for each in at.button if each.key == "import-predictions"] == []
+    )
+    assert box.options[0] == "a holds the probabilities, b the true labels"
+    box.select_index(1).run()
+    assert not at.exception and "2 rows with probabilities of 2 classes, with true labels" in text_of(at)
+    at.button(key="import-predictions").click().run()
+    assert metrics(at)["Accuracy"] == "50.0%"
+
+
 def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboard: Services) -> None:
     at = open_page("evaluate")
     table = b"file,label,p_defect\na,ok,0.1\nb,defect,0.8\n"
