@@ -73,7 +73,7 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-Topic = Literal["zip_encoding", "split", "labels", "labels_from"]
+Topic = Literal["zip_encoding", "split", "labels", "label_column", "labels_from"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 ChoiceName = Literal[Topic, "label_map"]
 

@@ -330,6 +330,23 @@ def test_without_a_test_split_nothing_starts_before_one_is_chosen(
     assert "As chosen, 2 is used as automobile; 3 is used as bird." in manifest.notes
 
 
+def test_the_column_of_the_labels_is_chosen(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    extra = {f"img/{i}.png": encoded(picture(i)) for i in range(4)}
+    rows = "".join(f"{i},{'cat' if i % 2 else 'dog'},{3.5 + i}\n" for i in range(4))
+    at = open_page("evaluate")
+    data = make_zip({}, extra={**extra, "t.csv": f"image_id,breed,age\n{rows}".encode()}).read_bytes()
+    at.file_uploader(key="zip-0").upload("x.zip", data).run()
+    [box] = [each for each in at.selectbox if each.label.startswith("Which column of")]
+    assert not at.exception and box.value is None and at.button(key="evaluate-mapped").disabled
+    assert box.options == ["breed: dog, cat"]
+    box.select("breed").run()
+    assert not at.exception and "Labels are taken from t" in text_of(at)
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Evaluated"] == "4" and {*manifest.class_of} == {"cat", "dog"}
+
+
 def test_an_array_without_labels(open_page: Open) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.stack([picture(i) for i in range(3)]))
@@ -796,6 +813,24 @@ def test_labels_of_dropped_predictions_are_counted_as_they_are_matched(open_page
     assert metrics(at)["Labelled"] == "2 of 3" and "1 image has no label in y" in text_of(at)
     [manifest] = dashboard.runs.list()
     assert dashboard.runs.folder(manifest.run_id).load().further_names == ("site",)
+
+
+def test_arrays_with_two_readings_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    buffer, probs = io.BytesIO(), np.array([[0.9, 0.1], [0.25, 0.75]])
+    np.savez(buffer, a=probs, b=np.array([0, 1]), c=np.array([1, 1]))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("x.npz", buffer.getvalue(), "")]).run()
+    box = at.selectbox(key="predictions-arrays")
+    assert (
+        not at.exception
+        and box.value is None
+        and [each.key for each in at.button if each.key == "import-predictions"] == []
+    )
+    assert box.options[0] == "a holds the probabilities, b the true labels"
+    box.select_index(1).run()
+    assert not at.exception and "2 rows with probabilities of 2 classes, with true labels" in text_of(at)
+    at.button(key="import-predictions").click().run()
+    assert metrics(at)["Accuracy"] == "50.0%"
 
 
 def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboard: Services) -> None:

@@ -24,12 +24,14 @@ from dashboard.core.datasets.columns import (
     csv_separator,
     plain_column,
 )
+from dashboard.core.datasets.label_column import label_column, possible_columns, question_about
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable, no_columns, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import are_splits, splits_of
 from dashboard.core.labels.text_encoding import decode_text
+from dashboard.core.questions import Answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,16 +46,16 @@ class CommentsError(ValueError):
     """A CSV begins with comments."""
 
 
-def csv_labels(name: str, data: bytes, stems: Collection[str]) -> tuple[LabelsTable, str]:
+def csv_labels(name: str, data: bytes, stems: Collection[str], column: str = "") -> tuple[LabelsTable, str]:
     """The rows of a CSV, and its encoding if it is another one than `decode_text` reads, else "".
 
     Excel saves in the encoding of the country. It is certain enough where it does not matter for files and labels, or
     where their names are right in one encoding only: in that, they name images.
     """
     try:
-        return _from_csv(name, read_csv(data), stems), ""
+        return _from_csv(name, read_csv(data), stems, column), ""
     except UnicodeDecodeError:
-        found = _in_other_encodings(name, data, stems) if len(data) <= _MOST_GUESSED_BYTES else {}
+        found = _in_other_encodings(name, data, stems, column) if len(data) <= _MOST_GUESSED_BYTES else {}
         if not found:
             raise
     encoding, table = next(iter(found.items()))
@@ -61,7 +63,7 @@ def csv_labels(name: str, data: bytes, stems: Collection[str]) -> tuple[LabelsTa
     return replace(table, notes=(*table.notes, note)), encoding
 
 
-def _in_other_encodings(name: str, data: bytes, stems: Collection[str]) -> dict[str, LabelsTable]:
+def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: str) -> dict[str, LabelsTable]:
     """The encodings in which most files name images, the likeliest first; none if files or labels differ among them."""
     from dashboard.core.datasets.encoding_guess import decodings  # only few tables need it
 
@@ -70,7 +72,7 @@ def _in_other_encodings(name: str, data: bytes, stems: Collection[str]) -> dict[
     tables: dict[str, LabelsTable] = {}
     for encoding in decodings([data]):
         with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
-            table = _from_csv(name, read_csv(data, encoding), stems)
+            table = _from_csv(name, read_csv(data, encoding), stems, column)
             beyond = [file_stem(file) for file in table.files if not file.isascii()]
             named[encoding] = sum(unicodedata.normalize("NFC", stem) in known for stem in beyond)
             if named[encoding] or not beyond:
@@ -86,9 +88,9 @@ def _why_certain(table: LabelsTable) -> str:
     return "in which its file names are those of images"
 
 
-def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:
+def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: str) -> LabelsTable:
     header = [str(cell) for cell in cells.iloc[0]]
-    known, label = columns_among(header, FILE_COLUMNS), column_among(header, LABEL_COLUMNS)
+    known, label = columns_among(header, FILE_COLUMNS), label_column(name, header, chosen)
     places = [header.index(column) for column in known]
     named = _columns_of_names(cells, stems, places) if label is not None else []
     named = named or _columns_of_names(cells, stems, range(len(header)))
@@ -102,9 +104,12 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     if file is not None and label is not None:
         _check_only_one(name, header, rows, label)
         at = header.index(label)
-        notes = _about_columns(name, header, rows, label)
+        notes = () if chosen else _about_columns(name, header, rows, label)
         table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=used_columns(header, file, at))
-        return replace(table, splits=_splits(header, rows))
+        question = (
+            question_about(name, _possible_columns(header, rows, [file, *named]), label.strip()) if chosen else None
+        )
+        return replace(table, splits=_splits(header, rows), question=question)
     if file is not None and (classes := class_columns(rows, header, file)):
         return replace(one_hot_rows(name, rows, header, file, classes), splits=_splits(header, rows))
     # Without a known header, the columns are certain only if exactly one names images, and one other is no split.
@@ -115,7 +120,7 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
                 name, "its columns seem to be classes, but their cells are not 0 and 1",
                 "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
             )  # fmt: skip
-        raise no_columns(name, header, file is not None, bool(named))
+        raise no_columns(name, header, file is not None, bool(named), _possible_columns(header, rows, named))
     [column], [at] = named, others
     if not headless and _PREDICTED.fullmatch(header[at].strip()):
         raise refused(
@@ -133,6 +138,12 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsT
     ]
     table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
     return replace(table, splits=splits[0]) if splits else table
+
+
+def _possible_columns(header: Sequence[str], rows: pd.DataFrame, of_files: Collection[int]) -> tuple[Answer, ...]:
+    """The columns that may hold the labels, besides those at the positions `of_files`."""
+    others = [i for i in range(len(header)) if i not in of_files and not are_splits(rows[i])]
+    return possible_columns({header[i]: rows[i] for i in others if header.count(header[i]) == 1})
 
 
 def _splits(header: Sequence[str], rows: pd.DataFrame) -> tuple[str, ...]:

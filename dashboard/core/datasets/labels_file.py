@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -29,6 +29,7 @@ from dashboard.core.datasets.columns import (
 from dashboard.core.datasets.csv_labels import CommentsError, csv_columns, csv_labels, read_csv
 from dashboard.core.datasets.foreign_formats import WORKBOOKS, refuse_foreign
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
+from dashboard.core.datasets.label_column import MOST_COLUMNS, label_column, possible_columns, question_about
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.labelme import is_labelme
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
@@ -49,7 +50,7 @@ MAX_LABELS_ROWS = 20_000_000
 
 
 def read_labels_file(
-    data: bytes, name: str, stems: Collection[str], again: Callable[[], bytes] | None = None
+    data: bytes, name: str, stems: Collection[str], again: Callable[[], bytes] | None = None, column: str = ""
 ) -> LabelsTable:
     """Reads the rows of a labels file from its content.
 
@@ -57,8 +58,10 @@ def read_labels_file(
         again: reads the content again, for `LabelsTable.attributes`, so that it need not stay in memory.
         name: name of the file; the suffix gives its format.
         stems: names of the images without folder and suffix, to recognise a column of file names without a header.
+        column: that holds the labels, if the user has chosen it.
 
     Raises:
+        NoLabelColumnError: no column is called like labels.
         DatasetError: the file is damaged, or its columns are not recognised; code `labels_file`.
     """
     if len(data) > MAX_LABELS_BYTES:
@@ -68,12 +71,12 @@ def read_labels_file(
     suffix, encoding = PurePosixPath(name).suffix.lower(), ""
     with parsing(partial(_refused, name)):
         if suffix == ".parquet":
-            table = _from_parquet(name, data)
+            table = _from_parquet(name, data, stems, column)
         elif suffix in _JSON:
-            table = _from_json(name, json_value(data, suffix), stems)
+            table = _from_json(name, json_value(data, suffix), stems, column)
         else:
             refuse_foreign(name, data)
-            table, encoding = csv_labels(name, data, stems)
+            table, encoding = csv_labels(name, data, stems, column)
     table = with_names_of_images(table, stems)
     if again is None or table.used is None:
         return table
@@ -140,20 +143,24 @@ def json_value(data: bytes, suffix: str) -> object:
     return value
 
 
-def _from_parquet(name: str, data: bytes) -> LabelsTable:
+def _from_parquet(name: str, data: bytes, stems: Collection[str], chosen: str) -> LabelsTable:
     parquet = open_parquet(pa.py_buffer(data))
     columns, metadata = parquet.schema_arrow.names, parquet.metadata
-    file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
-    if file is None or label is None:
+    file, label = column_among(columns, FILE_COLUMNS), label_column(name, columns, chosen)
+    if file is None:
         raise no_columns(name, columns)
     if len(set(columns)) < len(columns):
         raise ValueError("two columns have the same name")
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     split = column_among(columns, SPLIT_COLUMNS)
-    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
-    others = [each for each in among if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
-    wanted = [file, label, *([split] if split else []), *others]
+    among = columns if chosen or label is None else columns_among(columns, LABEL_COLUMNS)
+    others = [
+        each
+        for each in among
+        if each not in (file, label, split) and not pa.types.is_nested(parquet.schema_arrow.field(each).type)
+    ][:MOST_COLUMNS]
+    wanted = [file, *([label] if label else []), *([split] if split else []), *others]
     flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
     table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
@@ -161,10 +168,36 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     splits = splits_of(_values(table[split]), split) if split else ()
-    labels = _values(table[label])
-    notes = about_other_labels(name, label, labels, {each: _values(table[each]) for each in others})
-    read = rows_of(name, _values(table[file]), labels, notes, used=used_columns(columns, file, label))
-    return replace(read, splits=splits)
+    labels = _values(table[label]) if label else None
+    found = _Columns(
+        columns, file, _values(table[file]), label, labels, {each: _values(table[each]) for each in others}, splits
+    )
+    return found.rows(name, stems, chosen)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a table with one for the names of files."""
+
+    names: Sequence[str]  # of all columns
+    file: str
+    files: Sequence[object]
+    label: str | None  # the column of the labels; None if none is called so
+    labels: Sequence[object] | None
+    others: Mapping[str, Sequence[object]]  # that may hold labels, too
+    splits: tuple[str, ...]  # of each row
+
+    def rows(self, name: str, stems: Collection[str], chosen: str) -> LabelsTable:
+        """The rows. Raises DatasetError if it is not known which column holds the labels."""
+        if self.label is None or self.labels is None:
+            if any(file_stem(str(file)) in stems for file in self.files):
+                raise no_columns(name, self.names, True, True, possible_columns(self.others))
+            raise no_columns(name, self.names)
+        notes = () if chosen else about_other_labels(name, self.label, self.labels, self.others)
+        table = rows_of(name, self.files, self.labels, notes, used=used_columns(self.names, self.file, self.label))
+        possible = possible_columns({self.label: self.labels, **self.others}) if chosen else ()
+        question = question_about(name, possible, self.label.strip()) if chosen else None
+        return replace(table, splits=self.splits, question=question)
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
@@ -179,7 +212,7 @@ def _values(column: pa.ChunkedArray) -> list[object]:
     return values
 
 
-def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
+def _from_json(name: str, value: object, stems: Collection[str], chosen: str) -> LabelsTable:
     if is_coco(value):
         return coco_rows(name, value)
     if is_labelme(value):
@@ -199,21 +232,21 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
             'Write [{"file": "a.png", "label": "cat"}, ...] or {"a.png": "cat", ...}.',
         )  # fmt: skip
     columns = list(dict.fromkeys(str(key) for record in value for key in record))
-    file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
+    file, label = column_among(columns, FILE_COLUMNS), label_column(name, columns, chosen)
     if label is None and {"image", "annotations"} <= {*columns}:
         raise refused(
             name, "it holds annotations in the format of CreateML, which is not read",
             "Save them as COCO's JSON, or write a table of file and label.",
         )  # fmt: skip
-    if file is None or label is None:
+    if file is None:
         raise no_columns(name, columns)
-    files, labels = ([record.get(column) for record in value] for column in (file, label))
+    files = [record.get(file) for record in value]
+    labels = None if label is None else [record.get(label) for record in value]
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
-    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
-    others = {each: [record.get(each) for record in value] for each in among}
-    notes = about_other_labels(name, label, labels, others)
-    return replace(rows_of(name, files, labels, notes, used=used_columns(columns, file, label)), splits=splits)
+    among = columns if chosen or label is None else columns_among(columns, LABEL_COLUMNS)
+    others = {each: [record.get(each) for record in value] for each in among if each not in (file, label, split)}
+    return _Columns(columns, file, files, label, labels, others, splits).rows(name, stems, chosen)
 
 
 def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:

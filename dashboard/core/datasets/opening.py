@@ -85,6 +85,11 @@ def _check_used(dataset: Dataset, name: str, choices: Choices) -> None:
             Advice("Leave out ", Choice("zip_encoding"), "."),
             "choice",
         )
+    if choices.label_column and "label_column" not in topics and not by_labels:
+        raise DatasetError(
+            f"{name} has no table whose columns could be chosen, so {choices.label_column!r} is none of them.",
+            Advice("Leave out ", Choice("label_column"), "."), "choice",
+        )  # fmt: skip
     if choices.labels and not (is_elsewhere(choices.labels) or isinstance(dataset, ImageFiles)):
         raise DatasetError(
             f"{name} holds no tables, so {choices.labels} is not one of them.", "Check the path.", "choice"

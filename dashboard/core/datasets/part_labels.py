@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS, Choices
+from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, FOLDERS, NO_SPLITS, Choices
 from dashboard.core.datasets.class_files import (
     annotations_elsewhere,
     class_file_positions,
@@ -96,7 +96,8 @@ class PartLabels:
         choice = self._tables.choose(tables, part) if self._tables_may_label else TableChoice(None, None)
         table = self._given or (choice.table and choice.table.content)
         question, notes = choice.question, choice.notes
-        without_table = self._use_tables and not choice.table and not choice.question
+        not_wanted = choice.question and self._choices.labels == FOLDERS
+        without_table = self._use_tables and not choice.table and not not_wanted
         by_folders = len(part.folders) > 1 and self._tables_may_label
         beside = FilesBeside()
         if without_table and self._tables_may_label:
@@ -130,7 +131,9 @@ class PartLabels:
         labelling = replace(
             labelling, notes=(*labelling.notes, *self._about_ignored(ignored, " ".join(labelling.notes)))
         )
-        questions = ((split.question,) if split else ()) + ((question,) if question else ())
+        about_column = table.question if table else None
+        asked = (split.question if split else None, question, about_column)
+        questions = tuple(each for each in asked if each)
         table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))

@@ -11,7 +11,7 @@ from dashboard.core.datasets.dataset_parts import DatasetFiles, Part
 from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.other_names import file_stem
-from dashboard.core.datasets.split_names import split_named_in
+from dashboard.core.datasets.split_names import PLAIN, WORD, split_named_in
 from dashboard.core.datasets.splits import Splits
 from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.tables import (
@@ -50,15 +50,18 @@ class PartTables:
         if self._choices.labels:
             wanted = named_among(self._names, found, self._choices.labels)
             found = [*wanted, *(i for i in found if i not in wanted)]  # there is room at least for what the user named
-        tables = read_tables(self._source, found, part.image_names)
+        tables = read_tables(self._source, found, part.image_names, self._choices.label_column)
         unmatched = [i for i, table in tables.items() if not table.matched]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched) if not each.fault}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
+        if self._choices.label_column and any(table.content for table in tables.values()):
+            tables = {i: table for i, table in tables.items() if not (table.fault and table.fault.code == "choice")}
         tables = {i: self._unless_for_another_split(i, table, part) for i, table in tables.items()}
         count = len(part.image_names)
         if (
             len(part.folders) > 1
             and not self._choices.labels
+            and not self._choices.label_column
             and not any(replaces_folders(t, count) for t in tables.values())
         ):
             return rivals_of_folders(tables, count, part.folders, self._may_split)
@@ -76,12 +79,19 @@ class PartTables:
         by_split = self._choices.split and self._may_split and not wanted
         if by_split and (one := joined_by_split(without_templates(list(tables.values())))):
             return TableChoice(one, None)
-        required = any(must_be_usable(table.name, part.folders) for i, table in tables.items() if i not in part.outside)
+        required = bool(self._choices.label_column) or any(
+            must_be_usable(table.name, part.folders) for i, table in tables.items() if i not in part.outside
+        )
         images = len(part.image_names)
-        rivals = len(part.folders) > 1 and not any(replaces_folders(table, images) for table in tables.values())
+        column_chosen = self._choices.label_column and not wanted
+        replaced = column_chosen or any(replaces_folders(table, images) for table in tables.values())
+        several = len(part.folders) > 1
+        may_be_class = not several and any(folder and not _says_images(folder) for folder in part.folders)
+        no_labels_known = not any(table.content for table in tables.values())
+        rivals = (several and not replaced) or (may_be_class and no_labels_known)
         named = listed(sorted(filter(None, part.folders)), 3) if rivals else ""
         shared = [table.name for i, table in tables.items() if i in part.outside]
-        return choose_table(self._name, list(tables.values()), wanted, required, named, shared)
+        return choose_table(self._name, list(tables.values()), wanted, required, named, several, shared)
 
     def split_of(self, table: str) -> str | None:
         """The split that a table is called like; None if it is called like none."""
@@ -102,3 +112,8 @@ class PartTables:
             return table
         why = f"{table.name} is not used for the {self._splits.noun} {part.split}: it is called like {owner}."
         return replace(table, matched=0, labelled=0, fault=DatasetError(why, code="labels_file"))
+
+
+def _says_images(folder: str) -> bool:
+    """True for a folder that is called for the images in it, such as HAM10000_images_part_1."""
+    return not PLAIN.isdisjoint(word.casefold() for word in WORD.findall(folder))

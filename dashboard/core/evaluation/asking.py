@@ -63,7 +63,8 @@ def ask(
         return Asked(choices, (*others, error.question), None, None)
     except DatasetError as error:
         if error.code == "choice" and choices:
-            dropped = {"labels"} if choices.labels else CHOICE_TOPICS  # a table depends on the split
+            depends = [topic for topic in ("label_column", "labels") if getattr(choices, topic)]
+            dropped = depends[:1] or CHOICE_TOPICS  # a column depends on the table, and a table on the split
             return ask(path, version, {t: a for t, a in answers.items() if t not in dropped}, earlier)
         raise
     counts = label_counts(in_class_folders(dataset.samples, version.class_names))

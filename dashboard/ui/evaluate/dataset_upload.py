@@ -30,7 +30,7 @@ _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in 
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
     "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
-    "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS), alone or with their true labels, become "
+    "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS, or of the true and the predicted class), alone or with their true labels, become "
     "an evaluation without images."
 )
 NOT_EVALUATED = "The dataset was not evaluated."

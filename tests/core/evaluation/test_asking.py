@@ -166,9 +166,9 @@ def test_labels_elsewhere_are_read_once_also_with_a_map(
     label_map = {"left": first, "right": second}
     read: list[Path] = []
 
-    def reading(where: Path, names: Sequence[str]) -> LabelsTable:
+    def reading(where: Path, names: Sequence[str], column: str) -> LabelsTable:
         read.append(where)
-        return read_labels_elsewhere(where, names)
+        return read_labels_elsewhere(where, names, column)
 
     monkeypatch.setattr(image_files, "read_labels_elsewhere", reading)
     choices = with_classes_named(path, Choices(labels=str(labels)), label_map)

@@ -85,6 +85,8 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     evidence = Evidence(run, thumbnails, attributes)
     chosen = by_answers(run.conditions)
     rules = [rule for rule in RULES if (evidence.n or not rule.needs_labels) and not (chosen and rule.about_answers)]
+    if (evidence.confidence == 1).all():  # as in predictions of another program that have no probabilities
+        rules = [rule for rule in rules if not rule.about_confidence]
     searches = [rule.search(evidence) for rule in rules]
     limits = significance_limits(
         [[each.p_value for each in s.candidates] for s in searches], [s.tests for s in searches]
