@@ -307,6 +307,11 @@ def disk_is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def is_full(error: OSError) -> bool:
+    """True if there is no space, or the limit for the size of a file is reached."""
+    return disk_is_full(error) or error.errno == errno.EFBIG
+
+
 def how_to_write_again(error: OSError) -> str:
     """What the user can do after a failed write, as a sentence without its end."""
     if disk_is_full(error):
