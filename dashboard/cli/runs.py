@@ -28,7 +28,6 @@ from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.store import DamagedRun, RunStore
 from dashboard.core.settings import get_settings
-from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.runs import (
     DeletedRunRecord,
@@ -85,10 +84,7 @@ def list_runs(
 
 def _say_damaged(damaged: Sequence[DamagedRun]) -> None:
     for run in damaged:
-        say(
-            f"{run.reason} Delete it with `python -m dashboard runs delete {in_command(run.run_id)}`.",
-            "yellow",
-        )
+        say(f"{run.reason} {run.fix}", "yellow")
 
 
 def _list_deleted(store: RunStore, as_json: bool) -> None:

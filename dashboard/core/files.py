@@ -145,13 +145,16 @@ def rename(new: Path, path: Path) -> None:
     new.replace(path)
 
 
+class NotAFileError(OSError):
+    """There is a folder, a pipe or a device instead of a file."""
+
+
 def check_regular(path: Path) -> None:
-    """Raises OSError if there is no such file, or something else: reading a device or a pipe may never end."""
+    """Raises NotAFileError if there is something else, which may be read without end, or another OSError."""
     mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        what = "A folder, not a file" if stat.S_ISDIR(mode) else "Not a regular file"
+        raise NotAFileError(errno.EINVAL, what, str(path))
 
 
 def read_whole(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
@@ -307,8 +310,15 @@ def disk_is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def is_full(error: OSError) -> bool:
+    """True if there is no space, or the limit for the size of a file is reached."""
+    return disk_is_full(error) or error.errno == errno.EFBIG
+
+
 def how_to_write_again(error: OSError) -> str:
     """What the user can do after a failed write, as a sentence without its end."""
+    if isinstance(error, NotAFileError):
+        return f"Remove {error.filename}, which should be a file"
     if disk_is_full(error):
         return "Free some space (`python -m dashboard runs empty-bin` removes deleted evaluations for good)"
     if error.errno == errno.EFBIG:

@@ -29,7 +29,7 @@ from dashboard.core.datasets.sample_list import NumberedNames, PackedNames
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import how_to_write_again, parse_json, sha256_of, write_json
+from dashboard.core.files import how_to_write_again, parse_json, read_whole, sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.parsing import parsing
 
@@ -112,7 +112,7 @@ def read_description(path: Path) -> Description:
             "description",
         )
     ):
-        record = parse_json(path.read_text(encoding="utf-8-sig"))
+        record = parse_json(read_whole(path).decode("utf-8-sig"))
         values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding", "label_column")]
         if not all(isinstance(value, str) and "\0" not in value for value in (*values, record["images"])):
             raise ValueError("a value is not a text")

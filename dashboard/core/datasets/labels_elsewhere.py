@@ -16,6 +16,7 @@ from dashboard.core.datasets.labels_file import (
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
+from dashboard.core.files import check_regular
 
 _SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
 
@@ -56,6 +57,7 @@ def read_labels_elsewhere(path: Path, names: Sequence[str], column: str = "") ->
 
 def _read(path: Path) -> bytes:
     try:
+        check_regular(path)
         with path.open("rb") as file:
             return file.read(MAX_LABELS_BYTES + 1)
     except OSError as error:

@@ -95,7 +95,7 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
         raise unknown_run(folder.name) from error
     except OSError as error:
         raise DatasetError(
-            f"The tags and notes cannot be written to {folder}: {error.strerror or error}.",
+            f"The tags and notes cannot be written to {error.filename or folder}: {error.strerror or error}.",
             f"{how_to_write_again(error)}, then try again.",
             "storage",
         ) from error

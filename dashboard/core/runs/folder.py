@@ -68,7 +68,7 @@ class RunFolder:
 
         Raises:
             DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest,
-                cannot be read, or is missing although there are rows.
+                cannot be read, or is missing although there are rows, `run_unreadable` when reading it is not allowed.
         """
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
@@ -77,7 +77,7 @@ class RunFolder:
                 raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:
-            raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error
+            raise damaged(self.run_id, error) from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
             raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
         return manifest

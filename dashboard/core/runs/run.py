@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -175,9 +176,17 @@ def check_finished(manifest: RunManifest, state: str) -> None:
 
 
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
-    """The error for a run whose files cannot be read."""
+    """The error for a run whose files cannot be read; its code is `run_unreadable` if they may be sound."""
     if isinstance(error, Exception):
         logging.getLogger(__name__).info("Run %s cannot be read.", run_id, exc_info=error)
+    if isinstance(error, PermissionError):
+        return DatasetError(
+            f"The evaluation {run_id} cannot be read: {error.filename}: {error.strerror}.",
+            f"Make {error.filename} readable for the dashboard's user.",
+            "run_unreadable",
+        )
+    if isinstance(error, OSError) and error.filename:
+        error = f"{Path(error.filename).name}: {error.strerror}"
     return DatasetError(
         f"The evaluation {run_id} cannot be read ({error}).",
         f"Delete it with `python -m dashboard runs delete {in_command(run_id)}`, then evaluate the dataset again.",

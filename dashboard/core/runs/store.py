@@ -33,6 +33,7 @@ class DamagedRun:
 
     run_id: str
     reason: str  # what is wrong, in a sentence
+    fix: str  # what to do
     changed_utc: str  # when its folder was last changed, ISO 8601
 
 
@@ -99,8 +100,8 @@ class RunStore:
             except DatasetError as error:
                 if not folder.may_see():
                     continue
-                if error.code == "run_damaged":
-                    unreadable.append(DamagedRun(folder.run_id, error.message, _changed(folder.path)))
+                if error.code in ("run_damaged", "run_unreadable"):
+                    unreadable.append(DamagedRun(folder.run_id, error.message, error.fix, _changed(folder.path)))
         return StoredRuns(
             sorted(manifests, key=lambda m: m.created_utc, reverse=True),
             sorted(unreadable, key=lambda d: d.changed_utc, reverse=True),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from dashboard.core.files import check_regular
 from dashboard.core.runs.parquet_file import parquet_writer
 from dashboard.core.runs.rows import RowFiles, as_metadata, notes_in, read_notes, read_part, reading
 
@@ -86,6 +87,7 @@ class StoredRows:
     def fault(self) -> str:
         """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing."""
         try:
+            check_regular(self._packed)
             return "" if self._packed.stat().st_size else f"{_PACKED} is empty"
         except FileNotFoundError:
             # the last look finds a file that was packed meanwhile

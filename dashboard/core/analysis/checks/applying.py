@@ -47,7 +47,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     Raises:
         DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; a run cannot be read, with
-            the code `run_damaged` or `run_file_damaged`; or a check names a class, a subset, a column or a run that does not exist or is not
+            the code `run_damaged`, `run_unreadable` or `run_file_damaged`; or a check names a class, a subset, a column or a run that does not exist or is not
             finished, and the message names its line.
     """
     folder = store.folder(run_id)
@@ -104,7 +104,11 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         try:
             outcomes.append(outcome(check))
         except DatasetError as error:
-            if error.code in ("run_damaged", "run_file_damaged"):  # the file of checks is not to blame
+            if error.code in (
+                "run_damaged",
+                "run_file_damaged",
+                "run_unreadable",
+            ):  # the file of checks is not to blame
                 raise
             raise wrong_line(file.name, check.line, error.message, error.fix) from error
     return outcomes
