@@ -21,6 +21,7 @@ from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
+REOPENED = "picture-reopened"  # in the session: the key of the picture that an address named
 _OF_LIST = (WHERE, SHOW, SORT, IN_VIEW, COMPARED)  # query parameters about the list that an image was chosen from
 _KEPT = "picture-to-explain"  # (key in the address, picture)
 MOST_DIGITS = 18  # of an index that tables can hold
@@ -132,6 +133,7 @@ def _kept_picture() -> Picture | None:
             raise ImageError("This picture is no longer stored.", "Choose it again.", "picture_gone")
         picture = Picture(*found)
         st.session_state[_KEPT] = key, picture
+        st.session_state[REOPENED] = key
     if key:
         _put_in_address({PICTURE: key})
     return picture
