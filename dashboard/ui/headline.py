@@ -16,8 +16,8 @@ CONTENDER = 0.1  # share of the highest probability from which on the second cla
 
 def show_cautions(answer: Answer) -> None:
     """Says why the answer may be wrong more often than others. To be read before the answer."""
-    for caution in answer.cautions:
-        st.warning(caution, icon=":material/warning:")
+    if answer.cautions:
+        st.warning(" ".join(answer.cautions), icon=":material/warning:")
 
 
 def show_headline(answer: Answer, where_set: str = "") -> None:

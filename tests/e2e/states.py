@@ -58,10 +58,10 @@ _AGAINST = "cifar10-resnet@8 against cifar10-small@3, {dataset}, Compare"
 
 STATES = (
     State("predict", "/", "No picture at hand", "Predict - Classifier dashboard"),
-    State("predict-sample", "/", "Evidence for frog (", r".+\.png, Predict", _choose_frog),
-    State("predict-feedback", "/", "Note (optional)", r".+\.png, Predict", _say_wrong),
+    State("predict-sample", "/", "Evidence for frog (", "sample frog, Predict", _choose_frog),
+    State("predict-feedback", "/", "Note (optional)", "sample frog, Predict", _say_wrong),
     State("explain", "/explain", "Eight methods", "Explain - Classifier dashboard"),
-    State("explain-sample", "/", "HiResCAM", r".+\.png, Explain", _explain),
+    State("explain-sample", "/", "HiResCAM", "sample frog, Explain", _explain),
     State("evaluate", "/evaluate", "Supported files", "Batch evaluation - Classifier dashboard"),
     *(
         State(f"evaluate-{view.lower()}", f"/evaluate?run={{run}}&view={view}", text, "{dataset}, {accuracy}")

@@ -168,6 +168,31 @@ def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None
     expect(said.nth(3)).to_have_text("prediction right", timeout=60_000)
 
 
+def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(page, run_id: str) -> None:
+    page.goto("/history")
+    page.get_by_role("heading", name="History").wait_for()
+    page.goto(f"/evaluate?run={run_id}&show=status%3Dok")
+    page.locator(".sheet input").nth(59).wait_for()
+    page.get_by_role("combobox", name="Sort by").click()
+    page.get_by_role("option", name="As in the dataset").click()
+    page.wait_for_url("**sort=dataset*")
+    page.wait_for_selector(IDLE)
+    for place in (0, 2, 4):
+        page.locator(".sheet input").nth(place).click()
+    page.wait_for_url("**ticked=0%2C2%2C4*")
+    expect_selected(page, 3)
+    page.reload()
+    page.locator(".sheet input").nth(59).wait_for(timeout=60_000)
+    expect_selected(page, 3)
+    assert [page.locator(".sheet input").nth(place).is_checked() for place in range(5)] == [True, False] * 2 + [True]
+    page.go_back()  # to the default order, and not to two ticks
+    page.wait_for_url(lambda address: "sort=" not in address)
+    page.locator(".st-key-selection").get_by_text("3 selected", exact=True).wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.wait_for_url("**/history*")
+
+
 def test_the_filter_of_the_history_is_there_after_back(page, run_id: str) -> None:
     page.goto("/history?source=evaluation")
     rows = page.locator(".dvn-scroller")

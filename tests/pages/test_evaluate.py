@@ -650,7 +650,7 @@ def test_the_report_and_all_files_can_be_downloaded(open_page: Open, run: RunMan
     }  # fmt: skip
     assert "It is about all images." in text_of(at) and not [b for b in at.selectbox if b.label == "Compare with"]
     lines = csv_bytes(dashboard.runs.folder(run.run_id).load()).decode("utf-8-sig").splitlines()
-    assert len(lines) == 21 and lines[0].startswith(
+    assert len(lines) == 23 and lines[0].startswith(
         "file,true_label,predicted_label,confidence,status,reason,p_airplane"
     )
 

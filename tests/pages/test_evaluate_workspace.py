@@ -288,6 +288,42 @@ def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
     assert [item["index"] for item in sheet(at)] == list(range(20))
 
 
+def test_the_order_is_in_the_address_and_a_link_shows_it(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    assert "sort" not in at.query_params
+    at.selectbox(key="image-order").set_value("least confident").run()
+    assert at.query_params["sort"] == "least confident"
+    linked = open_page("evaluate")
+    linked.query_params["sort"] = "least confident"
+    show_evaluation(linked, run.run_id)
+    assert linked.selectbox(key="image-order").value == "least confident" and sheet(linked) == sheet(at)
+    linked.query_params.pop("sort")  # as Back does
+    assert linked.run().selectbox(key="image-order").value == "most confident"
+    at.selectbox(key="image-order").set_value("most confident").run()
+    assert "sort" not in at.query_params
+    at.query_params["sort"] = "by taste"
+    assert not at.run().exception and at.selectbox(key="image-order").value == "most confident"
+
+
+def test_few_ticks_are_in_the_address_and_a_link_has_them(
+    open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip
+) -> None:
+    at = open_run(open_page, run)
+    at.session_state[f"selected-{run.run_id}"] = {11, 3}
+    assert at.run().query_params["ticked"] == "3,11"
+    linked = open_page("evaluate")
+    linked.query_params["ticked"] = "3,11,x,-1,99999999999999999999"
+    show_evaluation(linked, run.run_id)
+    assert not linked.exception and "2 selected" in text_of(linked) and linked.query_params["ticked"] == "3,11"
+    linked.button(key="clear-selection").click().run()
+    assert "ticked" not in linked.query_params
+    many = evaluate(make_zip({"cat": 60}), dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs)
+    at = open_run(open_page, many)
+    at.query_params["show"] = "status=ok"
+    at.session_state[f"selected-{many.run_id}"] = set(range(51))
+    assert "ticked" not in at.run().query_params and "51 selected" in text_of(at)
+
+
 def test_another_run_has_a_filter_of_its_own(
     open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip
 ) -> None:

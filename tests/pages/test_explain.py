@@ -178,8 +178,9 @@ def test_one_map_closely_with_its_curves(frog: AppTest) -> None:
     frog.selectbox(key="explain-target").select("truck").run()
     view(frog, "One map")
     assert len(frog.get("vega_lite_chart")) == 3
+    assert "Last layer (8x8). Point at a cell" in text_of(frog)
     frog.selectbox(key="explain-method").select("occlusion").run()
-    assert not frog.exception
+    assert not frog.exception and "32x32 cells. Point at a cell" in text_of(frog)
     [large] = maps(frog)
     assert large.startswith("Occlusion heatmap for truck")
     [scores] = [d.value for d in frog.dataframe]

@@ -17,6 +17,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
+from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.errors import show_error
@@ -30,6 +31,7 @@ from dashboard.ui.words import labels_in_words, none_of
 ROWS_OF_IMPORTED = 200
 _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
 _MOST_CELLS = 200
+_ORDER_KEY, _GALLERY = "image-order", "gallery"
 _ORDERS: dict[Order, str] = {
     "most confident": "Most confident", "least confident": "Least confident", "smallest margin": "Smallest margin",
     "largest loss": "Largest loss", "dataset": "As in the dataset",
@@ -59,14 +61,7 @@ def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.Da
         return run.evaluated.head(0)
     with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
         _choose(run, conditions, len(chosen.evaluated))
-        default: Order = "most confident" if len(run.labelled) else "least confident"
-        order = cast(
-            Order,
-            st.selectbox(
-                "Sort by", list(_ORDERS), index=[*_ORDERS].index(default), format_func=_ORDERS.__getitem__,
-                key="image-order", persist_state="session", width=200,
-            ),
-        )  # fmt: skip
+        order = _choose_order("most confident" if len(run.labelled) else "least confident")
     if chosen.evaluated.empty:
         st.info("No mistakes here." if conditions == MISTAKES else "No image matches.", icon=":material/check:")
         return chosen.evaluated
@@ -76,6 +71,23 @@ def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.Da
     else:
         _show_page(services, run, rows, order, beside)
     return rows
+
+
+def _choose_order(default: Order) -> Order:
+    """Offers the orders. The address holds the chosen one, and the session for when the reader comes back."""
+    named = texts_in_address(SORT, _GALLERY)
+    st.session_state[_ORDER_KEY] = named[0] if named and named[0] in _ORDERS else default
+
+    def choose() -> None:
+        order = st.session_state[_ORDER_KEY]
+        put_in_address(SORT, _GALLERY, [] if order == default else [order])
+
+    return cast(
+        Order,
+        st.selectbox(
+            "Sort by", list(_ORDERS), format_func=_ORDERS.__getitem__, key=_ORDER_KEY, on_change=choose, width=200
+        ),
+    )
 
 
 def _choose(run: Run, conditions: Filter, count: int) -> None:

@@ -18,7 +18,7 @@ from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
-from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
+from dashboard.ui.evaluate.selection import offer_selection, put_selection_in_address, select, selected_images
 from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
 from dashboard.ui.evaluation_address import IN_VIEW, VIEW, WHERE
 from dashboard.ui.picture_address import open_run_image
@@ -66,6 +66,7 @@ def show_sheet_page(
     more = run.detail(shown, ["file", DOUBT])
     shown = shown.assign(file=more["file"], doubt=more[DOUBT])
     if pictures:
+        put_selection_in_address(run.manifest.run_id)
         offer_selection(services, run, rows, shown)
         sheet_key = f"sheet-{key}-{st.session_state.get(key, 1)}"
         _show_tiles(services, run, pictures, shown, item, sheet_key, rows, parameters, beside)

@@ -94,7 +94,9 @@ def test_squeezed_pictures_are_told(
 def test_a_small_picture_is_cautioned_about(
     inference: Inference, explainer: Explainer, tiny_version: ModelVersion
 ) -> None:
-    small, usual = (ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, side, side))) for side in (8, 32))
+    small, usual = (
+        ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, side, side))) for side in (8, 32)
+    )
     assert "only 8x8 pixels" in small.cautions[0] and (small.notes, usual.cautions) == ((), ())
 
 
