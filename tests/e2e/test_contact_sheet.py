@@ -168,6 +168,21 @@ def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None
     expect(said.nth(3)).to_have_text("prediction right", timeout=60_000)
 
 
+def test_five_pictures_stand_side_by_side_and_two_on_a_phone(sheet, run_id: str) -> None:
+    def across() -> int:
+        columns = sheet.locator(".sheet").evaluate("each => getComputedStyle(each).gridTemplateColumns")
+        return len(columns.split())
+
+    sheet.set_viewport_size({"width": 1440, "height": 900})
+    assert across() == 5
+    sheet.set_viewport_size({"width": 420, "height": 900})
+    assert across() == 2
+    sheet.set_viewport_size({"width": 1440, "height": 900})
+    sheet.goto(f"/evaluate?run={run_id}&show=status%3Dok")
+    sheet.locator(".sheet input").nth(15).wait_for()
+    assert across() == 4  # beside the confusion matrix
+
+
 def test_the_filter_of_the_history_is_there_after_back(page, run_id: str) -> None:
     page.goto("/history?source=evaluation")
     rows = page.locator(".dvn-scroller")
