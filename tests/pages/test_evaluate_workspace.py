@@ -248,6 +248,16 @@ def test_the_overview_counts_doubtful_labels_and_leads_to_them(open_page: Open, 
     assert said.startswith(f"{len(sheet(at))} of 200 labels may be wrong\\: see them in the view Labels")
 
 
+def test_labels_are_not_called_wrong_without_a_word_about_a_model_that_is_seldom_right(
+    open_page: Open, dashboard: Services
+) -> None:
+    run, warning = clean(1, n=200), "of the model's answers agree with the labels"
+    turned = replace(run, true=np.where(np.arange(200) < 150, (run.true + 1) % 10, run.true))
+    for name, each in (("20260101-000000-aaaaaaaa", run), ("20260101-000000-bbbbbbbb", turned)):
+        at = view(open_run(open_page, each.store(dashboard.runs.root / name).manifest()), "Labels")
+        assert "labels may be wrong" in text_of(at) and (warning in text_of(at)) is (each is turned)
+
+
 def test_at_first_only_the_most_important_finding_is_shown(open_page: Open, dashboard: Services) -> None:
     run = replace(never_predicted(1), failed=np.arange(2000) % 50 == 7)
     manifest = run.store(dashboard.runs.root / "20260101-000000-abcdabcd").manifest()
