@@ -135,7 +135,7 @@ def list_evaluations(
     ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
         raise DashboardError(
-            f"There is no evaluation {cursor!r} to go on after.", "Begin again without `cursor`.", "cursor"
+            f"There is no evaluation {cursor!r} to continue after.", "Begin again without `cursor`.", "cursor"
         )
     first = ids.index(cursor) + 1 if cursor else 0
     after = first + limit if limit else len(ids)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 STATE = "running, finished, cancelled, failed or interrupted"
-FIT_OF_RUN = "how pictures of another shape were made to fit the model's input; null if unknown or imported"
+FIT_OF_RUN = "how pictures with other proportions were made to fit the model's input; null if unknown or imported"
 
 
 class FailedRow(Schema):

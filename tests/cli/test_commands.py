@@ -644,7 +644,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
     assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
     told = " ".join(added.stdout.decode().split())
     assert (
-        "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. A picture of another shape is stretched to "
+        "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. A picture with other proportions is stretched to "
         "it. Its outputs for the 10 classes, in the order airplane, automobile, bird, cat, deer, dog, frog, horse and 2 "
         "more, are taken as logits, and a softmax makes probabilities of them."
     ) in told

@@ -94,6 +94,6 @@ def open_state(page, state: State, run: str, other: str) -> None:
         state.act(page)
         page.mouse.move(0, 0)  # so that no hint is open over the page
     page.get_by_text(state.ready).locator("visible=true").first.wait_for()
-    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.locator("[data-testid=stSkeleton]").first.wait_for(state="hidden")
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(300)  # the browser draws charts after the script has ended

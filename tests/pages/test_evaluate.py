@@ -557,10 +557,13 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
         write(folder, part, rows, notes)
 
     monkeypatch.setattr(RunFolder, "add_part", write_unless_full)
+    titles: list[tuple[str, ...]] = []
+    monkeypatch.setattr("dashboard.ui.evaluate.job_view.name_tab", lambda *what: titles.append(what))
     job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
     until(at.run(), lambda at: "Paused" in text_of(at))
+    assert set(titles) == {("samples", "evaluating")}
     assert "No space left on device" in text_of(at) and "resumes by itself" in text_of(at)
     full.clear()
     at.button(key="retry").click().run()

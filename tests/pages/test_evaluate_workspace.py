@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,6 +20,7 @@ from dashboard.ui.evaluate.classes_view import images_of_point
 from dashboard.ui.feedback_form import UNKNOWN
 from dashboard.ui.words import none_of
 from tests.conftest import MakeZip, encoded, picture
+from tests.core.analysis.findings.faults import never_predicted
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, click_in_sheet, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
@@ -156,7 +158,7 @@ def test_selected_images_are_tagged_and_found_by_their_tag(
     open_page: Open, dashboard: Services, run: RunManifest
 ) -> None:
     dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("blurred", [3]))
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     assert "20 selected" in text_of(at)
@@ -178,7 +180,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
     rows = dashboard.runs.folder(run.run_id).load().table
     dogs = rows.loc[rows["true_label"] == "dog", "index"]
     dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", dogs[:1]))
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     at = set_filter(at, run, "true_label=dog")
@@ -233,8 +235,42 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
 
 
+def test_the_overview_counts_doubtful_labels_and_leads_to_them(open_page: Open, dashboard: Services) -> None:
+    """It said that nothing stands out."""
+    run = clean(1, n=200)
+    true = run.true.copy()
+    true[:5] = (true[:5] + 1) % 10
+    stored = replace(run, true=true).store(dashboard.runs.root / "20260101-000000-abcdabcd")
+    at = open_run(open_page, stored.manifest())
+    [said] = [each.value for each in at.markdown if "labels may be wrong" in each.value]
+    at.button(key="show-doubtful-labels").click().run()
+    assert not at.exception and at.query_params["view"] == "Labels"
+    assert said.startswith(f"{len(sheet(at))} of 200 labels may be wrong\\: see them in the view Labels")
+
+
+def test_labels_are_not_called_wrong_without_a_word_about_a_model_that_is_seldom_right(
+    open_page: Open, dashboard: Services
+) -> None:
+    run, warning = clean(1, n=200), "of the model's answers agree with the labels"
+    turned = replace(run, true=np.where(np.arange(200) < 150, (run.true + 1) % 10, run.true))
+    for name, each in (("20260101-000000-aaaaaaaa", run), ("20260101-000000-bbbbbbbb", turned)):
+        at = view(open_run(open_page, each.store(dashboard.runs.root / name).manifest()), "Labels")
+        assert "labels may be wrong" in text_of(at) and (warning in text_of(at)) is (each is turned)
+
+
+def test_at_first_only_the_most_important_finding_is_shown(open_page: Open, dashboard: Services) -> None:
+    run = replace(never_predicted(1), failed=np.arange(2000) % 50 == 7)
+    manifest = run.store(dashboard.runs.root / "20260101-000000-abcdabcd").manifest()
+    at = open_run(open_page, manifest)
+    [all_shown] = [each for each in at.toggle if each.key == f"all-findings-{manifest.run_id}"]
+    assert [each.key for each in at.button if str(each.key).startswith("show-finding")] == ["show-finding-1"]
+    all_shown.set_value(True).run()
+    shown = [each.key for each in at.button if str(each.key).startswith("show-finding")]
+    assert not at.exception and len(shown) > 1 and all_shown.label == f"Show all {len(shown)}"
+
+
 def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page: Open, run: RunManifest) -> None:
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     pictures = sheet(at)
     assert len({item["alt"] for item in pictures}) == len(pictures) == 20
@@ -254,7 +290,7 @@ def test_a_wrong_prediction_gets_the_label_of_the_dataset(
         rows[rows["true_label"] != rows["predicted_label"]],
         rows[rows["true_label"] == rows["predicted_label"]],
     )
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     first = wrong.iloc[0]
     click_in_sheet(at, int(first["index"]), "W")
@@ -275,7 +311,7 @@ def test_a_wrong_prediction_gets_the_label_of_the_dataset(
 
 
 def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
 
     def confidences() -> list[float]:
@@ -342,14 +378,16 @@ def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services
     at = open_run(open_page, run)
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.selectbox(key="image-order").set_value("dataset").run()
-    assert [item["index"] for item in sheet(at)] == list(range(60))
-    at.session_state[f"page-{run.run_id}-status=ok&dataset"] = 2
+    assert [item["index"] for item in sheet(at)] == list(range(16)), "beside the confusion matrix"
+    view(at, "Images")
+    assert [item["index"] for item in sheet(at)] == list(range(40))
+    at.session_state[f"page-{run.run_id}-40-status=ok&dataset"] = 2
     at.run()
-    assert not at.exception and [item["index"] for item in sheet(at)] == list(range(60, 70))
+    assert not at.exception and [item["index"] for item in sheet(at)] == list(range(40, 70))
     at.selectbox(key="image-order").set_value("least confident").run()
-    assert len(sheet(at)) == 60  # another order begins at its first page
+    assert len(sheet(at)) == 40  # another order begins at its first page
     at.selectbox(key="image-order").set_value("dataset").run()
-    assert [item["index"] for item in sheet(at)] == list(range(60, 70))
+    assert [item["index"] for item in sheet(at)] == list(range(40, 70))
 
 
 @pytest.mark.parametrize("measure, shown", [("recall", "true_label=dog"), ("precision", "predicted_label=dog")])

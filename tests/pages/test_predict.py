@@ -349,7 +349,7 @@ def test_sizes_of_an_input_that_is_not_square_are_height_x_width(page: AppTest, 
     click_sample(page, "frog")
     assert page.selectbox(key="fit").label == "If the picture is not square"
     page.selectbox(key="model").select("other@1").run()
-    assert page.selectbox(key="fit").label == "If the picture has another shape"
+    assert page.selectbox(key="fit").label == "If the picture has other proportions"
     assert "What the model sees, 16x24 pixels (height x width)" in captions(page)
     assert page.selectbox(key="layer").options == ["only layer (8x12)"]
 

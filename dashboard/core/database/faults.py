@@ -65,7 +65,7 @@ def unavailable(address: Address, reason: str, error: OSError | None = None) -> 
         fix = f"Start the server, and check host, user, password and database name in {address.variable}."
     return DatabaseError(
         f"{address.as_subject} cannot be used: {reason}.",
-        f"{fix} Predictions on the pages and the command line go on meanwhile.",
+        f"{fix} Predictions on the pages and the command line continue meanwhile.",
     )
 
 
@@ -81,7 +81,7 @@ def locked(address: Address) -> DatabaseError:
 def damaged(address: Address, reason: str) -> DatabaseError:
     """The file is not a database, or no longer. Nothing is written to it."""
     return DatabaseError(
-        f"The database file {address.name} is damaged: {' '.join(reason.split())}. The dashboard does not use it; predictions go on "
+        f"The database file {address.name} is damaged: {' '.join(reason.split())}. The dashboard does not use it; predictions continue "
         "without history.",
         "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
         "to another folder to begin an empty database.",

@@ -194,7 +194,7 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
         )
     except pd.errors.ParserError as error:
         if first.startswith("#"):
-            raise CommentsError(f"it begins with lines that are no rows ({first[:60]})") from error
+            raise CommentsError(f"it begins with lines that are not rows ({first[:60]})") from error
         if longer := _LONGER_LINE.search(str(error)):
             raise ValueError(
                 f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"

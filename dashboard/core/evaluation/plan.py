@@ -99,7 +99,7 @@ def _class_by_class(labels: Sequence[str]) -> list[str | Part]:
     first, *others = sorted(labels, key=int)
     more: list[str | Part] = [" ", meaning(others[0], "CLASS")] if others else []
     return [
-        "\nIf they are no class ids of the model, choose a class for each label: ", meaning(first, "CLASS"), *more,
+        "\nIf they are not class ids of the model, choose a class for each label: ", meaning(first, "CLASS"), *more,
         " ..." if len(others) > 1 else "",
     ]  # fmt: skip
 
@@ -146,7 +146,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
         outside = sorted((label for label in labels if int(label) >= end), key=int)
         if 0 < len(outside) < len(labels):
             message = (
-                f"{len(outside):,} of the {len(labels):,} labels ({listed(outside)}) are no class ids of {version.ref}, "
+                f"{len(outside):,} of the {len(labels):,} labels ({listed(outside)}) are not class ids of {version.ref}, "
                 "so none is used as one."
             )
             rest = Choice("labels_from", start), " and ", meaning(OTHERS, "")

@@ -113,7 +113,7 @@ def offer_waiting_dataset() -> None:
     path = st.session_state.get(_WAITING)
     if path and Path(path).exists():
         st.button(
-            f"Go on with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
+            f"Resume with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
             icon=":material/label:", on_click=_go_on_with, args=(path,), help="You were asked about this dataset.",
         )  # fmt: skip
 

@@ -76,7 +76,7 @@ def _show_title(run: Run, count: int) -> bool:
 
 def _show(run: Run, number: int, finding: Finding) -> None:
     text, beside = _row(f"finding-{number}")
-    with text:
+    with text.container(gap=None):
         st.markdown(f"{number}\\) {plain(finding.statement)}")
         st.caption(plain(finding.next_step.replace("`", "")))
     key = f"show-finding-{number}"

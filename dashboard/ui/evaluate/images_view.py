@@ -26,10 +26,11 @@ from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.evaluation_address import SHOW, SORT
 from dashboard.ui.session import filtered_run
-from dashboard.ui.words import labels_in_words, none_of
+from dashboard.ui.words import in_percents, labels_in_words, none_of
 
 ROWS_OF_IMPORTED = 200
-_COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
+_COLUMNS = {"file": "File", "true_label": "Labelled", "predicted_label": "Predicted as", "confidence": "Confidence"}
+_WIDTHS = (110, 85, 85, 76)  # pixels, that fit beside the confusion matrix
 _MOST_CELLS = 200
 _ORDER_KEY, _GALLERY = "image-order", "gallery"
 _ORDERS: dict[Order, str] = {
@@ -150,9 +151,7 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order, b
         words = none_of(len(run.manifest.class_names))
         st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')
     with st.expander("File names", expanded=pictures is None):
-        st.dataframe(
-            safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
-        )
+        _show_rows(shown, "File, labels and confidence of these images")
 
 
 def _item(row: dict[Hashable, Any], doubtful: bool, classes: int) -> SheetItem:
@@ -172,9 +171,18 @@ def _show_imported(run: Run, rows: pd.DataFrame) -> None:
     st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
     some = rows.head(ROWS_OF_IMPORTED)
     some = some.assign(file=run.detail(some, ["file"])["file"])
+    _show_rows(some, "File, labels and confidence of these predictions", key="imported-rows")
+
+
+def _show_rows(rows: pd.DataFrame, alt: str, key: str | None = None) -> None:
     st.dataframe(
-        safe_for_spreadsheets(some[_COLUMNS]),
+        in_percents(safe_for_spreadsheets(rows[[*_COLUMNS]]), ["confidence"]),
         hide_index=True,
-        key="imported-rows",
-        alt="File, labels and confidence of these predictions",
+        key=key,
+        alt=alt,
+        placeholder="-",
+        column_config={
+            name: st.column_config.Column(title, width=width)
+            for (name, title), width in zip(_COLUMNS.items(), _WIDTHS, strict=True)
+        },
     )

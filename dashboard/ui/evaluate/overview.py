@@ -19,6 +19,8 @@ from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.metrics_table import show_metrics
 from dashboard.ui.table_height import table_height
 
+_FEW_CLASSES = 12  # so few that the cells of their matrix are large enough in half of the page
+
 
 def show_overview(services: Services, run: Run) -> None:
     """Shows the figures, the confusion matrix and the images that belong to it."""
@@ -79,7 +81,8 @@ def show_overview(services: Services, run: Run) -> None:
                 on_click=choose_images,
                 args=(run.manifest.run_id, ["status=ok", "true_label="]),
             )
-        left, right = st.columns(2, gap="medium")
+        few = len(evaluation.class_names) <= _FEW_CLASSES
+        left, right = st.columns([1, 1] if few else [8, 5], gap="medium")
         with left:
             show_confusion(run, evaluation)
             show_pairs(run, evaluation)

@@ -30,7 +30,7 @@ def show_report(services: Services, run: Run) -> None:
     st.header("Report", anchor=False)
     st.caption(
         "One file to share: findings, metrics with intervals, confusion, calibration, the most "
-        f"confident mistakes, and where the figures come from. It is about {about}. HTML opens in any browser, also "
+        f"confident mistakes, doubtful labels, and where the figures come from. It is about {about}. HTML opens in any browser, also "
         "without a network, and prints well. Markdown begins with the metadata of a Hugging Face model card."
     )
     other = _choose_other(services, run)

@@ -76,4 +76,4 @@ def _say_what_is_missing(run: Run) -> None:
         many = len(manifest.unknown_labels) > LINES_SHOWN
         st.code("\n".join(manifest.unknown_labels), language=None, height=300 if many else "content")
     if manifest.notes and not run.table.empty:
-        st.caption(plain(" ".join(manifest.notes)))
+        st.caption(plain(" ".join(manifest.notes).replace("`", "")))

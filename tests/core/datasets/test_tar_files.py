@@ -225,7 +225,7 @@ def test_what_is_no_archive_behind_one_is_said(tmp_path: Path) -> None:
     path = tar(tmp_path / "a.tar", PICTURES)
     path.write_bytes(path.read_bytes() + b"signed by me")
     dataset = open_dataset(path)
-    assert len(dataset.samples) == 3 and "something that is no archive" in dataset.notes[0]
+    assert len(dataset.samples) == 3 and "something that is not an archive" in dataset.notes[0]
 
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])

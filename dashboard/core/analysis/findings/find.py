@@ -29,14 +29,22 @@ _MOST_OF_ITS_IMAGES = 0.5
 _FEW = 100  # labelled images; fewer show large differences only
 _LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
 _LABELS_BEFORE_CONFIDENCE = (
-    "Look at the labels first: a wrong one makes a right answer look too sure. Then evaluate again."
+    "Look at the labels first: a wrong one makes a right answer look overconfident. Then evaluate again."
 )
 _LATER = (_LABELS_FIRST, _LABELS_BEFORE_CONFIDENCE)
 _UNLIKE = (
     "Most of these images are unlike those that the model knows, which may explain the mistakes. If it should recognise such "
     "images, add some of every class to its training images."
 )
-_ABOVE_LABELS = ("label_errors", "wrong_pixels", "wrong_order", "never_predicted", "at_chance", "unfamiliar", "below_record")
+_ABOVE_LABELS = (
+    "label_errors",
+    "wrong_pixels",
+    "wrong_order",
+    "never_predicted",
+    "at_chance",
+    "unfamiliar",
+    "below_record",
+)
 _TOO_SURE = ("overconfident", "miscalibrated")
 _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
 
