@@ -347,6 +347,30 @@ def test_the_column_of_the_labels_is_chosen(open_page: Open, dashboard: Services
     assert metrics(at)["Evaluated"] == "4" and {*manifest.class_of} == {"cat", "dog"}
 
 
+def test_the_folders_above_those_of_the_images_can_be_the_labels(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    paths = ("benign/patient1/0", "benign/patient2/1", "malignant/patient1/2", "malignant/patient3/3")
+    at = open_page("evaluate")
+    data = make_zip({}, extra={f"{each}.png": encoded(picture(i)) for i, each in enumerate(paths)}).read_bytes()
+    at.file_uploader(key="zip-0").upload("x.zip", data).run()
+    [box] = [each for each in at.selectbox if each.label == "Which folders are the labels?"]
+    assert not at.exception and "3 labels (4 images) are not classes" in text_of(at)
+    assert box.options == [
+        "the folders of the images: patient1, patient2, patient3", "the folders above these: benign, malignant"
+    ]  # fmt: skip
+    box.select_index(1).run()
+    assert not at.exception and "2 labels (4 images) are not classes" in text_of(at)
+    editor = at.data_editor[0]
+    edited = {0: {"meaning": "cat"}, 1: {"meaning": "dog"}}
+    at.session_state[editor.key] = {"edited_rows": edited, "added_rows": [], "deleted_rows": []}
+    at.run()
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert manifest.class_of == {path.rpartition("/")[0] + "/": "cat" if "benign" in path else "dog" for path in paths}
+
+
 def test_an_array_without_labels(open_page: Open) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.stack([picture(i) for i in range(3)]))
@@ -390,7 +414,7 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
     imported = import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
-    assert metrics(at)["Accuracy"] == "50.0%" and not at.image and not sheet(at)
+    assert metrics(at)["Accuracy"] == "0.0%" and not at.image and not sheet(at)
     assert "These predictions were imported, so there are no images to show." in text_of(at)
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
@@ -820,7 +844,7 @@ def test_labels_of_dropped_predictions_are_counted_as_they_are_matched(open_page
 
 def test_arrays_with_two_readings_are_asked_about(open_page: Open, dashboard: Services) -> None:
     buffer, probs = io.BytesIO(), np.array([[0.9, 0.1], [0.25, 0.75]])
-    np.savez(buffer, a=probs, b=np.array([0, 1]), c=np.array([1, 1]))
+    np.savez(buffer, a=probs, b=np.array([0, 1]), c=np.array([1, 0]))
     at = open_page("evaluate")
     at.file_uploader(key="zip-0").set_value([("x.npz", buffer.getvalue(), "")]).run()
     box = at.selectbox(key="predictions-arrays")
@@ -833,7 +857,7 @@ def test_arrays_with_two_readings_are_asked_about(open_page: Open, dashboard: Se
     box.select_index(1).run()
     assert not at.exception and "2 rows with probabilities of 2 classes, with true labels" in text_of(at)
     at.button(key="import-predictions").click().run()
-    assert metrics(at)["Accuracy"] == "50.0%"
+    assert metrics(at)["Accuracy"] == "0.0%"
 
 
 def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboard: Services) -> None:

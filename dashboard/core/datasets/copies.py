@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -18,7 +20,7 @@ from dashboard.core.images.file_size import MAX_FILE_BYTES
 _WORDS = frozenset(
     {
         "raw", "original", "originals", "orig", "processed", "preprocessed", "resized", "cropped", "augmented", "enhanced",
-        "normalized", "segmented", "color", "colour", "grayscale", "greyscale",
+        "normalized", "segmented", "thumbnail", "thumbnails", "thumbs", "rescaled", "denoised", "color", "colour", "grayscale", "greyscale",
     }
 )  # fmt: skip
 _BESIDE = PLAIN | {"full"}  # words that may stand beside these
@@ -35,7 +37,8 @@ def find_copies(source: FileSource, folders: Folders, is_image: np.ndarray) -> S
     Folders beside each other are copies if they hold class folders of the same names, and if the names of both say what
     was done with the images (raw, processed, resized). If the name of only one of two says so, most images have the same
     names, too; and these are no mere counters, or the images are the same, or the other folder is called for its images
-    alone (photos, photos_cropped). In several class folders, raw and processed may also lie within each.
+    alone (photos, photos_cropped). Whatever they are called, they are copies if they hold equally many images of the same
+    names and these are the same. In several class folders, raw and processed may also lie within each.
 
     Args:
         source: all files.
@@ -43,8 +46,6 @@ def find_copies(source: FileSource, folders: Folders, is_image: np.ndarray) -> S
         is_image: (n,) bool.
     """
     holding = folders.holding(is_image)
-    if not any(map(_says_copy, {part for path in holding for part in path.split("/")})):
-        return None
     # parent -> folder -> paths of the folders of images in it
     classes_in: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     leaves_in: dict[str, set[str]] = defaultdict(set)  # class -> names of the folders in it
@@ -56,6 +57,7 @@ def find_copies(source: FileSource, folders: Folders, is_image: np.ndarray) -> S
             if not names_split(parts[depth - 1]):
                 classes_in["/".join(parts[: depth - 1])]["/".join(parts[:depth])].add("/".join(parts[depth:]))
     copies: dict[str, str] = {}
+    images = _ImagesBelow(source.names, folders, is_image)
     for siblings in classes_in.values():
         said = {folder for folder in siblings if _says_copy(folder.rpartition("/")[2])}
         for one in said if len(siblings) <= _MOST_COPIES else ():
@@ -63,6 +65,10 @@ def find_copies(source: FileSource, folders: Folders, is_image: np.ndarray) -> S
                 alike = other != one and siblings[one] & siblings[other]
                 if alike and (other in said or (len(siblings) == 2 and _are_copies(source, is_image, one, other))):
                     copies |= {folder: folder.rpartition("/")[2] for folder in (one, other)}
+        for one, other in combinations(siblings, 2) if len(siblings) <= _MOST_COPIES else ():
+            seem_alike = siblings[one] == siblings[other] and images.seem_alike(one, other)
+            if seem_alike and _are_identical(source, _with_the_same_names(source, is_image, one, other)):
+                copies |= {folder: folder.rpartition("/")[2] for folder in (one, other)}
     often = Counter(map(frozenset, leaves_in.values()))
     for parent, leaves in leaves_in.items():
         if len(leaves) > 1 and often[frozenset(leaves)] > 1 and all(map(_says_copy, leaves)):
@@ -123,6 +129,32 @@ def within_splits(splits: Splits, copies: Splits, names: Sequence[str], is_image
     )
 
 
+class _ImagesBelow:
+    """The images below folders, for a quick look before all names are compared."""
+
+    def __init__(self, names: Sequence[str], folders: Folders, is_image: np.ndarray) -> None:
+        self._names, self._folders, self._is_image = names, folders, is_image
+
+    def seem_alike(self, one: str, other: str) -> bool:
+        """True if two folders hold equally many images, and the first one of the one is in the other, too."""
+        if self._count(one) != self._count(other):
+            return False
+        first = next(name for name in self._every if name.startswith(f"{one}/"))
+        return f"{other}{first[len(one) :]}" in self._every
+
+    def _count(self, folder: str) -> int:
+        return sum(n for path, n in self._counts.items() if path == folder or path.startswith(f"{folder}/"))
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        counts = np.bincount(self._folders.codes[self._is_image], minlength=len(self._folders.paths)).tolist()
+        return dict(zip(self._folders.paths, counts, strict=True))
+
+    @cached_property
+    def _every(self) -> dict[str, None]:
+        return dict.fromkeys(self._names[i] for i in np.flatnonzero(self._is_image).tolist())
+
+
 def _says_copy(folder: str) -> bool:
     words = _words(folder)
     return any(word in _WORDS for word in words) and all(word in _WORDS | _BESIDE for word in words)
@@ -143,8 +175,13 @@ def _are_copies(source: FileSource, is_image: np.ndarray, one: str, other: str) 
     numbers = [_NUMBERED.fullmatch(path.rpartition("/")[2]) for path in common]
     if not all(number and int(number[1]) <= _MOST_PER_IMAGE * len(common) for number in numbers):
         return True
+    return _are_identical(source, common)
+
+
+def _are_identical(source: FileSource, common: Mapping[str, tuple[int, int]]) -> bool:
+    """True if most of these pairs of images are the same files, as far as looked at."""
     compared = [*common.values()][:: max(1, len(common) // _MOST_COMPARED)][:_MOST_COMPARED]
-    return sum(_are_the_same(source, *pair) for pair in compared) >= _MOST_OF_THEM * len(compared)
+    return bool(compared) and sum(_are_the_same(source, *pair) for pair in compared) >= _MOST_OF_THEM * len(compared)
 
 
 def _with_the_same_names(source: FileSource, is_image: np.ndarray, one: str, other: str) -> dict[str, tuple[int, int]]:

@@ -24,7 +24,7 @@ from dashboard.core.datasets.columns import (
     csv_separator,
     plain_column,
 )
-from dashboard.core.datasets.label_column import label_column, possible_columns, question_about
+from dashboard.core.datasets.label_column import is_predicted, label_column, possible_columns, question_about
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
-_PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
@@ -122,7 +121,7 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
             )  # fmt: skip
         raise no_columns(name, header, file is not None, bool(named), _possible_columns(header, rows, named))
     [column], [at] = named, others
-    if not headless and _PREDICTED.fullmatch(header[at].strip()):
+    if not headless and is_predicted(header[at]):
         raise refused(
             name, f"its column {header[at].strip()} seems to hold predictions, and it has no column of true labels",
             "Give a table with a column `label`; or, if these are the true labels, call the column so.",

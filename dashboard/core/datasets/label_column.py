@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,6 +10,9 @@ from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among, plain_c
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
+_PREDICTED = re.compile(
+    r"(y_?)?pred(icted|iction)?s?([ _-].*)?|outputs?|prob(ability)?|conf(idence)?|score", re.IGNORECASE
+)
 _MOST_CLASSES = 1000
 MOST_COLUMNS = 40  # that are offered
 _EXAMPLES = 4
@@ -35,6 +39,11 @@ def label_column(name: str, columns: Sequence[str], chosen: str) -> str | None:
     return found
 
 
+def is_predicted(column: str) -> bool:
+    """True for the name of a column of predictions, which are no labels."""
+    return _PREDICTED.fullmatch(column.strip()) is not None
+
+
 def possible_columns(values_of: Mapping[str, Iterable[object]]) -> tuple[Answer, ...]:
     """The columns that may hold labels, with examples: those with several values, of which each occurs twice on average.
 
@@ -45,7 +54,7 @@ def possible_columns(values_of: Mapping[str, Iterable[object]]) -> tuple[Answer,
     for column, values in values_of.items():
         texts = [text for value in values if value is not None and (text := str(value).strip())]
         different = Counter(texts)
-        if column.strip() and 1 < len(different) <= min(_MOST_CLASSES, len(texts) // 2):
+        if column.strip() and not is_predicted(column) and 1 < len(different) <= min(_MOST_CLASSES, len(texts) // 2):
             answers.append(Answer(column.strip(), listed([text for text, _ in different.most_common()], _EXAMPLES)))
     return tuple(answers[:MOST_COLUMNS])
 

@@ -29,15 +29,19 @@ from dashboard.core.datasets.labelling import (
     named_after_folders,
 )
 from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_in_names
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.part_files import PartOfFiles
 from dashboard.core.datasets.part_tables import PartTables
 from dashboard.core.datasets.sample_list import SampleList
+from dashboard.core.datasets.split_names import WORD, split_called
 from dashboard.core.datasets.splits import COPY, Splits
 from dashboard.core.datasets.table_choice import TableChoice
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.questions import Question
+
+_LISTS = (".txt", ".json", ".lst", ".list")
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ class PartLabels:
         about_column = table.question if table else None
         asked = (split.question if split else None, question, about_column)
         questions = tuple(each for each in asked if each)
+        if not (self._splits or split):
+            labelling = replace(labelling, notes=(*labelling.notes, *self._about_lists_of_splits(ignored)))
         table_at = next((i for i, each in tables.items() if choice.table and each.name == choice.table.name), None)
         decided = [*(question.chosen or "" for question in questions), "without documents" if ignored else ""]
         return LabelledFiles(source, labelling, questions, table_at, " ".join(filter(None, decided)))
@@ -194,6 +200,19 @@ class PartLabels:
         assert self._splits is not None
         images = {s: positions[self._is_image[positions]].tolist() for s, positions in self._splits.positions.items()}
         return [split for split, each in images.items() if labels_in_names([self._names[i] for i in each])]
+
+    def _about_lists_of_splits(self, ignored: Sequence[int]) -> tuple[str, ...]:
+        """The note on ignored files that are called like splits, such as train.txt; nothing if there are none."""
+        names = [self._names[i] for i in ignored if suffix_of(self._names[i]) in _LISTS]
+        splits_in = {name: {split_called(word) for word in WORD.findall(file_stem(name))} - {None} for name in names}
+        lists = [name for name, splits in splits_in.items() if splits]
+        if not any("train" in splits for splits in splits_in.values()):  # else all images may well be for testing
+            return ()
+        return (
+            f"By {'its name' if len(lists) == 1 else 'their names'}, {listed(lists, 4)} may list the images for training or "
+            "testing. Such lists are not read, so all images are used. To evaluate only the test images, put them into a "
+            "folder called test, and the others into one called train.",
+        )
 
     def _about_ignored(self, positions: list[int], told: str) -> tuple[str, ...]:
         """The note on files that are not counted, except those that the notes already name."""

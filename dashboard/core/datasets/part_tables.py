@@ -11,7 +11,7 @@ from dashboard.core.datasets.dataset_parts import DatasetFiles, Part
 from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.other_names import file_stem
-from dashboard.core.datasets.split_names import PLAIN, WORD, split_named_in
+from dashboard.core.datasets.split_names import PLAIN, WORD, names_split, split_named_in
 from dashboard.core.datasets.splits import Splits
 from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
 from dashboard.core.datasets.tables import (
@@ -115,5 +115,5 @@ class PartTables:
 
 
 def _says_images(folder: str) -> bool:
-    """True for a folder that is called for the images in it, such as HAM10000_images_part_1."""
-    return not PLAIN.isdisjoint(word.casefold() for word in WORD.findall(folder))
+    """True for a folder that is called for the images in it, such as HAM10000_images_part_1, or for a split."""
+    return names_split(folder) or not PLAIN.isdisjoint(word.casefold() for word in WORD.findall(folder))

@@ -11,7 +11,8 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.tables import TablePredictions
-from dashboard.core.importing.which_arrays import Reading, possible_readings
+from dashboard.core.importing.which_arrays import Reading, chosen_reading, possible_readings
+from dashboard.core.shell import in_command
 
 
 def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Reading | None = None) -> PredictionsFile:
@@ -37,7 +38,8 @@ def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Rea
             raise DatasetError(
                 f"{path.name} does not say which array holds probabilities{several}; it has "
                 f"{', '.join(f'{name} {array.header.shape}' for name, array in arrays.items()) or 'none'}.",
-                "Save it with np.savez(file, pred_probs=..., labels=...).", "predictions",
+                f"Say which: `--arrays {in_command(_typed(readings))}`. Or save it with np.savez(file, pred_probs=..., labels=...).",
+                "predictions",
             )  # fmt: skip
         [chosen] = readings
         by_name = column_among([chosen.probs], PROBS_NAMES)
@@ -49,3 +51,17 @@ def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Rea
             f"{path.name} is not a file of predictions.", "Give CSV, Parquet, .npy or .npz.", "predictions"
         )
     return TablePredictions(path, class_names)
+
+
+def read_arrays(path: Path, typed: str) -> Reading:
+    """The arrays of an .npz file that the user named, see `chosen_reading`. Raises DatasetError."""
+    if path.suffix.lower() != ".npz":
+        raise DatasetError(f"{path.name} has no named arrays.", "Leave out `--arrays`.", "predictions")
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
+    return chosen_reading(typed, open_npz(path), path.name)
+
+
+def _typed(readings: Sequence[Reading]) -> str:
+    """An example of what to type for the arrays."""
+    return ",".join(filter(None, (readings[0].probs, readings[0].labels))) if readings else "PROBS,LABELS"

@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, PREDICTED_COLUMNS, PROBS_NAMES, column_among
 from dashboard.core.datasets.npy import StoredArray
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed_and
 from dashboard.core.importing.rows import SUM_TOLERANCE
 
 ROWS_LOOKED_AT = 4096
@@ -27,6 +27,20 @@ class Reading:
         """What holds what."""
         labels = f"{self.labels} the true labels" if self.labels else "no array true labels"
         return f"{self.probs} holds the probabilities, {labels}"
+
+
+def chosen_reading(typed: str, arrays: Mapping[str, StoredArray], file: str) -> Reading:
+    """The reading that a user typed: the name of the array of probabilities, and after a comma that of the true labels.
+
+    Raises DatasetError if there are no such arrays.
+    """
+    probs, _, labels = (part.strip() for part in typed.partition(","))
+    if missing := [name for name in (probs, labels) if name and name not in arrays]:
+        raise DatasetError(
+            f"{file} has no array {listed_and(missing)}; it has {', '.join(arrays) or 'none'}.",
+            "Name the arrays of the probabilities and of the true labels: `--arrays PROBS,LABELS`.", "predictions",
+        )  # fmt: skip
+    return Reading(probs, labels or None)
 
 
 def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:

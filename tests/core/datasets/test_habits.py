@@ -281,11 +281,18 @@ def test_annotations_of_createml_are_refused_by_name(tmp_path: Path) -> None:
         ("{}.xml", b"<annotation><object/></annotation>", "annotations in the format of Pascal VOC, which is not read"),
         ("xml/{}.xml", b"<?xml?>\n<annotations><image/></annotations>", "annotations in the format of CVAT for images"),
         ("{}.xml", b"<playlist/>", ""),
+        (
+            "lists/{}.txt",
+            b"0.png 3\nimages/1.png 5\n",
+            "lines that begin with an image, so perhaps a list of its labels",
+        ),
+        ("lists/{}.txt", b"0.png\n1.png\n", ""),
+        ("lists/{}.txt", b"a photo\n1.png 5\n", ""),
     ],
 )
 def test_annotations_that_are_not_read_are_told(tmp_path: Path, name: str, data: bytes, told: str) -> None:
     files = images(*(f"{i}.png" for i in range(4))) | {name.format(i): data for i in range(3)}
-    notes = [note for note in tar(tmp_path / "x.tar", files).notes if "annotations" in note]
+    notes = [note for note in tar(tmp_path / "x.tar", files).notes if "annotations" in note or " begin with " in note]
     assert len(notes) == bool(told)
     assert not told or (notes[0].startswith(f"{name.format(0)} and 2 other files: {told}"))
 

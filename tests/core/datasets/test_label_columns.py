@@ -127,3 +127,14 @@ def test_a_choice_of_a_column_needs_a_table(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="has no table whose columns could be chosen") as refused:
         open_dataset(tmp_path, Choices(label_column="dx"))
     assert refused.value.code == "choice" and "--label-column" in refused.value.fix
+
+
+@pytest.mark.parametrize("header", ["file,prediction,age", "file,output", "file,age,pred,score"])
+def test_predictions_are_not_offered_as_labels(tmp_path: Path, header: str) -> None:
+    folder_of(tmp_path, [f"{i}.png" for i in range(4)])
+    cells = {"prediction": "cat,{}.5", "output": "cat", "age,pred,score": "{}.5,cat,0.5"}
+    row = cells.get(header.removeprefix("file,"), "cat,{}.5")
+    rows = "".join(f"{i}.png,{row.format(i) if i % 2 else row.format(i).replace('cat', 'dog')}\n" for i in range(4))
+    (tmp_path / "results.csv").write_text(f"{header}\n{rows}")
+    with pytest.raises(DatasetError, match=r"results.csv cannot be used as a labels file"):
+        open_dataset(tmp_path)

@@ -332,3 +332,27 @@ def test_train_and_test_are_not_pooled_unasked(tmp_path: Path, one: str, other: 
 )  # fmt: skip
 def test_what_one_folder_called_like_a_split_does_not_tell(tmp_path: Path, paths: list[str]) -> None:
     assert len(open_dataset(folder_of(tmp_path, paths)).samples) == len(paths)
+
+
+@pytest.mark.parametrize(
+    "lists, told",
+    [
+        (["meta/train.json", "meta/test.txt"], True),
+        (["train_test_split.txt"], True),
+        (["testimonials.txt", "readme.txt"], False),
+        (["captions_val2017.json"], False),
+    ],
+)
+def test_lists_of_splits_are_not_read_but_told(tmp_path: Path, lists: list[str], told: bool) -> None:
+    path = folder_of(tmp_path, ["cat/0.png", "dog/1.png"])
+    for name in lists:
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("cat/0\n")
+    dataset = open_dataset(path)
+    notes = [note for note in dataset.notes if "may list the images for training or testing" in note]
+    assert len(dataset.samples) == 2 and len(notes) == told and all(name in note for note in notes for name in lists)
+    (path / "dog").rename(path / "test")
+    assert not any(
+        "may list the images" in note
+        for note in open_dataset(folder_of(path, ["train/cat/0.png", "test/cat/1.png"])).notes
+    )

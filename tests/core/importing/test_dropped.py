@@ -14,7 +14,7 @@ from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.uploads import keep_upload
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.dropped import keep_predictions, recognise
-from dashboard.core.importing.opening import open_predictions
+from dashboard.core.importing.opening import open_predictions, read_arrays
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.settings import Settings
 from tests.conftest import encoded, picture
@@ -114,8 +114,14 @@ def test_arrays_that_may_be_read_in_two_ways_are_asked_about(tmp_path: Path) -> 
     assert found and [(each.probs, each.labels) for each in found.readings] == [("a", "c"), ("b", "c")]
     chosen = found.read_as(found.readings[1])
     assert (chosen.n_rows, chosen.n_classes, chosen.label_counts) == (3, 2, {"0": 1, "1": 2})
-    with pytest.raises(DatasetError, match=r"x.npz does not say which array .* either a holds .*, or b holds"):
+    with pytest.raises(
+        DatasetError, match=r"x.npz does not say which array .* either a holds .*, or b holds"
+    ) as refused:
         open_predictions(tmp_path / "x.npz", None)
+    assert "`--arrays a,c`" in refused.value.fix
+    assert read_arrays(tmp_path / "x.npz", "a,c") == found.readings[0]
+    with pytest.raises(DatasetError, match=r"x.npz has no array d; it has a, b, c"):
+        read_arrays(tmp_path / "x.npz", "a,d")
     np.savez(tmp_path / "labels.npz", a=THREE, b=LABELS, c=1 - LABELS)
     found = recognise([tmp_path / "labels.npz"], CLASS_NAMES)
     assert found and [each.labels for each in found.readings] == ["b", "c"]
