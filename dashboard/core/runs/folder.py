@@ -80,7 +80,10 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            if self.rows.exist() and not self.is_owned():
+            has_rows = self.rows.exist()
+            if (
+                has_rows and not self.is_owned() and not (self.path / MANIFEST).exists()
+            ):  # else it was restored meanwhile
                 raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:

@@ -217,6 +217,10 @@ class RunStore:
             owner = folder.own()
             try:
                 self.bin.add(folder.path)
+            except FileNotFoundError:
+                if folder.path.is_dir():
+                    raise
+                return  # somebody else has just deleted it
             except PermissionError:  # Windows does not rename a folder with an open file, which the lock is
                 owner.release()
                 self.bin.add(folder.path)

@@ -14,6 +14,7 @@ import pytest
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.bin import Bin
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.run import damaged, how_to_finish
 from dashboard.core.runs.store import RunStore, storage_error
 from tests.run_rows import manifest, ok, table_of
@@ -87,6 +88,42 @@ def test_two_who_restore_a_run_at_once(store: RunStore) -> None:
     ) as caught:
         Slow(store.root).restore("a")
     assert caught.value.code in ("run_unknown", "run_exists") and len(store.list()) == 1
+
+
+def test_two_who_delete_a_run_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def after_another(folder: Path) -> None:
+        Bin(store.root).add(folder)
+        Bin(store.root).add(folder)
+
+    monkeypatch.setattr(store.bin, "add", after_another)
+    store.delete("a")
+    assert [run.run_id for run in store.bin.list()] == ["a"]
+
+
+def test_a_run_that_is_deleted_while_it_is_read_is_not_called_damaged(store: RunStore) -> None:
+    run = store.folder("a").load()
+    store.delete("a")
+    for read in (lambda: run.detail(run.table, ["reason"]), lambda: run.column("margin"), lambda: run.answers):
+        with pytest.raises(DatasetError) as caught:
+            read()
+        assert caught.value.code == "run_unknown"
+
+
+def test_a_run_that_is_restored_while_it_is_looked_for_is_not_called_damaged(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.delete("a")
+    folder = RunFolder(store.root / "a")
+    exist = folder.rows.exist
+
+    def restored_meanwhile() -> bool:
+        store.restore("a")
+        return exist()
+
+    monkeypatch.setattr(folder.rows, "exist", restored_meanwhile)
+    with pytest.raises(DatasetError) as caught:
+        folder.manifest()
+    assert caught.value.code == "run_unknown" and folder.manifest() == manifest("a")
 
 
 def test_what_is_no_folder_in_the_bin_hides_nothing(store: RunStore) -> None:
