@@ -59,7 +59,10 @@ def list_runs(
     if deleted:
         _list_deleted(store, as_json)
         return
-    runs, damaged = overviews(store), store.damaged()
+    try:
+        runs, damaged = overviews(store), store.damaged()
+    except DashboardError as error:
+        stop(error, as_json)
     if as_json:
         print_json([*map(RunSummary.of, runs), *map(RunSummary.of_damaged, damaged)])
         _say_damaged(damaged)

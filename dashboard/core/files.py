@@ -259,9 +259,14 @@ def write_atomically(path: Path, data: bytes, make_folder: bool = True) -> None:
         file.write(data)
 
 
+def json_bytes(record: Any) -> bytes:
+    """`record` as indented JSON."""
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def write_json(path: Path, record: Any, make_folder: bool = True) -> None:
     """Writes `record` as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(), make_folder)
+    write_atomically(path, json_bytes(record), make_folder)
 
 
 def remove_unfinished(folder: Path, older_than_s: float = 0) -> None:

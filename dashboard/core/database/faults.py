@@ -6,11 +6,12 @@ import errno
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from dashboard.core.database.address import Address
 from dashboard.core.errors import DatabaseError
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import NotAFileError, check_regular, how_to_write_again
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
 _DAMAGED = ("malformed", "file is not a database", "database corruption")
@@ -46,8 +47,21 @@ def as_database_error(address: Address, error: Exception) -> DatabaseError:
         return refused
     if address.file and re.search(r"no such (table|column)|has no column", text):
         return damaged(address, text)
+    if address.file and (other := _no_file(address.file)):
+        return unavailable(address, f"{other.filename}: {other.strerror}", other)
     full = OSError(errno.ENOSPC, text) if is_full(original) else None
     return unavailable(address, f"{text} ({kind})" if text else kind, full)
+
+
+def _no_file(file: Path) -> NotAFileError | None:
+    """Which of SQLite's files is a folder, a pipe or a device, of which SQLite only says that it cannot be opened."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        try:
+            with suppress(FileNotFoundError):
+                check_regular(file.with_name(f"{file.name}{ending}"))
+        except NotAFileError as error:
+            return error
+    return None
 
 
 def is_full(error: BaseException) -> bool:

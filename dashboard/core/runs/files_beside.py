@@ -14,7 +14,7 @@ _LOST = {
     ATTRIBUTES: "the further columns of its dataset are missing",
     THUMBNAILS: "its small pictures come from the dataset, as long as that is there",
 }
-_DAMAGE = (None, errno.EINVAL)  # else the file may be sound
+_DAMAGE = (None, errno.EINVAL, errno.ELOOP)  # else the file may be sound
 
 
 def unreadable(path: Path, error: OSError) -> DatasetError:

@@ -20,10 +20,17 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import check_regular, how_to_write_again, read_whole, rename, write_json
+from dashboard.core.files import (
+    check_regular,
+    how_to_write_again,
+    read_whole,
+    rename,
+    write_json,
+)
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.attributes import AttributeFile
+from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
 from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
 from dashboard.core.runs.filtering import OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
@@ -73,7 +80,10 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            if self.rows.exist() and not self.is_owned():
+            has_rows = self.rows.exist()
+            if (
+                has_rows and not self.is_owned() and not (self.path / MANIFEST).exists()
+            ):  # else it was restored meanwhile
                 raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:
@@ -83,8 +93,12 @@ class RunFolder:
         return manifest
 
     def check_exists(self) -> None:
-        """Raises DatasetError with the code `run_unknown` if there is no such run, not even a damaged one."""
-        if not self.path.is_dir():
+        """Raises DatasetError, with the code `run_unknown` if there is no such run, not even a damaged one."""
+        try:
+            is_there = self.path.is_dir()
+        except OSError as error:
+            raise damaged(self.run_id, error) from error
+        if not is_there:
             raise self.unknown()
 
     def save(self, manifest: RunManifest) -> None:
@@ -332,7 +346,7 @@ class RunFolder:
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
         """Stores metrics beside the rows. Raises OSError."""
-        self._write(_EVALUATION, _EVALUATION_TYPE, evaluation)
+        write_checked_json(self.evaluation_file, _EVALUATION_TYPE.dump_python(evaluation, mode="json"))
 
     def forget_evaluation(self) -> None:
         """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
@@ -371,7 +385,7 @@ class RunFolder:
             return None
         labelled = (table["status"] == "ok") & table["true_label"].notna()
         with contextlib.suppress(OSError, DatasetError):
-            found = self._read(_EVALUATION, _EVALUATION_TYPE)
+            found = self._read(_EVALUATION, _EVALUATION_TYPE, read_checked_json)
             if found.class_names == tuple(manifest.class_names) and found.confusion.sum() == labelled.sum():
                 return found  # else they belong to another run, or to the rows before the run went on
         return None
@@ -390,10 +404,10 @@ class RunFolder:
             raise damaged(self.run_id, error) from error
         return files, table
 
-    def _read(self, name: str, record_type: TypeAdapter[T]) -> T:
+    def _read(self, name: str, record_type: TypeAdapter[T], read: Callable[[Path, int], bytes] = read_whole) -> T:
         """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""
         try:
-            return record_type.validate_json(read_whole(self.path / name, MOST_RECORD_BYTES))
+            return record_type.validate_json(read(self.path / name, MOST_RECORD_BYTES))
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (name, *fault["loc"])))

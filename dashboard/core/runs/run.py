@@ -176,9 +176,14 @@ def check_finished(manifest: RunManifest, state: str) -> None:
 
 
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
-    """The error for a run whose files cannot be read; its code is `run_unreadable` if they may be sound."""
+    """The error for a run whose files cannot be read; its code is `run_unreadable` if they may be sound.
+
+    If the folder of the run is gone, it is the error for a run that does not exist.
+    """
     if isinstance(error, Exception):
         logging.getLogger(__name__).info("Run %s cannot be read.", run_id, exc_info=error)
+    if isinstance(error, FileNotFoundError) and error.filename and not Path(error.filename).parent.exists():
+        return unknown_run(run_id)  # it was deleted meanwhile
     if isinstance(error, PermissionError):
         return DatasetError(
             f"The evaluation {run_id} cannot be read: {error.filename}: {error.strerror}.",

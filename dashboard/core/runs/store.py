@@ -79,7 +79,7 @@ class RunStore:
         return RunFolder(self.root / run_id, self.visitor)
 
     def list(self) -> list[RunManifest]:
-        """The manifests of all runs that can be read, newest first."""
+        """The manifests of all runs that can be read, newest first. Raises DatasetError as `read` does."""
         return self.read().manifests
 
     def damaged(self) -> Sequence[DamagedRun]:
@@ -87,7 +87,10 @@ class RunStore:
         return self.read().damaged
 
     def read(self) -> StoredRuns:
-        """Reads the manifest of each run, and looks whether its rows are there."""
+        """Reads the manifest of each run, and looks whether its rows are there.
+
+        Raises DatasetError with the code `storage` if the folder of all runs cannot be read.
+        """
         manifests, unreadable = [], []
         for folder in self._folders():
             try:
@@ -116,6 +119,12 @@ class RunStore:
             ]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise DatasetError(
+                f"The evaluations in {self.root} cannot be read: {error.strerror}.",
+                f"{how_to_write_again(error)}, then try again.",
+                "storage",
+            ) from error
 
     def tidy(self) -> None:
         """Removes what was deleted more than 7 days ago, and what killed processes left without any rows.
@@ -208,6 +217,10 @@ class RunStore:
             owner = folder.own()
             try:
                 self.bin.add(folder.path)
+            except FileNotFoundError:
+                if folder.path.is_dir():
+                    raise
+                return  # somebody else has just deleted it
             except PermissionError:  # Windows does not rename a folder with an open file, which the lock is
                 owner.release()
                 self.bin.add(folder.path)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,23 @@ def damaged_page(file: Path) -> None:
     for at in range(2 * 4096, len(data), 4096):
         data[at : at + 64] = os.urandom(64)
     file.write_bytes(data)
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", ".in-use", ".writer"])
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=["folder", "zeros"])
+def test_what_is_no_file_is_named_with_the_way_out(
+    sqlite_settings: Settings, ending: str, make: Callable[[Path], object]
+) -> None:
+    database = Database(sqlite_settings)
+    add(database, "earlier")
+    database.close()
+    path = sqlite_settings.data_dir / f"{FILE}{ending}"
+    path.unlink(missing_ok=True)
+    make(path)
+    with pytest.raises(DatabaseError, match=r"A folder, not a file|Not a regular file") as caught:
+        add(database, "a")
+    assert caught.value.fix.startswith(f"Remove {path}, which should be a file.")
+    database.close()
 
 
 @pytest.mark.parametrize(

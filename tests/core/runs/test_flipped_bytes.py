@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import tempfile
@@ -16,6 +17,7 @@ import pytest
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.runs.attributes import AttributeFile
+from dashboard.core.runs.checked_json import read_checked_json
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import STORED, RowFiles, read_notes
 from tests.run_rows import NAMES, manifest, ok, table_of
@@ -71,6 +73,23 @@ def test_no_flipped_bit_changes_a_further_column(folder: RunFolder) -> None:
             return columns.take(np.arange(4)).to_pylist()
 
     no_flipped_bit_changes(folder.path / "attributes.parquet", content)
+
+
+def test_no_flipped_bit_changes_a_metric(folder: RunFolder) -> None:
+    measure(folder)
+    whole, chance = folder.evaluation_file.read_bytes(), random.Random(7)
+    expected = json.loads(whole)
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << chance.randrange(8)
+        folder.evaluation_file.write_bytes(damaged)
+        try:
+            found = json.loads(read_checked_json(folder.evaluation_file, 2**20))
+        except (OSError, ValueError):
+            continue
+        assert all(found[name] == expected[name] for name in expected if name != "crc32"), place
+    measured = folder.load().evaluation()
+    assert measured and measured.accuracy.n == 3
 
 
 def test_a_flipped_bit_is_told_and_a_sound_file_can_be_read_by_other_programs(folder: RunFolder) -> None:
