@@ -113,6 +113,7 @@ def test_while_the_slower_maps_are_made_there_is_one_control_for_it(page) -> Non
     page.get_by_text(re.compile(r"^Integrated Gradients, 2 of 4$")).wait_for(timeout=60_000)
     assert page.get_by_role("button", name="Making the slower maps").first.is_disabled()
     assert not page.get_by_role("button", name="Make the slower maps too").count()
+    assert page.get_by_role("heading", name=re.compile("this picture|point to")).count() == 1  # what is known stays
     assert page.get_by_role("button", name="All maps").count() == 1
     page.get_by_alt_text("Occlusion heatmap for truck", exact=False).wait_for(timeout=120_000)
     expect(page.get_by_role("button", name="Making the slower maps")).to_have_count(0)

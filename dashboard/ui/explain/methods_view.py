@@ -43,9 +43,10 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         f"estimated from {RANDOM_MAPS} of them. Close to the limit, "
         "the verdict is partly luck. The test is about the map, not about whether the answer is right."
     )
-    row = st.container(horizontal=True, key="maps-actions")
+    row = st.container(horizontal=True, vertical_alignment="center", key="maps-actions")
     # a place of its own for each, so that the second does not move when the first is gone
-    slower, download = row.container(horizontal=True, width="content"), row.container(width="content")
+    slower = row.container(horizontal=True, vertical_alignment="center", width="content")
+    download = row.container(width="content")
     reasons, waiting = st.container(), st.empty()
     wanted = bool(missing) and st.session_state.get(_WANTED) == question.key
     if missing:
