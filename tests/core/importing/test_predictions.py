@@ -704,3 +704,13 @@ def test_a_column_of_labels_that_may_hold_predictions_is_pointed_out(tmp_path: P
         pd.DataFrame({"label": labels, **columns}).to_csv(tmp_path / "x.csv", index=False)
         notes = import_file(tmp_path / "x.csv", store).manifest.notes
         assert any(said in note for note in notes) == doubtful
+
+
+def test_a_folder_is_told_as_such(store: RunStore, tmp_path: Path) -> None:
+    np.save(tmp_path / "pred_probs.npy", PROBS)
+    for request in (
+        ImportRequest(tmp_path, None, None, "", {}, None),
+        ImportRequest(tmp_path / "pred_probs.npy", None, tmp_path, "", {}, None),
+    ):
+        with pytest.raises(DatasetError, match="is a folder"):
+            import_predictions(request, store)
