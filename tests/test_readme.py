@@ -271,6 +271,12 @@ def test_the_table_of_settings_has_each_setting_with_its_default() -> None:
             assert written[name] == str(field.default).lower().removesuffix(".0"), name
 
 
+def test_git_keeps_out_the_files_with_secrets_that_the_readme_names() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    for name in (".env", ".streamlit/secrets.toml"):
+        assert f"`{name}`" in README and name in ignored
+
+
 def test_links_and_pictures_lead_somewhere() -> None:
     headings = {
         re.sub(r"[^\w\- ]", "", line.lstrip("# ")).lower().replace(" ", "-")

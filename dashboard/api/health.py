@@ -98,12 +98,14 @@ class Readiness:
 
 
 @router.get("/live")
+@router.head("/live", include_in_schema=False)  # what many monitors send
 async def live() -> Live:
     """Whether the server answers at all."""
     return Live()
 
 
 @router.get("/ready", responses={**answers(503), 200: {"model": Ready}})
+@router.head("/ready", include_in_schema=False)
 async def ready(request: Request, services: Opened) -> Response:
     """Whether the active model is loaded and passes its self-test on the sample images; 503 until then."""
     readiness: Readiness = request.app.state.readiness

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -24,8 +25,8 @@ from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
 router = APIRouter(tags=["history"], dependencies=[needs("predict"), KNOWN_QUERY])
-Text = Annotated[str | None, Query(max_length=200)]
-Share = Annotated[float | None, Query(ge=0, le=1)]
+_Text = partial(Query, max_length=200)
+_Share = partial(Query, ge=0, le=1)
 Moment = Annotated[datetime | None, Query(description="UTC, unless it says otherwise")]
 
 
@@ -62,14 +63,18 @@ def history(
     services: Opened,
     from_utc: Moment = None,
     until_utc: Moment = None,
-    source: Source | None = None,
-    user: Text = None,
-    model: Text = None,
-    label: Text = None,
-    least_confidence: Share = None,
-    most_confidence: Share = None,
-    doubt: bool | None = None,
-    image_sha256: Text = None,
+    source: Annotated[
+        Source | None, Query(description="who asked: a page, the API, a command or an evaluation")
+    ] = None,
+    user: Annotated[str | None, _Text(description="who predicted")] = None,
+    model: Annotated[str | None, _Text(description="NAME or NAME@VERSION")] = None,
+    label: Annotated[str | None, _Text(description="the predicted class")] = None,
+    least_confidence: Annotated[float | None, _Share(description="the least confidence")] = None,
+    most_confidence: Annotated[float | None, _Share(description="the greatest confidence")] = None,
+    doubt: Annotated[
+        bool | None, Query(description="only if the image probably shows none of the classes, or only if not")
+    ] = None,
+    image_sha256: Annotated[str | None, _Text(description="hash of the image file")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> HistoryPage:
@@ -104,7 +109,7 @@ def give_feedback(
 def list_feedback(
     caller: Annotated[Visitor, needs("predict")],
     services: Opened,
-    model: Text = None,
+    model: Annotated[str | None, _Text(description="NAME or NAME@VERSION")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[str, Query(max_length=64, description="only feedback before the one with this id")] = "",
 ) -> FeedbackSummary:

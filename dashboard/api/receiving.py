@@ -207,6 +207,12 @@ async def _of_body(request: Request, name: str, settings: Settings) -> Path:
         with tempfile.TemporaryFile(dir=settings.uploads_dir) as file:
             async for block in request.stream():
                 await asyncio.to_thread(file.write, block)
+            if not file.tell():
+                raise DashboardError(
+                    "The request has no dataset: its body is empty.",
+                    "Send the file as the body (`curl --data-binary @photos.zip`), or as a part `file` of a form.",
+                    "request",
+                )
             return await asyncio.to_thread(keep_upload, file, name, settings)
     except OSError as error:
         raise not_stored(name, error) from error

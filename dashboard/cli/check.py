@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Junit, RunId
-from dashboard.cli.output import plain_text, print_json, show, stop
+from dashboard.cli.output import plain_text, print_json, show, stop, table_of
 from dashboard.cli.records import file_error
 from dashboard.core.analysis.checks.applying import apply_checks, check_classes
 from dashboard.core.analysis.checks.check import Outcome
@@ -81,7 +80,7 @@ class Gate:
 
     def show(self, outcomes: Sequence[Outcome]) -> bool:
         """Prints a table of the outcomes, and how many checks failed; True if none did."""
-        table = Table("check", "result", "what was found")
+        table = table_of("check", "result", "what was found")
         for outcome in outcomes:
             result = plain_text("passed", "green") if outcome.passed else plain_text("FAILED", "red")
             table.add_row(plain_text(outcome.check.title), result, plain_text(outcome.message))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, Where
-from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop
+from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop, table_of
 from dashboard.cli.show_run import show_one_label
 from dashboard.core.analysis.comparison import Comparison, compare
 from dashboard.core.analysis.comparison_words import (
@@ -91,7 +90,7 @@ def _show(comparison: Comparison) -> None:
     show(f"B: {side_in_words(b)} ({b.n:,} images)")
     for note in comparison.notes:
         say(note, "yellow")
-    table = Table("metric", "A", "B", "B minus A", "95% interval", "better")
+    table = table_of("metric", "A", "B", "B minus A", "95% interval", "better")
     for row in metric_rows(comparison):
         table.add_row(row.metric.title, row.a, row.b, row.difference, row.interval, row.better)
     show(table)
@@ -112,7 +111,7 @@ def _show_board(board: Leaderboard) -> None:
     metric = BY_NAME[board.metric]
     for note in board.notes:
         say(note, "yellow")
-    table = Table(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
+    table = table_of(run_column(), "model", metric.title, "95% interval", "difference to the best", "may be the best")
     names = ModelNames(Registry.of(get_settings()))
     best = board.ranked[0].scores[board.metric].value
     for each in board.ranked:

@@ -12,10 +12,19 @@ from typing import Annotated, cast
 
 import numpy as np
 import typer
-from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, services
-from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, say, show
+from dashboard.cli.output import (
+    console,
+    failed_image,
+    label_in_words,
+    plain_text,
+    print_json,
+    read_image,
+    say,
+    show,
+    table_of,
+)
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, concerns_one_image, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
@@ -55,7 +64,9 @@ class Files:
 
 
 def explain(
-    images: Annotated[list[Path], typer.Argument(show_default=False, readable=False)],
+    images: Annotated[
+        list[Path], typer.Argument(show_default=False, readable=False, help="Image files; - is one on standard input.")
+    ],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -201,7 +212,7 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
 
 def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) -> None:
     columns = ["file", "predicted", "method", "evidence for", "written to", *(["test"] if with_tests else [])]
-    table = Table(*(Column(name, overflow="fold") for name in columns))
+    table = table_of(*columns)
     for answer in answers:
         if isinstance(answer, FailedImage):
             problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")

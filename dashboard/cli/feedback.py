@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import plain_text, print_json, say, show
+from dashboard.cli.output import plain_text, print_json, say, show, table_of
 from dashboard.cli.records import file_error, records
 from dashboard.core.errors import counted
 from dashboard.core.feedback.exporting import write_labels, write_zip
@@ -34,7 +33,7 @@ def list_feedback(
     if as_json:
         print_json(FeedbackSummary.of_all(accuracy, opinions))
         return
-    table = Table("time (UTC)", "user", "file", "predicted", "true", "model", "note")
+    table = table_of("time (UTC)", "user", "file", "predicted", "true", "model", "note")
     for each in opinions:
         table.add_row(
             f"{each.time_utc:%Y-%m-%d %H:%M}",

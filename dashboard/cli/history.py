@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, read_share
-from dashboard.cli.output import ask, plain_text, print_json, say, show
+from dashboard.cli.output import ask, plain_text, print_json, say, show, table_of
 from dashboard.cli.records import file_error, moment, records
 from dashboard.core.errors import counted
 from dashboard.core.evaluation.model_names import ModelNames
@@ -26,9 +25,23 @@ _Source = Annotated[str, typer.Option(metavar="SOURCE", help=f"Only from: {', '.
 _User = Annotated[str, typer.Option(help="Only of this user.")]
 _Model = Annotated[str, typer.Option(help="Only of this NAME or NAME@VERSION.")]
 _Label = Annotated[str, typer.Option(help="Only with this predicted class.")]
-_Least = Annotated[float | None, typer.Option("--least-confidence", metavar="SHARE", parser=read_share)]
-_Most = Annotated[float | None, typer.Option("--most-confidence", metavar="SHARE", parser=read_share)]
-_Doubt = Annotated[bool | None, typer.Option("--doubt/--no-doubt", help="Only if doubtful, or only if not.")]
+_Least = Annotated[
+    float | None,
+    typer.Option(
+        "--least-confidence",
+        metavar="SHARE",
+        parser=read_share,
+        help="Only with at least this confidence, such as 0.8 or 80%.",
+    ),
+]
+_Most = Annotated[
+    float | None,
+    typer.Option("--most-confidence", metavar="SHARE", parser=read_share, help="Only with at most this confidence."),
+]
+_Doubt = Annotated[
+    bool | None,
+    typer.Option("--doubt/--no-doubt", help="Only if the image probably shows none of the classes, or only if not."),
+]
 _Sha = Annotated[str, typer.Option("--image-sha256", help="Only of this image.")]
 
 
@@ -48,7 +61,7 @@ def list_predictions(
         entries = [HistoryRecord.of(entry) for entry in page.entries]
         print_json(HistoryPage(predictions=entries, next_cursor=page.next_cursor, note=page.note))
         return
-    table = Table("time (UTC)", "source", "user", "file", "predicted", "confidence", "model")
+    table = table_of("time (UTC)", "source", "user", "file", "predicted", "confidence", "model")
     for entry in page.entries:
         unknown = ", but probably none of the classes" if entry.doubt else ""
         table.add_row(

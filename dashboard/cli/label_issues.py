@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.loading import load_run
-from dashboard.cli.output import plain_text, print_json, show, stop
+from dashboard.cli.output import plain_text, print_json, show, stop, table_of
 from dashboard.cli.records import file_error
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import write_atomically
@@ -47,7 +46,7 @@ def show_label_issues(
     if as_json:
         print_json(LabelIssueRecord.of_each(issues))
     else:
-        table = Table("file", "label", "suggested", "confidence")
+        table = table_of("file", "label", "suggested", "confidence")
         for row in issues.head(SHOWN).to_dict("records"):
             cells = (plain_text(row[name]) for name in ("file", "label", "suggested_label"))
             table.add_row(*cells, percent(row["confidence"]))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -37,6 +39,15 @@ def lazily(module: str, name: str, needs_workers: bool = False) -> Callable[[], 
             holder.add_typer(found, name=name)
         else:
             holder.command(name)(found)
-        return get_group(holder).commands[name]
+        command = get_group(holder).commands[name]
+        _unwrap_help(command)
+        return command
 
     return load
+
+
+def _unwrap_help(command: Any) -> None:
+    """Joins the lines of each paragraph of the help, also of the commands of a group: only the terminal wraps them."""
+    command.help = re.sub(r"(?<=\S)\n(?=\S)", " ", cleandoc(command.help or ""))
+    for each in getattr(command, "commands", {}).values():
+        _unwrap_help(each)

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from dashboard.cli.arguments import AsJson, services
 from dashboard.cli.model_table import markdown_table
-from dashboard.cli.output import console, plain_text, print_json, say, show, stop
+from dashboard.cli.output import console, plain_text, print_json, say, show, stop, table_of
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError, listed
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit, size_in_words
@@ -46,6 +45,16 @@ def models(
         return
     if as_json and markdown:
         raise typer.BadParameter("Give either --json or --markdown, not both.")
+    _list(as_json, markdown)
+
+
+@models_app.command("list")
+def models_list(as_json: AsJson = False) -> None:
+    """List the model versions, as `models` alone does."""
+    _list(as_json)
+
+
+def _list(as_json: bool, markdown: bool = False) -> None:
     opened = services()
     known = opened.registry
     active, why_none = _active(known)
@@ -78,7 +87,7 @@ def _active(known: Registry) -> tuple[str, list[ModelError]]:
 
 def _show_table(versions: Sequence[tuple[ModelVersion | BrokenVersion, ModelError | None]], active: str) -> None:
     """Prints all versions, with what is wrong with those that cannot be used."""
-    table = Table("model", "version", "active", "input", "classes", "accuracy", "state")
+    table = table_of("model", "version", "active", "input", "classes", "accuracy", "state")
     for v, fault in versions:
         known = ["", "", ""]
         if isinstance(v, ModelVersion):
@@ -239,7 +248,7 @@ def models_recalibrate(
     if as_json:
         print_json(RecalibrationRecord.of_result(done, run))
     found = done.refit
-    table = Table("", "before", "after")
+    table = table_of("", "before", "after")
     table.add_row("temperature", f"{found.temperature_before:.3f}", f"{found.temperature:.3f}")
     table.add_row("ECE", percent(found.before.ece, 2), percent(found.after.ece, 2))
     table.add_row("mean log loss", f"{found.before.nll:.4f}", f"{found.after.nll:.4f}")

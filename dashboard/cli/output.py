@@ -8,6 +8,7 @@ import re
 import stat
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -63,11 +64,18 @@ def keep_for_json(chosen: bool) -> bool:
 def show(answer: str | Table, style: str = "") -> None:
     """Prints what the command was asked for. Only the terminal wraps a text, as for `say`."""
     answers.print(plain_text(answer, style) if isinstance(answer, str) else answer, soft_wrap=isinstance(answer, str))
+    if isinstance(answer, Table) and not answer.row_count:
+        answers.print("The list is empty.")
 
 
 def say(text: str, style: str = "") -> None:
     """Prints a note, a warning or an error. Only the terminal wraps it, so that no line break is in a copied command."""
     console.print(plain_text(text, style), soft_wrap=True)
+
+
+def table_of(*columns: str | Column) -> Table:
+    """An empty table with these columns, or with columns of these titles. A long name is folded, so nothing of it is lost."""
+    return Table(*(Column(each, overflow="fold") if isinstance(each, str) else each for each in columns))
 
 
 def run_column() -> Column:
@@ -117,7 +125,8 @@ def failed_image(path: Path, error: DashboardError | Failure | OSError) -> Faile
 def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoReturn:
     """Prints what happened and what to do, then ends the command: with 2 for wrong usage, else with 1."""
     if as_json:
-        print_json(ErrorAnswer.of(error))
+        with suppress(OSError):  # the error may be that standard output cannot be written
+            print_json(ErrorAnswer.of(error))
     say(error.message, "red")
     for line in error.fix.splitlines():
         say(line)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dashboard.cli.output import show, stop
+from dashboard.cli.output import say, show, stop
 from dashboard.cli.records import records
 from dashboard.core.access.password import forget_password
 from dashboard.core.errors import DashboardError
@@ -20,11 +20,18 @@ def password(
     """Set the password of the pages. It is asked for, or read from standard input."""
     with records(as_json=False) as opened:
         if remove:
-            forget_password(opened.settings.data_dir)
+            removed = forget_password(opened.settings.data_dir)
         else:
             opened.password.set(_typed())
-        opened.note("password.removed" if remove else "password.set", "pages")
-    show("The password was removed." if remove else "The password was set.")
+        if not remove or removed:
+            opened.note("password.removed" if remove else "password.set", "pages")
+        is_stated = opened.settings.password_hash.get_secret_value()
+    if remove:
+        show("The password was removed." if removed else "No password was stored, so none was removed.")
+    else:
+        show("The password was set.")
+    if is_stated:
+        say("But DASHBOARD_PASSWORD_HASH is set and takes precedence.", "yellow")
 
 
 def _typed() -> str:

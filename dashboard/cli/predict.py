@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, read_share, services
-from dashboard.cli.output import console, failed_image, label_in_words, plain_text, print_json, read_image, show
+from dashboard.cli.output import (
+    console,
+    failed_image,
+    label_in_words,
+    plain_text,
+    print_json,
+    read_image,
+    show,
+    table_of,
+)
 from dashboard.cli.recording import tell_of_lost_records
 from dashboard.core.errors import DashboardError, ImageError, concerns_one_image
 from dashboard.core.files import readable_name
@@ -36,7 +44,10 @@ def predict(
     top_k: Annotated[
         int | None,
         typer.Option(
-            min=1, max=MOST_TOP_K, help="How many of the most probable classes to list.", show_default=str(TOP_K)
+            min=1,
+            max=MOST_TOP_K,
+            help="How many of the most probable classes to list.",
+            show_default=f"{TOP_K} in JSON, none in the table",
         ),
     ] = None,
     threshold: Annotated[
@@ -103,7 +114,7 @@ def _answer(
 def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, with_sure: bool) -> None:
     with_notes = any(isinstance(answer, RankedPrediction) and answer.notes for answer in answers)
     more_titles = {"sure": with_sure, "top": with_top, "notes": with_notes}
-    table = Table("file", "predicted", "confidence", *(title for title, is_shown in more_titles.items() if is_shown))
+    table = table_of("file", "predicted", "confidence", *(title for title, is_shown in more_titles.items() if is_shown))
     for answer in answers:
         if isinstance(answer, FailedImage):
             problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")

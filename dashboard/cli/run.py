@@ -32,6 +32,10 @@ def run(
     ] = None,
 ) -> None:
     """Serve the dashboard. Ctrl-C ends it."""
+    if options and not options[0].startswith("-"):
+        raise typer.BadParameter(
+            f"{options[0]!r} is not an option. The port is given as `--port 9000`, options of Streamlit as `-- --NAME VALUE`."
+        )
     command = [sys.executable, "-m", "dashboard.cli.streamlit_run", "run", str(ROOT / "app.py")]
     if port:
         command += ["--server.port", str(port)]

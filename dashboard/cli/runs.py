@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where, services
 from dashboard.cli.check import check
@@ -16,10 +15,10 @@ from dashboard.cli.findings import show_findings
 from dashboard.cli.label_issues import show_label_issues
 from dashboard.cli.loading import load_run
 from dashboard.cli.note_run import note_run
-from dashboard.cli.output import ask, plain_text, print_json, run_column, say, show, stop
+from dashboard.cli.output import ask, plain_text, print_json, run_column, say, show, stop, table_of
 from dashboard.cli.show_run import show_run, show_scores
 from dashboard.cli.trust import show_guarantee, show_prediction_sets
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DashboardError, DatasetError, counted
 from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.files import refused
 from dashboard.core.models.registry import Registry
@@ -67,8 +66,9 @@ def list_runs(
         print_json([*map(RunSummary.of, runs), *map(RunSummary.of_damaged, damaged)])
         _say_damaged(damaged)
         return
-    titles = ("dataset", "model", "accuracy", "images", "state", "verdict, note")
-    table = Table(run_column(), *(Column(title, overflow="fold") for title in titles))
+    said = {run.manifest.run_id: ", ".join(filter(None, (run.annotations.verdict, run.note))) for run in runs}
+    titles = ("dataset", "model", "accuracy", "images", "state")
+    table = table_of(run_column(), *titles, *(["verdict, note"] if any(said.values()) else []))
     names = _model_names()
     for run in runs:
         m = run.manifest
@@ -79,7 +79,7 @@ def list_runs(
             str(run.accuracy or "-"),
             f"{m.n_real_images:,}",
             run.state,
-            plain_text(", ".join(filter(None, (run.annotations.verdict, run.note)))),
+            *([plain_text(said[m.run_id])] if any(said.values()) else []),
         )
     show(table)
     _say_damaged(damaged)
@@ -95,7 +95,7 @@ def _list_deleted(store: RunStore, as_json: bool) -> None:
     if as_json:
         print_json([DeletedRunRecord.of(run) for run in found])
         return
-    table = Table(run_column(), "dataset", "model", "deleted (UTC)", "days left")
+    table = table_of(run_column(), "dataset", "model", "deleted (UTC)", "days left")
     names = _model_names()
     for run in found:
         m = run.manifest
@@ -155,14 +155,16 @@ def delete(
         for run_id in dict.fromkeys(run_ids):
             say(f"{run_id}: {_what_is_deleted(store, names, run_id)}")
         if not yes:
-            ask(f"Delete {len(set(run_ids))} evaluation(s)?", as_json)
+            ask(f"Delete {counted(len(set(run_ids)), 'evaluation')}?", as_json)
         with services() as opened:
             deleted, failed = _each(run_ids, opened.runs.delete, "deleted")
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
         print_json(DeletionRecord(deleted=deleted, failed=failed))
-    show(f"Deleted {len(deleted)}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN` brings one back.")
+    show(
+        f"Deleted {counted(len(deleted), 'evaluation')}. For {DAYS_KEPT} days, `python -m dashboard runs restore RUN_ID` brings one back."
+    )
     _end_if_failed(failed)
 
 
@@ -221,7 +223,7 @@ def restore(run_ids: Annotated[list[str], typer.Argument(metavar="RUN_ID...")], 
         stop(error, as_json)
     if as_json:
         print_json(RestorationRecord(restored=restored, failed=failed))
-    show(f"Restored {len(restored)}.")
+    show(f"Restored {counted(len(restored), 'evaluation')}.")
     _end_if_failed(failed)
 
 
@@ -232,12 +234,12 @@ def empty_bin(
     """Remove all deleted evaluations for good, which frees their space."""
     count = len(_store().bin.list())
     if count and not yes:
-        ask(f"Remove {count} deleted evaluation(s) for good?", as_json)
+        ask(f"Remove {counted(count, 'deleted evaluation')} for good?", as_json)
     with services() as opened:
         removed = opened.runs.empty_bin()
     if as_json:
         print_json(DeletionRecord(deleted=list(removed), failed=[]))
-    show(f"Removed {len(removed)}.")
+    show(f"Removed {counted(len(removed), 'deleted evaluation')} for good.")
     if len(removed) < count:
         say(f"{count - len(removed)} could not be removed; see the log.", "yellow")
         raise typer.Exit(1)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rich.table import Table
-
-from dashboard.cli.output import plain_text, say, show
+from dashboard.cli.output import plain_text, say, show, table_of
 from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.evaluation import Evaluation
@@ -29,7 +27,7 @@ def show_run(run: Run) -> None:
     if evaluation is None and (has_begun or run.conditions):
         say("No image has both a known label and a prediction, so there are no figures.", "yellow")
     elif evaluation:
-        table, per_class = Table("class", "images", "precision", "recall", "F1"), evaluation.per_class
+        table, per_class = table_of("class", "images", "precision", "recall", "F1"), evaluation.per_class
         if many := len(per_class) > CLASSES_SHOWN:
             per_class = per_class.sort_values("f1").head(CLASSES_SHOWN)
         for row in per_class.to_dict("records"):
@@ -64,7 +62,7 @@ def show_scores(scores: Mapping[str, Score]) -> None:
     """Prints metrics with their 95% intervals."""
     if not scores:
         return
-    table = Table("metric", "value", "95% interval", "what it is")
+    table = table_of("metric", "value", "95% interval", "what it is")
     for metric in METRICS:
         if score := scores.get(metric.name):
             interval = metric.interval(score.low, score.high, score.n)

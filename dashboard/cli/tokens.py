@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Column, Table
+from rich.table import Column
 
 from dashboard.cli.arguments import AsJson
-from dashboard.cli.output import plain_text, print_json, say, show
+from dashboard.cli.output import plain_text, print_json, say, show, table_of
 from dashboard.cli.records import records, until
 from dashboard.core.access.tokens import SCOPES
 from dashboard.schemas.tokens import NewTokenRecord, TokenRecord
@@ -58,7 +58,7 @@ def list_tokens(as_json: AsJson = False) -> None:
     if as_json:
         print_json(tokens)
         return
-    table = Table("name", Column("begins with", no_wrap=True), "scopes", "state", "expires", "last used")
+    table = table_of("name", Column("begins with", no_wrap=True), "scopes", "state", "expires", "last used")
     for token in tokens:
         times = (_minute(token.expires_utc), _minute(token.last_used_utc))
         table.add_row(plain_text(token.name), token.prefix, ", ".join(token.scopes), token.state, *times)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from dashboard.cli.arguments import AsJson, RunId, Where, read_share
-from dashboard.cli.output import plain_text, print_json, show, stop
+from dashboard.cli.output import plain_text, print_json, show, stop, table_of
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.guarantee import guarantee_on_halves
 from dashboard.core.metrics.percent import percent, range_in_percent
@@ -99,7 +98,7 @@ def show_prediction_sets(
 
 
 def _print_sets(record: PredictionSetsRecord) -> None:
-    table = Table("label", "test images", "coverage", "coverage with a limit for each class")
+    table = table_of("label", "test images", "coverage", "coverage with a limit for each class")
     both = list(zip(record.marginal.classes, record.by_class.classes, strict=True))
     for one, other in both[:CLASSES_SHOWN]:
         shares = ("-" if each.coverage is None else percent(each.coverage) for each in (one, other))

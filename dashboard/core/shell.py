@@ -43,7 +43,13 @@ def become(command: list[str]) -> NoReturn:
 
 
 def print_anything() -> None:
-    """Lets `print` write any text to a terminal or file whose encoding lacks some letters (cp1252): as escapes."""
+    """Lets `print` write any text to a terminal or file whose encoding lacks some letters (cp1252): as escapes.
+
+    Streams that were closed when this program began (`>&-`) become empty ones.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the program ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 

@@ -52,6 +52,7 @@ def test_live_and_ready(client: TestClient) -> None:
     # random weights guess: the self-test says so, and the server is not ready
     assert response.status_code == 503 and "tiny@1" in response.json()["detail"]
     assert "doctor" in response.json()["fix"]
+    assert client.head(f"{V1}/live").status_code == 200 and client.head(f"{V1}/ready").status_code == 503
 
 
 def test_not_ready_without_a_model(opened: Services, tmp_path_factory: pytest.TempPathFactory) -> None:

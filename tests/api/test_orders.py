@@ -109,6 +109,13 @@ def test_an_order_in_json_says_everything_there(client: TestClient) -> None:
     assert refused.status_code == 422 and "no_cache" in refused.json()["detail"]
 
 
+def test_an_upload_without_content_starts_no_evaluation(client: TestClient) -> None:
+    before = client.get(f"{V1}/evaluations").json()["total"]
+    refused = client.post(f"{V1}/evaluations", headers={"Content-Type": "application/zip"})
+    assert refused.status_code == 422 and "its body is empty" in refused.json()["detail"]
+    assert client.get(f"{V1}/evaluations").json()["total"] == before
+
+
 def test_a_wrong_choice_is_told_with_its_values_and_a_body_that_is_no_json_by_name(client: TestClient) -> None:
     wrong = client.post(f"{V1}/evaluations", json={"dataset": "Sample images", "fit": "crop"}).json()
     assert wrong["fix"].startswith("Set `fit` to 'stretch', 'center-crop' or 'pad'. See the description")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from dashboard.core.access.password import Password
 from dashboard.core.access.tokens import Tokens
@@ -59,8 +60,22 @@ def test_the_password_is_read_from_standard_input(commands: Commands) -> None:
     password = Password(settings_of(commands.data_dir))
     password.verify("a long password", "me")
     assert "too short" in commands.run("password", typed="short\n", fails=True).stderr
-    commands.run("password", "--remove")
+    assert "was removed" in commands.run("password", "--remove").stdout
     assert not password.is_set
+    assert "none was removed" in commands.run("password", "--remove").stdout
+    assert [act["action"] for act in commands.json("audit")] == ["password.removed", "password.set"]
+
+
+def test_a_setting_that_wins_over_the_password_is_told(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_PASSWORD_HASH", PasswordHasher().hash("another password"))
+    for done in (commands.run("password", typed="a long password\n"), commands.run("password", "--remove")):
+        assert "DASHBOARD_PASSWORD_HASH is set and takes precedence" in done.stderr
+
+
+def test_the_audit_log_goes_on_only_after_an_entry_that_it_has(commands: Commands) -> None:
+    commands.run("tokens", "create", "camera")
+    done = commands.run("audit", "--before", "zzz", fails=True)
+    assert done.exit_code == 2 and "no entry 'zzz'" in done.stderr
 
 
 def test_a_backup_can_be_restored_after_damage(commands: Commands, tmp_path: Path) -> None:

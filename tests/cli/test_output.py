@@ -6,16 +6,19 @@ import io
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dashboard.cli.output import plain_text, read_image
+from dashboard.cli.output import answers, plain_text, read_image, show, table_of
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError, ImageError
 from tests.cli.records import Commands
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -131,3 +134,49 @@ def test_a_pipe_or_device_is_neither_read_nor_waited_for(tmp_path: Path) -> None
         with pytest.raises(DatasetError, match="a pipe or a device"):
             open_dataset(path)
         assert labels_choice(path, "labels.csv") == str(Path("labels.csv").absolute())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/full, and no shell that closes a stream")
+@pytest.mark.parametrize(
+    "redirected, code, told",
+    [("runs list --json >/dev/full", 1, "No space left on device"), ("runs list >&-", 0, ""), ("predict - <&-", 1, "")],
+)
+def test_a_stream_that_is_full_or_closed_gives_no_traceback(
+    tmp_path: Path, redirected: str, code: int, told: str
+) -> None:
+    environment = os.environ | {"DASHBOARD_DATA_DIR": str(tmp_path), "DASHBOARD_MODEL": "none"}
+    command = f"{shlex.quote(sys.executable)} -m dashboard {redirected}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code and told in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_narrow_terminal_cuts_no_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(answers, "stderr", False)  # which a command with --json changes
+    monkeypatch.setattr(answers, "_width", 40)
+    table = table_of("model", "accuracy", "a title that is long")
+    table.add_row("cifar10-resnet-with-a-long-name", "95.2%", "ok")
+    show(table)
+    cells = [line.split("│")[1].strip() for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert "".join(cells) == "cifar10-resnet-with-a-long-name"
+
+
+def test_an_empty_list_says_so(commands: Commands) -> None:
+    for command in (
+        ("runs", "list"),
+        ("history", "list", "--model", "nobody"),
+        ("feedback", "list"),
+        ("tokens", "list"),
+    ):
+        assert "The list is empty." in commands.run(*command).stdout
+    commands.run("tokens", "create", "camera")
+    assert "The list is empty." not in commands.run("tokens", "list").stdout
+
+
+def test_help_is_wrapped_by_the_terminal_alone(commands: Commands) -> None:
+    told = commands.run("runs", "prediction-sets", "--help").stdout
+    assert "The other half measures how often the true class is in the set. Exits with 1 if that is" in told
+
+
+def test_models_list_is_what_models_says(commands: Commands) -> None:
+    assert commands.run("models", "list").stdout == commands.run("models").stdout
+    assert commands.json("models", "list") == commands.json("models")

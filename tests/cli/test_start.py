@@ -73,3 +73,8 @@ def test_a_server_cannot_listen_on_an_address_of_another_machine(host: str) -> N
     said = " ".join(asked.stderr.replace("│", " ").split())
     assert asked.returncode == 2 and f"{host} is not an address of this machine" in said and "Traceback" not in said
     assert "Use 127.0.0.1 for this machine only, or 0.0.0.0 for all machines" in said
+
+
+def test_a_server_does_not_pass_over_a_word_that_is_no_option() -> None:
+    done = CliRunner().invoke(app, ["run", "9000"], env={"COLUMNS": "200"})
+    assert done.exit_code == 2 and "'9000' is not an option" in done.output and "`--port 9000`" in done.output

@@ -8,6 +8,7 @@ from datetime import datetime
 from dashboard.core.database.database import Database
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
+from dashboard.core.errors import DashboardError
 
 _LONGEST = 2000  # characters of a text
 
@@ -45,7 +46,7 @@ class AuditLog:
         """Acts, the newest first.
 
         Args:
-            before: only those before the act with this id.
+            before: only those before the act with this id. Raises DashboardError if there is none.
         """
         from dashboard.core.database.tables import audit_log
 
@@ -53,4 +54,10 @@ class AuditLog:
         if before:
             asked = asked.where(audit_log.c.audit_id < before)
         with self._database.reading() as connection:
+            if before and not connection.execute(audit_log.select().where(audit_log.c.audit_id == before)).first():
+                raise DashboardError(
+                    f"The audit log has no entry {before[:64]!r}.",
+                    "Give an `audit_id` that `python -m dashboard audit --json` shows.",
+                    "cursor",
+                )
             return [AuditEntry(**row._mapping) for row in connection.execute(asked)]

@@ -127,6 +127,10 @@ class Password:
             ) from error
 
 
-def forget_password(data_dir: Path) -> None:
-    """Removes the stored password, so that the pages are open again. Raises OSError."""
-    (data_dir / FILE_NAME).unlink(missing_ok=True)
+def forget_password(data_dir: Path) -> bool:
+    """Removes the stored password, so that the pages are open again. False if none is stored. Raises OSError."""
+    try:
+        (data_dir / FILE_NAME).unlink()
+    except FileNotFoundError:
+        return False
+    return True

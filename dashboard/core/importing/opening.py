@@ -26,6 +26,8 @@ def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Rea
         DatasetError: the file is missing or damaged, or its probabilities are not recognised.
     """
     suffix = path.suffix.lower()
+    if path.is_dir():
+        raise DatasetError(f"{path} is a folder.", "Name the file of predictions in it.", "not_found")
     if not path.is_file():
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
     if suffix == ".npy":

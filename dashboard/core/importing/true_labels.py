@@ -75,6 +75,8 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         DatasetError: the file cannot be used, or it has no file names and not exactly `n_rows` labels.
     """
     suffix = path.suffix.lower()
+    if path.is_dir():
+        raise DatasetError(f"{path} is a folder.", "Name the file of labels in it.", "not_found")
     if not path.is_file():
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
     notes = (f"Labels are taken from {path.name}.",)
