@@ -414,7 +414,7 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
     imported = import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
-    assert metrics(at)["Accuracy"] == "0.0%" and not at.image and not sheet(at)
+    assert metrics(at)["Accuracy"] == "50.0%" and not at.image and not sheet(at)
     assert "These predictions were imported, so there are no images to show." in text_of(at)
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 

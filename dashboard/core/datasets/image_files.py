@@ -31,6 +31,7 @@ from dashboard.core.images.other_files import (
 )
 
 _MOST_ASKED = 100  # files of a dataset without images that are asked what they are
+_HEAD_BYTES, _MANY_PIXELS = 1000, 16  # of a table
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "icon\r"}
 _JUNK_FOLDERS = (
@@ -142,12 +143,34 @@ def _why_no_images(source: FileSource) -> ImageError | None:
         reason = _other_type(name, source, position)
         if reason.fix:
             return ImageError(f"{name}: {reason.message}", reason.fix, reason.code)
+        if name.lower().endswith(".csv") and (fault := _pixels_in_table(source, position)):
+            return fault
         if name.lower().endswith(_ARCHIVES):
             return ImageError(
                 f"It holds archives, such as {name}, and archives inside a dataset are not opened.",
                 "Give that archive itself, or unpack it there.",
             )
     return None
+
+
+def _pixels_in_table(source: FileSource, position: int) -> ImageError | None:
+    """The reason why a table with a column for each pixel (pixel0, pixel1 ...) is not read; None if it is none."""
+    name = source.names[position]
+    try:
+        head = source.read(position, _HEAD_BYTES).partition(b"\n")[0].lower()
+    except ImageError:
+        return None
+    if head.count(b"pixel") < _MANY_PIXELS:
+        return None
+    last = name.rpartition("/")[2].replace("'", "")
+    program = (
+        f"import numpy as n, pandas as p; t = p.read_csv('{last}'); y = t.pop('label'); s = int(t.shape[1] ** .5); "
+        "n.savez('images.npz', images=t.to_numpy('u1').reshape(-1, s, s), labels=y)"
+    )
+    return ImageError(
+        f"{name} holds pixels as numbers, which are not read from tables.",
+        f'If they are those of square gray images, save them as arrays: `python -c "{program}"`.',
+    )
 
 
 def is_junk(name: str) -> bool:

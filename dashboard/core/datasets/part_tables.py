@@ -79,7 +79,7 @@ class PartTables:
         by_split = self._choices.split and self._may_split and not wanted
         if by_split and (one := joined_by_split(without_templates(list(tables.values())))):
             return TableChoice(one, None)
-        required = bool(self._choices.label_column) or any(
+        required = (bool(self._choices.label_column) and not part.split) or any(
             must_be_usable(table.name, part.folders) for i, table in tables.items() if i not in part.outside
         )
         images = len(part.image_names)

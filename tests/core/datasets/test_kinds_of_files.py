@@ -230,3 +230,18 @@ def test_the_advice_on_stl10_works(tmp_path: Path) -> None:
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
     dataset = open_dataset(tmp_path / "stl10.npz")
     assert [sample.label for sample in dataset.samples] == ["airplane", "car"] and dataset.image(0).shape == (96, 96, 3)
+
+
+def test_the_advice_on_pixels_in_a_table_works(tmp_path: Path) -> None:
+    header = ",".join(["label", *(f"pixel{i}" for i in range(64))])
+    rows = [",".join(map(str, [label, *range(label, label + 64)])) for label in (3, 5)]
+    (tmp_path / "train.csv").write_text("\n".join([header, *rows]) + "\n")
+    with pytest.raises(
+        DatasetError, match=r"train.csv holds pixels as numbers, which are not read from tables"
+    ) as refused:
+        open_dataset(tmp_path)
+    [command] = commands_in(refused.value.fix)
+    subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
+    dataset = open_dataset(tmp_path / "images.npz")
+    assert [sample.label for sample in dataset.samples] == ["3", "5"]
+    assert dataset.image(1)[..., 0].tolist() == np.arange(5, 69).reshape(8, 8).tolist()

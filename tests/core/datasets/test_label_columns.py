@@ -138,3 +138,13 @@ def test_predictions_are_not_offered_as_labels(tmp_path: Path, header: str) -> N
     (tmp_path / "results.csv").write_text(f"{header}\n{rows}")
     with pytest.raises(DatasetError, match=r"results.csv cannot be used as a labels file"):
         open_dataset(tmp_path)
+
+
+def test_the_column_of_a_table_for_one_split_only(tmp_path: Path) -> None:
+    folder_of(tmp_path, [f"train/a{i}.png" for i in range(4)] + [f"test/b{i}.png" for i in range(3)])
+    rows = "".join(f"a{i},{20.5 + i},{'cat' if i % 2 else 'dog'}\n" for i in range(4))
+    (tmp_path / "train.csv").write_text(f"id,age,species\n{rows}")
+    with pytest.raises(UndecidedError, match=r"train.csv names images"):
+        open_dataset(tmp_path)
+    dataset = open_dataset(tmp_path, Choices(label_column="species"))
+    assert used(dataset) == {"cat": 2, "dog": 2} and "since no other has labels" in dataset.notes[0]
