@@ -719,7 +719,10 @@ def test_the_address_holds_the_list_and_the_view_to_return_to(open_page: Open, r
     reloaded.button(key="next-image").click().run()
     assert reloaded.query_params == {**at.query_params, "image": str(listed[2])}
     [link] = [each.proto for each in reloaded.get("page_link") if each.proto.label == "Back to evaluation"]
-    assert link.query_string == f"run={run.run_id}&where=true_label%3Dcat&show=status%3Dok&sort=least+confident&view=Images"
+    assert (
+        link.query_string
+        == f"run={run.run_id}&where=true_label%3Dcat&show=status%3Dok&sort=least+confident&view=Images"
+    )
 
 
 @pytest.mark.parametrize(
