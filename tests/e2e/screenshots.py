@@ -33,7 +33,7 @@ def disturbed_samples(path: Path) -> Path:
     rng = np.random.default_rng(1)
     with zipfile.ZipFile(path, "w") as archive:
         for file in sorted((ROOT / "data" / "samples").glob("*/*.png")):
-            picture = Image.open(file).convert("RGB")
+            picture = Image.open(file).convert("RGB").resize((32, 32))  # blur and noise are strong enough for this size
             variants = {f"turned{angle}": picture.rotate(angle) for angle in (-20, -10, 10, 20, 45)}
             variants["mirrored"] = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
             variants |= {f"blur{r}": picture.filter(ImageFilter.GaussianBlur(r)) for r in (0.5, 0.8, 1.1)}

@@ -73,7 +73,7 @@ class TestSharedModel:
 
     def test_explains_every_sample(self, article: ModelVersion, explainer: Explainer) -> None:
         files = sorted(SAMPLES.glob("*/*.png"))
-        assert len(files) == 20
+        assert len(files) == 22
         for file in files:
             explanation = explainer.explain(article, file.read_bytes())
             assert not explanation.empty, file
