@@ -20,13 +20,15 @@ def test_a_damaged_run_is_one_line_with_a_button_that_deletes_it(
     for name, text in (("list", "[]"), ("deep", "[" * 100_000)):
         (dashboard.runs.root / name).mkdir(parents=True)
         (dashboard.runs.root / name / "manifest.json").write_text(text)
+    (dashboard.runs.root / "zeros").mkdir()
+    (dashboard.runs.root / "zeros" / "manifest.json").symlink_to("/dev/zero")
     dashboard.start()  # nothing of it stops the start
     at = open_page("compare")
     assert not at.exception and [key for key in keys(at) if key.startswith("delete-damaged")]
     at = open_page("evaluate")
-    assert not at.exception and len([w for w in at.warning if "cannot be read" in w.value]) == 2
+    assert not at.exception and len([w for w in at.warning if "cannot be read" in w.value]) == 3
     at.button(key="delete-damaged-list").click().run()
-    assert not at.exception and len([w for w in at.warning if "cannot be read" in w.value]) == 1
+    assert not at.exception and len([w for w in at.warning if "cannot be read" in w.value]) == 2
     assert [run.run_id for run in dashboard.runs.bin.list()] == ["list"]
 
 

@@ -50,7 +50,7 @@ class AttributeFile:
             with self._reading():
                 return tuple(open_parquet(self._path).schema_arrow.names), None
         except DatasetError as error:
-            return (), error if self._path.exists() else None
+            return (), None if isinstance(error.__cause__, FileNotFoundError) else error
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

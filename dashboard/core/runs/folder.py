@@ -20,13 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import (
-    check_regular,
-    how_to_write_again,
-    read_whole,
-    rename,
-    write_json,
-)
+from dashboard.core.files import check_regular, how_to_write_again, read_whole, rename, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.attributes import AttributeFile
@@ -80,10 +74,8 @@ class RunFolder:
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            has_rows = self.rows.exist()
-            if (
-                has_rows and not self.is_owned() and not (self.path / MANIFEST).exists()
-            ):  # else it was restored meanwhile
+            # the last look finds a run that was restored meanwhile
+            if self.rows.exist() and not self.is_owned() and not (self.path / MANIFEST).exists():
                 raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:

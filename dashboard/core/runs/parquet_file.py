@@ -37,13 +37,13 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
         out.write(_MARK + zlib.crc32(footer, crc).to_bytes(_CRC_BYTES, "little") + footer)
 
 
-def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
+def open_parquet(path: Path, memory_map: bool = True, **options: Any) -> pq.ParquetFile:
     """Opens a file that `parquet_writer`, or an earlier version without it, has written.
 
     Its checksum is compared once, and again when the file has changed.
 
     Args:
-        options: of `pq.ParquetFile`.
+        memory_map, options: of `pq.ParquetFile`.
 
     Raises:
         OSError: it is missing, no regular file, or its checksum does not match.
@@ -54,7 +54,7 @@ def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
     _check(path, state.st_ino, state.st_mtime_ns, state.st_size)
     # Memory-mapped, because these files are never changed: each is written elsewhere and renamed, so an open file stays
     # whole. A file that a user may overwrite must not be mapped, since the process dies when mapped bytes vanish.
-    return pq.ParquetFile(path, memory_map=True, page_checksum_verification=True, **options)
+    return pq.ParquetFile(path, memory_map=memory_map, page_checksum_verification=True, **options)
 
 
 @lru_cache(2**16)
