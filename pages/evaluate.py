@@ -8,7 +8,7 @@ from dashboard.ui.evaluate.dataset_choice import choose_dataset
 from dashboard.ui.evaluate.dataset_upload import undecided_dataset
 from dashboard.ui.evaluate.earlier_runs import choose_earlier_run
 from dashboard.ui.evaluate.ended_view import show_ended
-from dashboard.ui.evaluate.job_view import list_jobs, watch_job
+from dashboard.ui.evaluate.job_view import list_jobs, show_job
 from dashboard.ui.evaluate.shown_run import shown_run
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.set_aside_runs import show_failed_deletion
@@ -27,7 +27,7 @@ show_model_banner()
 show_failed_deletion()
 run_id, job = shown_run(services)
 if job and job.active:
-    watch_job(services, run_id)
+    show_job(services, job)
 asked = undecided_dataset(services.settings) is not None
 another = (
     st.expander("Another dataset or an earlier evaluation", icon=":material/add:", expanded=asked)

@@ -112,7 +112,7 @@ def watched(services: Services, run_id: str) -> object:
     if job and _tells_all(job):
         return job
     folder = services.runs.folder(run_id)
-    return folder.state(folder.manifest()), folder.growth(), will_resume
+    return folder.state(folder.manifest()), folder.rows.growth(), will_resume
 
 
 def _tells_all(job: Job) -> bool:

@@ -23,6 +23,7 @@ from dashboard.api.queries import KNOWN_QUERY
 from dashboard.api.receiving import BODY, Order, receive_order
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.analysis.findings.find import find_of
+from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.asking import with_classes_named
@@ -134,7 +135,7 @@ def list_evaluations(
     ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
         raise DashboardError(
-            f"There is no evaluation {cursor!r} to go on after.", "Begin again without `cursor`.", "cursor"
+            f"There is no evaluation {cursor!r} to continue after.", "Begin again without `cursor`.", "cursor"
         )
     first = ids.index(cursor) + 1 if cursor else 0
     after = first + limit if limit else len(ids)
@@ -270,7 +271,7 @@ def report(
     """A report: one HTML file that needs no network, or Markdown with a model card."""
     folder = stored(services, id)
     run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
-    document = report_of(run, services.runs, find_of(run, folder), compare)
+    document = report_of(run, services.runs, find_of(run, folder), compare, doubtful=label_issues(run))
     text = to_html(document) if format == "html" else to_markdown(document)
     headers = {"Content-Disposition": f"attachment; filename=report.{format}", "X-Content-Type-Options": "nosniff"}
     return Response(text, media_type="text/html" if format == "html" else "text/markdown", headers=headers)

@@ -25,7 +25,7 @@ from dashboard.core.history.answering import Answered
 from dashboard.core.history.entry import Entry
 from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.drawing import encode_png, enlarge
-from dashboard.core.images.model_input import enough_pixels
+from dashboard.core.images.model_input import cautions, enough_pixels
 from dashboard.core.images.preprocessing import Fit, fit_image
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
@@ -191,7 +191,8 @@ def _explain_one(
         png = b64encode(encode_png(overlay(pixels, each.heatmap))).decode()
         record = ExplanationRecord.of(version, each, with_values=True)
         maps.append(MapAnswer(**dict(record), overlay_png=png))
-    return replace(found[0].prediction, notes=decoded.notes), maps
+    notes = (*cautions(decoded, version.preprocessing), *decoded.notes)
+    return replace(found[0].prediction, notes=notes), maps
 
 
 def _answer(

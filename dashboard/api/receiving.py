@@ -47,6 +47,7 @@ class EvaluationOptions(Schema):
         {}, description="the class that a label means, or (no label); null leaves its images out"
     )
     labels: str = Field("", max_length=500, description="a labels file in the dataset, `folders` or `file-names`")
+    label_column: str = Field("", max_length=200, description="the column of the table that holds the labels")
     split: str = Field(
         "",
         max_length=100,
@@ -171,7 +172,7 @@ def _order(dataset: Path, record: EvaluationOptions) -> Order:
             "`labels` names a file elsewhere on this server.", "Put the labels file into the dataset.", "labels_file"
         )
     meant = {label: LEAVE_OUT if to is None else to for label, to in record.label_map.items()}
-    choices = Choices(record.labels, record.split, record.zip_encoding)
+    choices = Choices(record.labels, record.split, record.zip_encoding, record.label_column)
     return Order(dataset, record.model, record.fit, meant, choices, record.labels_from, record.no_cache)
 
 

@@ -36,6 +36,9 @@ Split = Annotated[
         "one.",
     ),
 ]
+LabelColumn = Annotated[
+    str, typer.Option("--label-column", metavar="NAME", help="The column of the table that holds the labels.")
+]
 ZipEncoding = Annotated[
     str,
     typer.Option("--zip-encoding", metavar="NAME", help="Encoding of the file names in a ZIP, such as gbk or cp437."),

@@ -14,6 +14,7 @@ from dashboard.cli.arguments import (
     AsJson,
     FitChoice,
     Junit,
+    LabelColumn,
     LabelMap,
     LabelsFrom,
     Local,
@@ -70,6 +71,7 @@ def evaluate(
         ),
     ] = "",
     split: Split = "",
+    label_column: LabelColumn = "",
     zip_encoding: ZipEncoding = "",
     labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
@@ -107,10 +109,11 @@ def evaluate(
     """
     if (dataset is None) == (not resume):
         raise typer.BadParameter("Give either a dataset or --resume RUN_ID.")
-    if resume and (model or fit or no_cache or labels or label_map or split or zip_encoding or labels_from is not None):
+    about_dataset = labels or label_column or label_map or split or zip_encoding or labels_from is not None
+    if resume and (model or fit or no_cache or about_dataset):
         raise typer.BadParameter(
-            "A resumed evaluation keeps its model, fit, split and labels: leave out --model, --fit, --labels, --split, "
-            "--zip-encoding, --labels-from, --map and --no-cache."
+            "A resumed evaluation keeps its model, fit, split and labels: leave out --model, --fit, --labels, --label-column, "
+            "--split, --zip-encoding, --labels-from, --map and --no-cache."
         )
     if junit and not checks:
         raise typer.BadParameter("--junit needs --checks.")
@@ -124,7 +127,7 @@ def evaluate(
             run_or_found = take_up_run(resume, store, opened.registry)
         else:
             assert dataset is not None
-            chosen = Choices(labels_choice(dataset, labels), split, zip_encoding)
+            chosen = Choices(labels_choice(dataset, labels), split, zip_encoding, label_column)
             meanings = read_label_map(label_map or ())
             path = describe(dataset, with_classes_named(dataset, chosen, meanings), opened.settings.described_dir)
             version = opened.registry.get(model).fitting(cast("Fit | None", fit))

@@ -18,7 +18,8 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
 
     Lists at most ten findings, and only those that are unlikely to be chance.
     """
-    from dashboard.core.analysis.findings.find import by_answers, find_of, nothing_found
+    from dashboard.core.analysis.findings.find import besides, by_answers, find_of, nothing_found
+    from dashboard.core.analysis.label_issues import is_quick, label_issues, where_to_look
 
     try:
         folder = RunStore(get_settings().runs_dir).folder(run_id)
@@ -27,6 +28,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
         if as_json:
             print_json(FindingRecord.of_each(findings, run))
             return
+        doubtful = len(label_issues(run)) if is_quick(run) else None
     except DashboardError as error:
         stop(error, as_json)
     if findings and by_answers(run.conditions):
@@ -37,5 +39,10 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
         if finding.where:
             options = " ".join(f"--where {in_command(condition)}" for condition in finding.where)
             show(f"   Filter of these images: {options}")
-    if not findings and (answer := nothing_found(run)) != not_finished(run):  # which is said already
+    where_listed = where_to_look(run_id)
+    if findings:
+        answer = besides(findings, run, doubtful, where_listed)
+    elif (answer := nothing_found(run, doubtful, where_listed)) == not_finished(run):  # which is said already
+        answer = ""
+    if answer:
         show(answer)

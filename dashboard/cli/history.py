@@ -50,7 +50,7 @@ def list_predictions(
     from_: _From = "", until: _Until = "", source: _Source = "", user: _User = "", model: _Model = "", label: _Label = "",
     least: _Least = None, most: _Most = None, doubt: _Doubt = None, image_sha256: _Sha = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 50,
-    cursor: Annotated[str, typer.Option(help="Go on after a page: its next_cursor.")] = "",
+    cursor: Annotated[str, typer.Option(help="Continue after a page: its next_cursor.")] = "",
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """List predictions, the newest first."""

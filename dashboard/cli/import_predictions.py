@@ -11,6 +11,7 @@ from dashboard.cli.arguments import AsJson, LabelMap, LabelsFrom, services
 from dashboard.cli.output import print_json, progress, say, show, stop
 from dashboard.cli.show_run import show_figures
 from dashboard.core.errors import DashboardError, counted
+from dashboard.core.importing.opening import read_arrays
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.class_names import check_class_names, read_class_names
 from dashboard.core.labels.label_map import read_label_map
@@ -28,6 +29,12 @@ def import_command(
         str,
         typer.Option(
             help="In the order of the probabilities: a,b,c or a text file with one per line. If each row has one probability: both classes, that of the probability last."
+        ),
+    ] = "",
+    arrays: Annotated[
+        str,
+        typer.Option(
+            metavar="PROBS,LABELS", help="The arrays of an .npz that hold the probabilities and the true labels."
         ),
     ] = "",
     model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
@@ -51,7 +58,8 @@ def import_command(
         with progress() as bar:
             task = bar.add_task("Importing", total=None, rate="")
             meanings = read_label_map(label_map or ())
-            request = ImportRequest(predictions, names, labels, name or model, meanings, labels_from)
+            reading = read_arrays(predictions, arrays) if arrays else None
+            request = ImportRequest(predictions, names, labels, name or model, meanings, labels_from, reading)
             imported = import_predictions(
                 request,
                 opened.runs,

@@ -11,7 +11,7 @@ from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.loading import load_run
 from dashboard.cli.output import plain_text, print_json, show, stop, table_of
 from dashboard.cli.records import file_error
-from dashboard.core.errors import DashboardError, counted
+from dashboard.core.errors import DashboardError
 from dashboard.core.files import write_atomically
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.store import RunStore
@@ -31,7 +31,7 @@ def show_label_issues(
 
     They are found by cleanlab. The model must not have been trained on these images.
     """
-    from dashboard.core.analysis.label_issues import issues_csv, label_issues
+    from dashboard.core.analysis.label_issues import issues_csv, issues_in_words, label_issues
 
     try:
         run = load_run(RunStore(get_settings().runs_dir).folder(run_id), where)
@@ -52,7 +52,7 @@ def show_label_issues(
             table.add_row(*cells, percent(row["confidence"]))
         if len(issues):
             show(table)
-    show(f"{len(issues):,} of {counted(len(run.labelled), 'label')} may be wrong.", "bold")
+    show(f"{issues_in_words(len(issues), len(run.labelled))}.", "bold")
     if len(issues) > SHOWN and not as_json:
         show(f"These are the {SHOWN} most doubtful; --json and --out give all.")
     if out:

@@ -13,8 +13,10 @@ from dashboard.core.runs.run import Run
 
 
 def load_run(folder: RunFolder, where: Sequence[str] | None = None) -> Run:
-    """The rows that pass the filter; says if the evaluation is not finished. Raises DatasetError."""
+    """The rows that pass the filter; says if the evaluation is not finished, or a file of it is damaged. Raises DatasetError."""
     run = folder.load(VIEW_COLUMNS, parse_filter(where or ()))
     if unfinished := not_finished(run):
         say(unfinished, "yellow")
+    for fault in run.file_faults.values():
+        say(str(fault), "yellow")
     return run

@@ -209,8 +209,8 @@ def _what_was_found(version: ModelVersion) -> str:
         outputs = "as probabilities"
     fitted = {"stretch": "stretched to it", "center-crop": "cropped", "pad": "padded with black"}[recipe.fit]
     return (
-        f"It takes {color} of {size_in_words(recipe.height, recipe.width)}, in the scaling {recipe.scaling_name}. A picture of "
-        f"another shape is {fitted}. Its outputs for the {len(version.class_names):,} classes, in the order "
+        f"It takes {color} of {size_in_words(recipe.height, recipe.width)}, in the scaling {recipe.scaling_name}. A picture with "
+        f"other proportions is {fitted}. Its outputs for the {len(version.class_names):,} classes, in the order "
         f"{listed(version.class_names)}, are taken {outputs}."
     )
 

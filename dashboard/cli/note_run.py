@@ -44,7 +44,7 @@ def note_run(
         stop(error, as_json, wrong_usage=error.code == "choice")
     if as_json:
         print_json(RunSummary.of(found))
-    show(f"{run_id}: {found.annotations.verdict or 'no verdict'}. {found.annotations.note}")
+    show(f"{run_id}: {found.annotations.verdict or 'no verdict'}. {found.note}")
 
 
 def _verdict(text: str) -> Verdict:

@@ -31,7 +31,7 @@ def moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no date; write it as 2026-11-28 or 2026-11-28T14:30.") from error
+        raise typer.BadParameter(f"{text!r} is not a date; write it as 2026-11-28 or 2026-11-28T14:30.") from error
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 

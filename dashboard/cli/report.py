@@ -11,6 +11,7 @@ from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.loading import load_run
 from dashboard.cli.output import print_json, show, stop
 from dashboard.core.analysis.findings.find import find_of
+from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
@@ -44,7 +45,7 @@ def report(
         folder = store.folder(run_id)
         run = load_run(folder, where)
         written = write_report(
-            run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), compare
+            run, store, find_of(run, folder), out, lambda: ScoredRunRecord.of(run).to_text(), compare, label_issues(run)
         )
     except DashboardError as error:
         stop(error, as_json, wrong_usage=error.code == "bad_name")

@@ -27,7 +27,6 @@ from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.store import DamagedRun, RunStore
 from dashboard.core.settings import get_settings
-from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.runs import (
     DeletedRunRecord,
@@ -59,7 +58,10 @@ def list_runs(
     if deleted:
         _list_deleted(store, as_json)
         return
-    runs, damaged = overviews(store), store.damaged()
+    try:
+        runs, damaged = overviews(store), store.damaged()
+    except DashboardError as error:
+        stop(error, as_json)
     if as_json:
         print_json([*map(RunSummary.of, runs), *map(RunSummary.of_damaged, damaged)])
         _say_damaged(damaged)
@@ -85,10 +87,7 @@ def list_runs(
 
 def _say_damaged(damaged: Sequence[DamagedRun]) -> None:
     for run in damaged:
-        say(
-            f"{run.reason} Delete it with `python -m dashboard runs delete {in_command(run.run_id)}`.",
-            "yellow",
-        )
+        say(f"{run.reason} {run.fix}", "yellow")
 
 
 def _list_deleted(store: RunStore, as_json: bool) -> None:

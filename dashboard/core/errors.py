@@ -53,7 +53,7 @@ Code = Literal[
     # evaluations, and predictions made elsewhere
     "checks", "filter", "image_unknown", "import_interrupted", "no_images_kept", "not_comparable", "pred_probs",
     "predictions",
-    "run_damaged", "run_exists", "run_failed", "run_in_use", "run_unfinished", "run_unknown",
+    "run_damaged", "run_exists", "run_file_damaged", "run_failed", "run_in_use", "run_unfinished", "run_unknown", "run_unreadable",
     "run_vanished",
     # a new temperature for a model
     "run_of_other_model", "temperature_not_better", "too_few_images",
@@ -73,7 +73,7 @@ def _writable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-Topic = Literal["zip_encoding", "split", "labels", "labels_from"]
+Topic = Literal["zip_encoding", "split", "labels", "label_column", "labels_from"]
 TOPICS: tuple[Topic, ...] = get_args(Topic)
 ChoiceName = Literal[Topic, "label_map"]
 

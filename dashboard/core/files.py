@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import stat
 import tempfile
 import threading
 import time
@@ -26,6 +27,7 @@ from dashboard.core.errors import DashboardError
 NO_LABEL_FOLDER = "no label"
 LABELS_MEMBER = "labels.json"
 HOW_TO_DOWNLOAD = "Download it with another program, then name the file."
+MOST_TEXT_BYTES = 16 * 2**20  # of a file of settings, names or a description
 _URL_BEGINS = frozenset({"http:", "https:", "ftp:", "s3:", "gs:"})
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM}
@@ -143,6 +145,26 @@ def rename(new: Path, path: Path) -> None:
     new.replace(path)
 
 
+class NotAFileError(OSError):
+    """There is a folder, a pipe or a device instead of a file."""
+
+
+def check_regular(path: Path) -> None:
+    """Raises NotAFileError if there is something else, which may be read without end, or another OSError."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = "A folder, not a file" if stat.S_ISDIR(mode) else "Not a regular file"
+        raise NotAFileError(errno.EINVAL, what, str(path))
+
+
+def read_whole(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
+    """The content of a small file. Raises OSError, also if it is larger than `most_bytes`."""
+    check_regular(path)
+    if path.stat().st_size > most_bytes:
+        raise OSError(errno.EINVAL, f"Larger than {most_bytes // 2**20} MB", str(path))
+    return path.read_bytes()
+
+
 def sha256_of(path: Path) -> str:
     """Hex digest of a file's content."""
     digest = hashlib.sha256()
@@ -154,7 +176,7 @@ def sha256_of(path: Path) -> str:
 
 @contextmanager
 def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]:
-    """A new file beside `path`. At the end it is synced and renamed to `path`; after an error it is deleted.
+    """A new file beside `path`, to write and to read. At the end it is synced and renamed to `path`; after an error it is deleted.
 
     Raises OSError.
 
@@ -165,7 +187,7 @@ def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]
         path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -220,6 +242,8 @@ def locked(path: Path, wait_s: float = math.inf) -> Iterator[None]:
         TimeoutError: others held the lock for `wait_s` seconds.
         OSError: the file cannot be created or locked.
     """
+    if path.exists():
+        check_regular(path)
     with path.open("ab") as file:
         until = time.monotonic() + wait_s
         while not try_lock(file.fileno()):
@@ -235,9 +259,14 @@ def write_atomically(path: Path, data: bytes, make_folder: bool = True) -> None:
         file.write(data)
 
 
+def json_bytes(record: Any) -> bytes:
+    """`record` as indented JSON."""
+    return (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode()
+
+
 def write_json(path: Path, record: Any, make_folder: bool = True) -> None:
     """Writes `record` as indented JSON, atomically."""
-    write_atomically(path, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode(), make_folder)
+    write_atomically(path, json_bytes(record), make_folder)
 
 
 def remove_unfinished(folder: Path, older_than_s: float = 0) -> None:
@@ -286,8 +315,15 @@ def disk_is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def is_full(error: OSError) -> bool:
+    """True if there is no space, or the limit for the size of a file is reached."""
+    return disk_is_full(error) or error.errno == errno.EFBIG
+
+
 def how_to_write_again(error: OSError) -> str:
     """What the user can do after a failed write, as a sentence without its end."""
+    if isinstance(error, NotAFileError):
+        return f"Remove {error.filename}, which should be a file"
     if disk_is_full(error):
         return "Free some space (`python -m dashboard runs empty-bin` removes deleted evaluations for good)"
     if error.errno == errno.EFBIG:

@@ -158,7 +158,7 @@ class Settings(BaseSettings):
         """The hash of a password."""
         if (text := stated.get_secret_value()) and not text.startswith("$argon2"):
             raise ValueError(
-                "it is no Argon2 hash, which begins with $argon2; leave it empty to use the file `password.txt`"
+                "it is not an Argon2 hash, which begins with $argon2; leave it empty to use the file `password.txt`"
             )
         return stated
 
@@ -257,7 +257,7 @@ def no_such_setting(name: str) -> tuple[str, str]:
     """Two sentences: that a name is no setting, and which one may be meant."""
     meant = difflib.get_close_matches(name.upper(), _names(), 1)
     perhaps = f"Did you mean {meant[0]}?" if meant else "The README lists the settings."
-    return f"{name} is no setting of the dashboard.", perhaps
+    return f"{name} is not a setting of the dashboard.", perhaps
 
 
 def _names() -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
+import pandas as pd
+
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.runs.filters import in_words
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -16,7 +18,7 @@ from dashboard.reports.confidence import confidence_section
 from dashboard.reports.document import Document, Section
 from dashboard.reports.figures import metrics_section, verdict_of
 from dashboard.reports.findings import findings_section
-from dashboard.reports.mistakes import files_section, mistakes_section
+from dashboard.reports.mistakes import files_section, labels_section, mistakes_section
 from dashboard.reports.provenance import again, facts_of, reading_of
 
 
@@ -26,6 +28,7 @@ def report_of(
     findings: Sequence[Finding] | None,
     compare: str = "",
     made: datetime | None = None,
+    doubtful: pd.DataFrame | None = None,
 ) -> Document:
     """The report about a run, or about the rows of it that its filter let pass.
 
@@ -34,6 +37,7 @@ def report_of(
         findings: about the run, see `find`; None if they could not be made.
         compare: the id of a run to compare it with; the filter of the run holds for it, too.
         made: the time that the report states, with a time zone; None for now.
+        doubtful: the rows that `label_issues` gives; None if they were not looked for.
 
     Raises:
         DatasetError: rows cannot be read, or the two runs cannot be compared.
@@ -41,23 +45,27 @@ def report_of(
     m = run.manifest
     other = store.folder(compare).load(VIEW_COLUMNS, run.conditions) if compare else None
     made = made or datetime.now(timezone.utc)
-    annotations = store.folder(m.run_id).annotations()
+    annotations = store.folder(m.run_id).readable_annotations()
     return Document(
         title=f"{m.model} on {m.dataset_name}",
         verdict=verdict_of(run),
         filter=f"Only these images: {in_words(run.conditions)}." if run.conditions else "",
         facts=facts_of(run, annotations, made),
-        sections=tuple(section for section in _sections(run, store, findings, other) if section),
+        sections=tuple(section for section in _sections(run, store, findings, other, doubtful) if section),
         manifest=m,
         scores=run.scores,
     )
 
 
 def _sections(
-    run: Run, store: RunStore, findings: Sequence[Finding] | None, other: Run | None
+    run: Run,
+    store: RunStore,
+    findings: Sequence[Finding] | None,
+    other: Run | None,
+    doubtful: pd.DataFrame | None,
 ) -> Iterator[Section | None]:
     evaluation = run.evaluation()
-    yield findings_section(run, findings)
+    yield findings_section(run, findings, None if doubtful is None else len(doubtful))
     if not run.evaluated.empty:
         yield metrics_section(run)
     if other:
@@ -67,6 +75,8 @@ def _sections(
         yield classes_section(evaluation)
         yield confidence_section(run)
         yield mistakes_section(run, store)
+        if doubtful is not None:
+            yield labels_section(run, doubtful)
     yield files_section(run)
     yield reading_of(run.manifest)
     yield again(run, other)

@@ -33,7 +33,7 @@ def confusion_section(evaluation: Evaluation) -> Section:
     )
     pairs = confused_pairs(confusion, names)
     if pairs.empty:
-        return Section("confusion", "What is confused", ("There are no mistakes.",), charts=(chart,))
+        return Section("confusion", "Confused classes", ("There are no mistakes.",), charts=(chart,))
     rows = tuple(
         (pair["true_label"], pair["predicted_label"], f"{pair['count']:,} of {pair['of']:,}",
          str(proportion(pair["count"], pair["of"])))
@@ -42,7 +42,7 @@ def confusion_section(evaluation: Evaluation) -> Section:
     columns = (Column("Labelled"), Column("Predicted as"), Column("Images", True), Column("Share (95% interval)", True))
     note = f"The {_PAIRS_SHOWN} most frequent of {len(pairs):,} pairs." if len(pairs) > _PAIRS_SHOWN else ""
     return Section(
-        "confusion", "What is confused", charts=(chart,), tables=(Table(columns, rows, "Most confused pairs", note),)
+        "confusion", "Confused classes", charts=(chart,), tables=(Table(columns, rows, "Most confused pairs", note),)
     )
 
 

@@ -1,10 +1,11 @@
-"""The most confident mistakes, with pictures if there are any, and the files that could not be evaluated."""
+"""The most confident mistakes, with pictures if there are any, doubtful labels, and files that could not be evaluated."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from dashboard.core.analysis.label_issues import issues_in_words, where_to_look
 from dashboard.core.errors import DashboardError
 from dashboard.core.images.drawing import encode_png
 from dashboard.core.metrics.percent import percent
@@ -15,6 +16,7 @@ from dashboard.core.runs.store import RunStore
 from dashboard.reports.document import Column, Picture, Section, Table
 
 MOST_MISTAKES = 24
+MOST_LABELS = 20
 MOST_FILES = 50
 _SIDE = 128  # pixels of a picture that is read from the dataset
 _PIXELATED = 40  # pixels: smaller pictures are enlarged without smoothing
@@ -43,6 +45,27 @@ def mistakes_section(run: Run, store: RunStore) -> Section | None:
         text.append("Gray pictures stand for images that are gone.")
     pictures = tuple(map(_picture, _texts(rows), tiles))
     return Section("mistakes", "Most confident mistakes", tuple(text), pictures=pictures)
+
+
+def labels_section(run: Run, doubtful: pd.DataFrame) -> Section | None:
+    """The labels that may be wrong, the most doubtful first; None if there are none.
+
+    Args:
+        doubtful: the rows that `label_issues` gives.
+    """
+    if doubtful.empty:
+        return None
+    columns = (Column("File", wide=True), Column("Label"), Column("Suggested label"), Column("Confidence", True))
+    some = doubtful.head(MOST_LABELS)[["file", "label", "suggested_label", "confidence"]]
+    rows = tuple((str(f), str(label), str(other), percent(p)) for f, label, other, p in some.itertuples(index=False))
+    text = (
+        f"{issues_in_words(len(doubtful), len(run.labelled))}: the model is more confident of another class than it usually "
+        "is for images of that class. Look before you change one: the model may be wrong instead.",
+    )
+    note = ""
+    if len(doubtful) > MOST_LABELS:
+        note = f"The {MOST_LABELS} most doubtful. All of them are {where_to_look(run.manifest.run_id)}."
+    return Section("labels", "Possible label errors", text, tables=(Table(columns, rows, note=note),))
 
 
 def files_section(run: Run) -> Section | None:

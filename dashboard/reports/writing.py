@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_there, write_atomically
@@ -26,6 +28,7 @@ def write_report(
     out: Path,
     report_json: Callable[[], str],
     compare: str = "",
+    doubtful: pd.DataFrame | None = None,
 ) -> list[Path]:
     """Writes the report about a run and returns the paths of what was written. Each file is complete or absent.
 
@@ -34,7 +37,7 @@ def write_report(
         out: a file that ends in .html or .md; or a folder, which then gets both and report.json, rows.csv and
             rows.parquet.
         report_json: gives the content of report.json.
-        compare: as in `report_of`.
+        compare, doubtful: as in `report_of`.
 
     Raises:
         DatasetError: the name has another ending, nothing can be written there, or rows cannot be read.
@@ -47,7 +50,7 @@ def write_report(
             "Name a file that ends in .html or .md, or a folder.",
             "bad_name",
         )
-    report = report_of(run, store, findings, compare)
+    report = report_of(run, store, findings, compare, doubtful=doubtful)
     if not is_folder:
         return [_write(out, _WRITERS[out.suffix.lower()](report))]
     make_export_folder(out)

@@ -39,7 +39,7 @@ class HistoryRecord(Schema):
     doubt_msp: float | None
     latency_ms: float | None = Field(description="how long the user waited; null if not measured")
     fit: Fit | None = Field(
-        description="how a picture of another shape was made to fit the model's input; null if not known"
+        description="how a picture with other proportions was made to fit the model's input; null if not known"
     )
 
     @classmethod

@@ -43,7 +43,7 @@ class PredictionRecord(Schema):
     confidence: float = Field(description="calibrated probability of the predicted class, in [0, 1]")
     pred_probs: dict[str, float] = Field(description="calibrated probability of each class; they sum to 1")
     model: ModelName
-    fit: Fit = Field(description="how a picture of another shape is made to fit the model's input")
+    fit: Fit = Field(description="how a picture with other proportions is made to fit the model's input")
     doubt: DoubtRecord | None = Field(description="null if the version has no thresholds")
     prediction_id: str | None = Field(description="in the history, for feedback; null if it was not recorded")
 
@@ -55,7 +55,9 @@ class RankedPrediction(PredictionRecord):
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     cached: bool = Field(description="true if the same image was answered before by the same model version")
     notes: list[str] = Field(
-        default=[], description="on how the pixels were made from the file, such as that only the first frame is used"
+        default=[],
+        description="why the answer is less reliable than usual, such as that the picture has very few pixels; and how the "
+        "pixels were made from the file, such as that only the first frame is used",
     )
 
     @classmethod

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 STATE = "running, finished, cancelled, failed or interrupted"
-FIT_OF_RUN = "how pictures of another shape were made to fit the model's input; null if unknown or imported"
+FIT_OF_RUN = "how pictures with other proportions were made to fit the model's input; null if unknown or imported"
 
 
 class FailedRow(Schema):
@@ -141,6 +141,10 @@ class ScoredRunRecord(RunRecord):
     metrics: dict[str, ScoreRecord] = Field(
         description="by name; a metric that is not defined for these images is left out"
     )
+    damaged: list[str] = Field(
+        description="files beside the rows that cannot be read, each with the reason, what is missing therefore and what "
+        "to do, in sentences; usually empty"
+    )
 
     @classmethod
     def of(cls, run: Run) -> ScoredRunRecord:
@@ -149,6 +153,7 @@ class ScoredRunRecord(RunRecord):
             **dict(RunRecord.of(run)),
             where=as_texts(run.conditions),
             metrics=ScoreRecord.of_each(run.scores),
+            damaged=list(map(str, run.file_faults.values())),
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -13,12 +15,17 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard.core.explanations.answer import Answer, answer_key, ask
 from dashboard.core.models.version import ModelVersion
 from dashboard.services import Services
+from dashboard.ui.picture_address import REOPENED
 from dashboard.ui.session import ANSWERS_KEPT, remembered
 
 SKELETON_PX = 220
 _POLL_S = 0.2
 _ASKED = "asked"  # in the session: the key of the question, the answer to come, and when it was asked
 _answered: set[str] = set()  # checksums of the models that have answered this server
+_SAME_WITHIN_S = 600.0  # a reload after this time counts as a new prediction
+_RECORDED_KEPT = 1000
+_recorded: OrderedDict[Hashable, tuple[str, float]] = OrderedDict()  # by picture, model and user: its id, and when
+_recorded_lock = threading.Lock()
 _threads = ThreadPoolExecutor(32, thread_name_prefix="answering")
 
 
@@ -41,10 +48,22 @@ def first_answer(services: Services, version: ModelVersion, name: str, data: byt
 
 
 def _record(services: Services, answer: Answer, data: bytes, latency_ms: float) -> str:
+    """Records the answer and returns its id. A reload, or a link to the picture, shows a prediction that was made before."""
     from dashboard.core.history.entry import Entry
 
-    entry = Entry.of(answer.version, answer.prediction, data, "page", services.visitor.called, answer.name, latency_ms)
-    return services.history.record(entry)
+    picture, user = services.pictures.keep(answer.name, data), services.visitor.called
+    key = (picture, answer.version.answers_key, user)
+    with _recorded_lock:
+        before, when = _recorded.get(key, ("", 0.0))
+    if before and st.session_state.get(REOPENED) == picture and time.monotonic() - when < _SAME_WITHIN_S:
+        return before
+    entry = Entry.of(answer.version, answer.prediction, data, "page", user, answer.name, latency_ms)
+    recorded = services.history.record(entry)
+    with _recorded_lock:
+        _recorded[key] = recorded, time.monotonic()
+        while len(_recorded) > _RECORDED_KEPT:
+            _recorded.popitem(last=False)
+    return recorded
 
 
 def _asked(

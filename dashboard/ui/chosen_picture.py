@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.ui import resources
 from dashboard.ui.address import page_entered, set_address, went_in_history
 from dashboard.ui.choices import choices_for_both, choices_in_address
-from dashboard.ui.picture_address import PICTURE
+from dashboard.ui.picture_address import PICTURE, REOPENED
 
 CHOSEN = "chosen-picture"  # in the session: its name and content
 CHOICES = "choices"  # in the session: how many were chosen; another number empties the upload
@@ -33,6 +33,7 @@ def take_over_picture() -> None:
     if key:
         if picture := pictures.get(key):
             choose(*picture)
+            st.session_state[REOPENED] = key
         else:
             forget()
             st.info("This picture is no longer stored. Choose it again.", icon=":material/info:")

@@ -1,5 +1,5 @@
 // A contact sheet: tiles cut from one sprite, by mouse and by keyboard.
-// Data: sprite, columns, rows, ratio, side, name, items [{index, text, note, tone, alt}], selected [index], heard,
+// Data: sprite, columns, rows, ratio, side, few (at most five stand side by side, two on a phone), name, items [{index, text, note, tone, alt}], selected [index], heard,
 // pixelated, opens (a click opens an image), selects (images can be selected), judges (R and W say whether the prediction
 // for the image in focus or under the pointer is right), verdicts {index: text}.
 // Trigger "told": {selected, among: the indices of this page, sent, opened: the index of an image to look at, or null,
@@ -9,7 +9,7 @@
 export default function (component) {
   const { data, parentElement, setTriggerValue } = component
   const root = parentElement.querySelector(".sheet")
-  const drawn = JSON.stringify([data.items, data.columns, data.ratio, data.side]) + data.sprite.length
+  const drawn = JSON.stringify([data.items, data.columns, data.ratio, data.side, data.few]) + data.sprite.length
   let sheet = root.sheet
   if (!sheet || sheet.drawn !== drawn) {
     tellWaiting()
@@ -41,6 +41,7 @@ export default function (component) {
   function draw() {
     root.replaceChildren(...data.items.map(tile))
     root.style.setProperty("--side", `${data.side}px`)
+    root.classList.toggle("few", data.few)
     root.onkeydown = move
   }
 

@@ -42,6 +42,7 @@ def show_sheet(
     key: str,
     name: str,
     side: int = 104,
+    few: bool = False,
     opens: bool = True,
     selects: bool = True,
     on_select: Callable[[Collection[int], Collection[int]], None] = lambda selected, among: None,
@@ -54,6 +55,7 @@ def show_sheet(
         selected: indices of the images that are selected now.
         name: what the pictures are, for screen readers.
         side: least width of a picture in the browser, in pixels.
+        few: at most five pictures stand side by side, and two on a phone.
         opens: a click opens an image; otherwise it selects it.
         selects: images can be selected.
         on_select: called with the indices that are selected and with those of the whole sheet, before the rerun that a
@@ -85,6 +87,7 @@ def show_sheet(
             "rows": -(-len(tiles) // _COLUMNS),
             "ratio": f"{width} / {height}",
             "side": side,
+            "few": few,
             "name": name,
             "items": [{**asdict(item), "note": _note(item)} for item in items],
             "selected": [item.index for item in items if item.index in selected],

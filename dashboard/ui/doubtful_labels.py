@@ -7,13 +7,13 @@ import streamlit as st
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.labels import instead_of_overconfidence
+from dashboard.core.analysis.label_issues import is_quick
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.session import is_remembered, remembered, rows_key
 
 _SHELF = "label-issues"
-_MOST_VALUES = 4_000_000  # probabilities of a run that are compared within a second
 
 
 def label_issues_of(services: Services, run: Run) -> pd.DataFrame:
@@ -26,13 +26,24 @@ def doubtful_labels(services: Services, run: Run) -> frozenset[int]:
 
     Empty while the run goes on, if no worker can compare the labels, and for a large run until its view Labels was opened.
     """
-    values = len(run.labelled) * len(run.manifest.class_names)
-    if run.manifest.state == "running" or (values > _MOST_VALUES and not is_remembered(_SHELF, _key(run))):
+    return _doubtful_labels(services, run) or frozenset()
+
+
+def count_doubtful(services: Services, run: Run) -> int | None:
+    """How many labels of the run may be wrong; None where `doubtful_labels` cannot tell."""
+    doubtful = _doubtful_labels(services, run)
+    return None if doubtful is None else len(doubtful)
+
+
+def _doubtful_labels(services: Services, run: Run) -> frozenset[int] | None:
+    if run.labelled.empty:
         return frozenset()
+    if run.manifest.state == "running" or not (is_quick(run) or is_remembered(_SHELF, _key(run))):
+        return None
     try:
         return frozenset(map(int, label_issues_of(services, run)["index"]))
     except DashboardError:
-        return frozenset()
+        return None
 
 
 def suspect_labels(run: Run) -> None:

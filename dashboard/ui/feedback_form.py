@@ -14,7 +14,7 @@ from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
-from dashboard.ui.words import plain
+from dashboard.ui.words import plain, shortened
 
 if TYPE_CHECKING:
     from dashboard.core.explanations.answer import Answer
@@ -55,30 +55,31 @@ def ask_for_feedback(
         if said:
             st.markdown(plain(in_words(said)), width="content", help=about)
         else:
-            st.markdown(f"Is {plain(answer.predicted_label)} right?", width="content", help=about)
+            asked = "What does it show?" if answer.unknown else f"Is {plain(answer.predicted_label)} right?"
+            st.markdown(asked, width="content", help=about)
         if said and not is_open:
             st.button("Change", key="feedback-change", type="tertiary", on_click=_ask_again, args=(said.feedback_id,))
         else:
             with st.container(horizontal=True, width="content", gap="xsmall"):  # the buttons stay beside each other
+                if answer.unknown:
+                    st.button(
+                        NONE_OF_THESE.capitalize(), key="feedback-none", icon=":material/check:",
+                        on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
+                    )  # fmt: skip
                 st.button(
-                    "Right",
+                    plain(shortened(answer.predicted_label)) if answer.unknown else "Right",
                     key="feedback-right",
-                    icon=":material/check:",
+                    icon=None if answer.unknown else ":material/check:",
                     on_click=_give,
                     args=(services, prediction_id, True),
                 )
                 st.button(
-                    "Wrong",
+                    "Another class" if answer.unknown else "Wrong",
                     key="feedback-wrong",
-                    icon=":material/close:",
+                    icon=None if answer.unknown else ":material/close:",
                     on_click=_open,
                     args=(prediction_id,),
                 )
-                if answer.unknown:
-                    st.button(
-                        NONE_OF_THESE.capitalize(), key="feedback-none", icon=":material/question_mark:",
-                        on_click=_give, args=(services, prediction_id, False, NONE_OF_THESE),
-                    )  # fmt: skip
     if is_open:
         _ask_what_is_true(services, prediction_id, answer, dataset_label)
     if error := st.session_state.pop(_ERROR, None):
@@ -88,11 +89,13 @@ def ask_for_feedback(
 def in_words(opinion: Opinion) -> str:
     """What was said, in a sentence."""
     note = f" Note: {opinion.note}" if opinion.note else ""
-    if opinion.is_right:
-        return f"You said that this is right.{note}"
     if opinion.agrees_on_none:
         return f"You said that it shows none of these classes, as the page does.{note}"
+    if opinion.is_right:
+        return f"You said that {f'it shows {opinion.predicted_label}' if opinion.doubt else 'this is right'}.{note}"
     true = f"; the true label is {opinion.true_label}" if opinion.true_label else ""
+    if opinion.true_label == NONE_OF_THESE:
+        true = ": it shows none of these classes"
     return f"You said that this is wrong{true}.{note}"
 
 
@@ -100,7 +103,7 @@ def choose_true_label(
     class_names: Sequence[str], but: str, key: str, suggested: str | None = None, help: str | None = None
 ) -> None:
     """A select box for the true label of a wrong prediction, with one of the names chosen already. See `chosen_label`."""
-    names = [UNKNOWN, *(name for name in class_names if name != but), NONE_OF_THESE]
+    names = [UNKNOWN, NONE_OF_THESE, *(name for name in class_names if name != but)]
     st.selectbox("The true label", names, names.index(suggested) if suggested in names else 0, key=key, help=help)
 
 

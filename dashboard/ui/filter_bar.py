@@ -49,7 +49,7 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
         run: all rows of the run.
     """
     run_id = run.manifest.run_id
-    active, annotations = texts_in_address(WHERE, run_id), folder.annotations()
+    active, annotations = texts_in_address(WHERE, run_id), folder.readable_annotations()
     key = f"filter-{run_id}"
     st.session_state[key] = active
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter-bar"):

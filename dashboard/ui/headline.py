@@ -14,6 +14,12 @@ WIDEST_METRIC = 16  # characters
 CONTENDER = 0.1  # share of the highest probability from which on the second class is named too
 
 
+def show_cautions(answer: Answer) -> None:
+    """Says why the answer may be wrong more often than others. To be read before the answer."""
+    if answer.cautions:
+        st.warning(" ".join(answer.cautions), icon=":material/warning:")
+
+
 def show_headline(answer: Answer, where_set: str = "") -> None:
     """Shows the answer in words, with the confidence. Scores and thresholds are in the help.
 

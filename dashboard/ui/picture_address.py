@@ -21,9 +21,10 @@ from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
+REOPENED = "picture-reopened"  # in the session: the key of the picture that an address named
 _OF_LIST = (WHERE, SHOW, SORT, IN_VIEW, COMPARED)  # query parameters about the list that an image was chosen from
 _KEPT = "picture-to-explain"  # (key in the address, picture)
-_MOST_DIGITS = 18  # of an index that tables can hold
+MOST_DIGITS = 18  # of an index that tables can hold
 _PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
 _LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
@@ -80,7 +81,7 @@ def turn_to_run_image(run_id: str, index: int) -> None:
 def run_image_in_address() -> tuple[str, int | None]:
     """The id of the evaluation that the address names, "" for none, and the index of its image, if that is a number."""
     index = st.query_params.get(IMAGE, "")
-    return st.query_params.get(RUN, ""), int(index) if index.isdecimal() and len(index) < _MOST_DIGITS else None
+    return st.query_params.get(RUN, ""), int(index) if index.isdecimal() and len(index) < MOST_DIGITS else None
 
 
 def picture_to_explain(services: Services) -> Picture | None:
@@ -132,6 +133,7 @@ def _kept_picture() -> Picture | None:
             raise ImageError("This picture is no longer stored.", "Choose it again.", "picture_gone")
         picture = Picture(*found)
         st.session_state[_KEPT] = key, picture
+        st.session_state[REOPENED] = key
     if key:
         _put_in_address({PICTURE: key})
     return picture

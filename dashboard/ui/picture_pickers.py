@@ -58,8 +58,12 @@ def stored_picture(upload: UploadedFile, name: str) -> tuple[str, bytes] | None:
         return None
 
 
-def clicked_sample(files: list[Path]) -> Path | None:
-    """Shows the samples. A click anywhere on one chooses it. The sample that was just clicked, or None."""
+def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
+    """Shows the samples. A click anywhere on one chooses it.
+
+    Returns:
+        What the sample that was just clicked is called, such as "sample ship", and its content; None if none was clicked.
+    """
     tiles, readable, unreadable = [], [], []
     for path in files:
         try:
@@ -76,7 +80,10 @@ def clicked_sample(files: list[Path]) -> Path | None:
         clicked = show_sheet(np.stack(tiles), items, (), SHEET_KEY, "Samples", side=SIDE, selects=False)
     if unreadable:
         st.caption(plain(f"Samples that cannot be read: {listed(unreadable)}"))
-    return None if clicked is None else readable[clicked]
+    if clicked is None:
+        return None
+    sample = readable[clicked]
+    return f"sample {sample.parent.name}", sample.read_bytes()  # nobody has seen its file name
 
 
 @st.cache_data(show_spinner=False)

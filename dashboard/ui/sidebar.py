@@ -108,12 +108,12 @@ def choose_fit(recipe: Preprocessing) -> None:
     """Shows the choice of how a picture with other proportions than the input of this recipe is made to fit."""
     of_version: Fit = recipe.fit
     st.selectbox(
-        "If the picture is not square" if recipe.height == recipe.width else "If the picture has another shape",
+        "If the picture is not square" if recipe.height == recipe.width else "If the picture has other proportions",
         [AS_TRAINED, *FIT_NAMES],
         format_func=lambda fit: f"{FIT_NAMES[of_version]}, as trained" if fit == AS_TRAINED else FIT_NAMES[fit],
         key=FIT_KEY,
         persist_state="session",
-        help="The model takes pictures of one shape. Another picture is stretched, cropped to its centre, or padded with black.",
+        help="A picture with other proportions than the model's input is stretched, cropped to its centre, or padded with black.",
     )
 
 

@@ -47,6 +47,11 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)
 
 
+def shortened(class_name: str) -> str:
+    """The name of a class where there is room for few words: ImageNet's have several, separated by commas."""
+    return class_name.split(",")[0][:30]
+
+
 def intervals(low: Iterable[float], high: Iterable[float]) -> list[str]:
     """Intervals of shares in percent, such as "92.0-94.1"; "" where a bound is NaN."""
     return [range_in_percent(a, b) if a == a and b == b else "" for a, b in zip(low, high, strict=True)]

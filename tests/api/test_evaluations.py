@@ -21,6 +21,7 @@ from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import Services
+from tests.run_rows import manifest, ok, table_of
 
 V1 = "/api/v1"
 ZIP = {"Content-Type": "application/zip"}
@@ -73,6 +74,22 @@ def test_rows_have_the_further_columns_of_the_dataset(client: TestClient, done: 
         {"camera": None, "age": 3, "weight": 0.5, "flag": False},
         {"camera": "left", "age": 4, "weight": 0.5, "flag": True},
     ]
+
+
+def test_a_damaged_file_beside_the_rows_is_told_and_the_rest_answered(client: TestClient, opened: Services) -> None:
+    folder = opened.runs.folder("annotated")
+    folder.save(manifest("annotated", state="finished"))
+    folder.add_part(0, table_of([ok(i, "cat", "cat") for i in range(4)]))
+    (folder.path / "annotations.json").write_text("[")
+    address = f"{V1}/evaluations/annotated"
+    [told] = client.get(address).json()["result"]["damaged"]
+    assert "annotations.json" in told and "tags" in told and f"Remove {folder.path}" in told
+    assert client.get(f"{address}/rows").json()["total"] == 4
+    assert client.get(f"{address}/report").status_code == 200
+    refused = client.get(f"{address}/rows", params={"where": "tag=odd"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "run_file_damaged")
+    assert f"Remove {folder.path}" in refused.json()["fix"]
+    opened.runs.delete("annotated")
 
 
 def test_the_answer_names_where_to_ask(client: TestClient, make_zip: Files) -> None:

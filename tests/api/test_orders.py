@@ -15,6 +15,7 @@ from dashboard.api.receiving import OrderRecord
 from dashboard.cli.evaluate import evaluate
 from dashboard.core.errors import TOPICS, ChoiceName
 from tests.api.test_evaluations import V1, ZIP, finished
+from tests.conftest import encoded, picture
 from tests.core.datasets.test_zip_names import foreign_zip
 
 Files = Callable[..., Path]
@@ -55,6 +56,16 @@ def test_numbers_that_may_begin_at_0_or_1(client: TestClient, make_zip: Files) -
     assert from_1["result"]["label_map"] == {"1": "airplane", "2": "automobile", "4": "cat"}
     form = client.post(f"{V1}/evaluations", files={"file": ("p.zip", data)}, data={"labels_from": "0"}).json()
     assert finished(client, form)["result"]["label_map"]["1"] == "automobile"
+
+
+def test_the_column_of_the_labels(client: TestClient, make_zip: Files) -> None:
+    rows = "".join(f"{i}.png,{'cat' if i % 2 else 'dog'},{3.5 + i}\n" for i in range(4))
+    extra = {f"img/{i}.png": encoded(picture(i)) for i in range(4)} | {"t.csv": f"file,breed,age\n{rows}".encode()}
+    data = make_zip({}, extra=extra).read_bytes()
+    asked = ended(client, data)
+    assert (asked["question"]["field"], asked["question"]["answers"][0]["value"]) == ("label_column", "breed")
+    assert "label_column=breed" in asked["error"]["fix"]
+    assert ended(client, data, params={"label_column": "breed"})["result"]["label_map"] == {"cat": "cat", "dog": "dog"}
 
 
 def test_labels_that_are_no_classes_and_names_in_an_unknown_encoding(client: TestClient, tmp_path: Path) -> None:

@@ -77,6 +77,14 @@ def test_how_the_pixels_were_made_is_told(client: TestClient, image: bytes) -> N
         assert still["notes"] == [] and moving["notes"] == ["Only the first frame is used."]
 
 
+def test_a_picture_with_little_to_see_is_cautioned_about(client: TestClient) -> None:
+    board = encoded((np.indices((8, 8)).sum(axis=0) % 2 * 255).astype(np.uint8))
+    for path in ("predict", "predict", "explain"):  # the second answer was stored
+        [answer] = client.post(f"{V1}/{path}", content=board, headers=PNG).json()["predictions"]
+        size, colours = answer["notes"]
+        assert "only 8x8 pixels" in size and "only 2 colours" in colours
+
+
 def test_one_bad_image_of_several_leaves_the_others(client: TestClient, image: bytes) -> None:
     response = client.post(f"{V1}/predict", files=[("files", ("good.png", image)), ("files", ("bad.png", b"text"))])
     good, bad = response.json()["predictions"]

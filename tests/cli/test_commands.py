@@ -401,11 +401,11 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     plan = plan_run(data / "samples", Registry(ROOT / "models").get("cifar10-resnet"))
     begin_run(plan, RunStore(data / "runs"), 8, "begun").owner.release()
     [listed] = only_json(process("runs", "list", "--json", data_dir=data))
-    assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 20)
+    assert (listed["run_id"], listed["state"], listed["n_images"]) == ("begun", "interrupted", 22)
     assert only_json(dashboard("runs", "show", "begun", "--json", data_dir=data))["state"] == "interrupted"
     resumed = dashboard("evaluate", data / "samples", "--json", data_dir=data)
     assert b"Resuming the evaluation begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
-    assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 20
+    assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 22
     shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
     assert only_json(shown) == only_json(resumed) | {name: only_json(shown)[name] for name in ("metrics", "where")}
     done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
@@ -422,7 +422,7 @@ def test_two_commands_at_once_are_one_evaluation(folder: Path, tmp_path: Path) -
     with ThreadPoolExecutor() as both:
         command = partial(process, "evaluate", tmp_path / "samples", "--json", data_dir=tmp_path)
         one, other = (done.result() for done in [both.submit(command) for _ in range(2)])
-    assert only_json(one) == only_json(other) and only_json(one)["n_evaluated"] == 20
+    assert only_json(one) == only_json(other) and only_json(one)["n_evaluated"] == 22
     assert len(only_json(dashboard("runs", "list", "--json", data_dir=tmp_path))) == 1
     assert [b"Another process evaluates the same" in done.stderr for done in (one, other)].count(True) == 1
 
@@ -644,7 +644,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
     assert added.returncode == 0 and b"cifar10-resnet@2 stays active" in added.stderr
     told = " ".join(added.stdout.decode().split())
     assert (
-        "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. A picture of another shape is stretched to "
+        "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. A picture with other proportions is stretched to "
         "it. Its outputs for the 10 classes, in the order airplane, automobile, bird, cat, deer, dog, frog, horse and 2 "
         "more, are taken as logits, and a softmax makes probabilities of them."
     ) in told

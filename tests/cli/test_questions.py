@@ -59,6 +59,16 @@ def test_what_is_asked_can_be_typed_as_it_is_printed(make_zip: MakeZip, tmp_path
     assert "counted from 1, as chosen" in record["notes"][1] and all(note in done.stderr for note in record["notes"])
 
 
+def test_the_column_of_the_labels_can_be_typed_as_it_is_printed(make_zip: MakeZip, tmp_path: Path) -> None:
+    rows = "".join(f"{i}.png,{'cat' if i % 2 else 'dog'},{3.5 + i}\n" for i in range(4))
+    table = {"t.csv": f"file,the breed,age\n{rows}".encode()}
+    path = make_zip({}, extra={**pictures(*(f"img/{i}.png" for i in range(4))), **table})
+    asked = evaluate(tmp_path, path)
+    [line] = [line for line in asked.stderr.splitlines() if line.startswith("--label-column ")]
+    done = evaluate(tmp_path, path, *shlex.split(line)[:2])
+    assert json.loads(done.stdout)["label_map"] == {"cat": "cat", "dog": "dog"}
+
+
 def test_unknown_labels_lose_no_image_in_silence(make_zip: MakeZip, tmp_path: Path) -> None:
     path = make_zip({"hound": 3, "cat": 1, "unicorn": 1})
     refused = evaluate(tmp_path, path)

@@ -59,7 +59,7 @@ def test_the_new_version_is_stored_and_the_old_one_stays_active(recalibrate: Rec
 
 @pytest.mark.parametrize(
     ("share", "temperature", "said"),
-    [(0.15, 0.4, "Perhaps some labels are wrong"), (0.0, 8.0, "Either the model is too sure"), (0.0, 0.4, "")],
+    [(0.15, 0.4, "Perhaps some labels are wrong"), (0.0, 8.0, "Either the model is overconfident"), (0.0, 0.4, "")],
 )
 def test_wrong_labels_are_a_reason_to_doubt_a_higher_temperature(
     share: float,

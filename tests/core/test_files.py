@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ import pytest
 
 from dashboard.core.files import (
     LabelFolders,
+    NotAFileError,
     free_member,
     how_to_write_again,
     how_to_write_there,
+    locked,
     portable_name,
+    read_whole,
     sha256_of,
     write_atomically,
     write_json,
@@ -138,3 +142,27 @@ def test_a_long_name_in_a_zip_is_cut_to_what_every_system_can_unpack() -> None:
     taken: set[str] = set()
     names = [free_member("cat", "\u00e4" * 300 + ".jpeg", i, taken).partition("/")[2] for i in range(2)]
     assert names[0] != names[1] and all(len(name.encode()) < 255 and name.endswith(".jpeg") for name in names)
+
+
+def test_a_small_file_is_read_whole_and_a_large_one_is_refused_unread(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"text")
+    assert read_whole(tmp_path / "small") == b"text"
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(2**40)  # takes no space
+    with pytest.raises(OSError, match="Larger than 16 MB"):
+        read_whole(tmp_path / "large")
+    with pytest.raises(NotAFileError, match="A folder, not a file") as caught:
+        read_whole(tmp_path)
+    assert how_to_write_again(caught.value) == f"Remove {tmp_path}, which should be a file"
+    with pytest.raises(FileNotFoundError):
+        read_whole(tmp_path / "none")
+
+
+def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    for name in ("pipe", "zeros"):
+        with pytest.raises(OSError, match="Not a regular file"):
+            read_whole(tmp_path / name)
+        with pytest.raises(OSError, match="Not a regular file"), locked(tmp_path / name):
+            pass

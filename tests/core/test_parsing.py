@@ -147,7 +147,7 @@ def test_cases_from_the_field(name: str, shared_dir: Path, tmp_path: Path) -> No
         pytest.skip(f"needs {case}")
     data = case.read_bytes()
     if name.startswith("labels"):
-        with pytest.raises(DatasetError):
+        with pytest.raises(DatasetError, match="a row of its column 'file' refers to value number 15, but"):
             read_labels_file(data, "labels.parquet", ())
         return
     path = tmp_path / f"x{case.suffix}"

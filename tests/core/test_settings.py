@@ -57,7 +57,7 @@ def test_in_a_checkout_everything_is_in_its_folder(monkeypatch: pytest.MonkeyPat
 
 def test_a_hash_that_is_none_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_PASSWORD_HASH", "geheim")
-    with pytest.raises(DashboardError, match="DASHBOARD_PASSWORD_HASH: it is no Argon2 hash") as caught:
+    with pytest.raises(DashboardError, match="DASHBOARD_PASSWORD_HASH: it is not an Argon2 hash") as caught:
         get_settings.__wrapped__()
     assert "geheim" not in str(caught.value)
 

@@ -66,7 +66,7 @@ def take_all(page: Page, archive: Path, data: Path) -> None:
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
     page.locator(CELLS).first.wait_for(timeout=120_000)
-    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.locator(".st-key-findings").wait_for()
     photograph(page, "evaluate")
     run_id = parse_qs(urlsplit(page.url).query)["run"][0]
     _most_confused(page).click(force=True)

@@ -58,10 +58,10 @@ _AGAINST = "cifar10-resnet@8 against cifar10-small@3, {dataset}, Compare"
 
 STATES = (
     State("predict", "/", "No picture at hand", "Predict - Classifier dashboard"),
-    State("predict-sample", "/", "Evidence for frog (", r".+\.png, Predict", _choose_frog),
-    State("predict-feedback", "/", "Note (optional)", r".+\.png, Predict", _say_wrong),
+    State("predict-sample", "/", "Evidence for frog (", "sample frog, Predict", _choose_frog),
+    State("predict-feedback", "/", "Note (optional)", "sample frog, Predict", _say_wrong),
     State("explain", "/explain", "Eight methods", "Explain - Classifier dashboard"),
-    State("explain-sample", "/", "HiResCAM", r".+\.png, Explain", _explain),
+    State("explain-sample", "/", "HiResCAM", "sample frog, Explain", _explain),
     State("evaluate", "/evaluate", "Supported files", "Batch evaluation - Classifier dashboard"),
     *(
         State(f"evaluate-{view.lower()}", f"/evaluate?run={{run}}&view={view}", text, "{dataset}, {accuracy}")
@@ -94,6 +94,6 @@ def open_state(page, state: State, run: str, other: str) -> None:
         state.act(page)
         page.mouse.move(0, 0)  # so that no hint is open over the page
     page.get_by_text(state.ready).locator("visible=true").first.wait_for()
-    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.locator("[data-testid=stSkeleton]").first.wait_for(state="hidden")
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(300)  # the browser draws charts after the script has ended

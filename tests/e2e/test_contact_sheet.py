@@ -41,8 +41,8 @@ def run_id(browser, server: Server, samples: Path, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def sheet(page, run_id: str):
-    page.goto(f"/evaluate?run={run_id}&show=status%3Dok")
-    page.locator(".sheet input").nth(59).wait_for()
+    page.goto(f"/evaluate?run={run_id}&view=Images&show=status%3Dok")
+    page.locator(".sheet input").nth(39).wait_for()
     page.wait_for_selector(IDLE)
     return page
 
@@ -51,8 +51,8 @@ def expect_selected(page, count: int) -> None:
     """The page says so, and as many boxes of the sheet are ticked."""
     page.locator(".st-key-selection").get_by_text(f"{count} selected", exact=True).wait_for(timeout=20_000)
     page.wait_for_selector(IDLE)
-    assert page.locator(".sheet input:checked").count() == min(count, 60)
-    assert page.locator(".sheet .picture[aria-pressed=true]").count() == min(count, 60)
+    assert page.locator(".sheet input:checked").count() == min(count, 40)
+    assert page.locator(".sheet .picture[aria-pressed=true]").count() == min(count, 40)
 
 
 def press(page, name: str) -> None:
@@ -75,10 +75,10 @@ def test_the_same_images_can_be_selected_again(sheet) -> None:
 
 def test_one_image_of_a_selected_page_can_be_left_out_again(sheet) -> None:
     for _ in range(2):
-        press(sheet, "Select this page (60)")
-        expect_selected(sheet, 60)
+        press(sheet, "Select this page (40)")
+        expect_selected(sheet, 40)
         sheet.locator(".sheet input").nth(3).click()
-        expect_selected(sheet, 59)
+        expect_selected(sheet, 39)
 
 
 def test_no_click_is_lost(sheet) -> None:
@@ -106,9 +106,9 @@ def test_what_was_just_selected_stays_when_the_page_is_turned(sheet) -> None:
 
 
 def test_it_can_be_used_with_the_keyboard_and_a_screen_reader(sheet) -> None:
-    sheet.get_by_role("group", name="60 images").wait_for()
+    sheet.get_by_role("group", name="40 images").wait_for()
     pictures = sheet.locator(".sheet .picture")
-    assert len({picture.get_attribute("aria-label") for picture in pictures.all()}) == 60
+    assert len({picture.get_attribute("aria-label") for picture in pictures.all()}) == 40
     pictures.first.focus()
     sheet.keyboard.press("Space")
     expect_selected(sheet, 1)
@@ -129,13 +129,13 @@ def test_a_click_opens_the_image_and_keeps_the_selection(sheet, run_id: str) -> 
 
 def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str) -> None:
     dataset = Path(RunStore(server.data / "runs").folder(run_id).manifest().dataset)
-    press(sheet, "Select this page (60)")
-    expect_selected(sheet, 60)
+    press(sheet, "Select this page (40)")
+    expect_selected(sheet, 40)
     sheet.wait_for_timeout(500)  # the browser draws the buttons after the script has ended
     with sheet.expect_download() as download:
         press(sheet, "ZIP")
     with zipfile.ZipFile(download.value.path()) as archive:
-        assert len(archive.namelist()) == 60
+        assert len(archive.namelist()) == 40
     zip_file = sheet.locator(".st-key-selection").get_by_role("button", name="ZIP")
     contents = dataset.read_bytes()
     try:
@@ -144,8 +144,8 @@ def test_a_file_that_cannot_be_made_says_why(sheet, server: Server, run_id: str)
         sheet.get_by_text("the file could not be made").wait_for()
         dataset.unlink()
         press(sheet, "Select none")
-        press(sheet, "Select this page (60)")
-        expect_selected(sheet, 60)
+        press(sheet, "Select this page (40)")
+        expect_selected(sheet, 40)
         expect(zip_file).to_be_disabled()
     finally:
         dataset.write_bytes(contents)
@@ -166,6 +166,46 @@ def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None
     pictures.nth(3).hover()
     sheet.keyboard.press("r")
     expect(said.nth(3)).to_have_text("prediction right", timeout=60_000)
+
+
+def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(page, run_id: str) -> None:
+    page.goto("/history")
+    page.get_by_role("heading", name="History").wait_for()
+    page.goto(f"/evaluate?run={run_id}&show=status%3Dok")
+    page.locator(".sheet input").nth(59).wait_for()
+    page.get_by_role("combobox", name="Sort by").click()
+    page.get_by_role("option", name="As in the dataset").click()
+    page.wait_for_url("**sort=dataset*")
+    page.wait_for_selector(IDLE)
+    for place in (0, 2, 4):
+        page.locator(".sheet input").nth(place).click()
+    page.wait_for_url("**ticked=0%2C2%2C4*")
+    expect_selected(page, 3)
+    page.reload()
+    page.locator(".sheet input").nth(59).wait_for(timeout=60_000)
+    expect_selected(page, 3)
+    assert [page.locator(".sheet input").nth(place).is_checked() for place in range(5)] == [True, False] * 2 + [True]
+    page.go_back()  # to the default order, and not to two ticks
+    page.wait_for_url(lambda address: "sort=" not in address)
+    page.locator(".st-key-selection").get_by_text("3 selected", exact=True).wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.wait_for_url("**/history*")
+
+
+def test_five_pictures_stand_side_by_side_and_two_on_a_phone(sheet, run_id: str) -> None:
+    def across() -> int:
+        columns = sheet.locator(".sheet").evaluate("each => getComputedStyle(each).gridTemplateColumns")
+        return len(columns.split())
+
+    sheet.set_viewport_size({"width": 1440, "height": 900})
+    assert across() == 5
+    sheet.set_viewport_size({"width": 420, "height": 900})
+    assert across() == 2
+    sheet.set_viewport_size({"width": 1440, "height": 900})
+    sheet.goto(f"/evaluate?run={run_id}&show=status%3Dok")
+    sheet.locator(".sheet input").nth(15).wait_for()
+    assert across() == 4  # beside the confusion matrix
 
 
 def test_the_filter_of_the_history_is_there_after_back(page, run_id: str) -> None:

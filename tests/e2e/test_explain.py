@@ -42,7 +42,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
-    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.locator(".st-key-findings").wait_for()
     page.wait_for_selector(IDLE)
     page.get_by_text("Where the model looks in these images").click()
     page.get_by_alt_text("maps over the mean of their images", exact=False).wait_for()
@@ -106,6 +106,19 @@ def test_predict_leads_to_it_and_nothing_overflows_on_a_phone(page) -> None:
         assert page.locator("[data-testid=stHorizontalBlock]").evaluate_all(SCROLLBARS) == 0, view
 
 
+def test_while_the_slower_maps_are_made_there_is_one_control_for_it(page) -> None:
+    page.goto("/explain")
+    click_sample(page, "truck")
+    page.get_by_role("button", name="Make the slower maps too").first.click()
+    page.get_by_text(re.compile(r"^Integrated Gradients, 2 of 4$")).wait_for(timeout=60_000)
+    assert page.get_by_role("button", name="Making the slower maps").first.is_disabled()
+    assert not page.get_by_role("button", name="Make the slower maps too").count()
+    assert page.get_by_role("heading", name=re.compile("this picture|point to")).count() == 1  # what is known stays
+    assert page.get_by_role("button", name="All maps").count() == 1
+    page.get_by_alt_text("Occlusion heatmap for truck", exact=False).wait_for(timeout=120_000)
+    expect(page.get_by_role("button", name="Making the slower maps")).to_have_count(0)
+
+
 def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> None:
     page.goto("/")
     click_sample(page, "frog")
@@ -151,7 +164,7 @@ def test_back_leads_to_each_page_as_it_was(page, upside_down: Path) -> None:
     page.goto("/evaluate")
     page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(upside_down)
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
-    page.get_by_text("Looking for what stands out").wait_for(state="hidden")
+    page.locator(".st-key-findings").wait_for()
     page.wait_for_selector(IDLE)
     page.locator(".sheet .picture").first.click()
     page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()

@@ -41,7 +41,7 @@ def test_a_killed_server_takes_up_its_evaluations(
         until(lambda: len(list(store.root.glob("*/part-*"))) >= 3)
         first.process.send_signal(signal.SIGKILL)
         first.process.wait()
-    done = len(store.folder(run_id).parts())
+    done = len(store.folder(run_id).rows.parts())
     assert store.folder(run_id).manifest().state == "running" and 3 <= done < 40
     with running_server(tmp_path / "data"):
         until(lambda: store.folder(run_id).manifest().state == "finished")

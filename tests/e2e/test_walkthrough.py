@@ -314,10 +314,10 @@ def test_an_evaluation_of_another_process_is_followed_on_the_page(page, server: 
 
     add_part(0)
     open_page(page, "/evaluate?run=of-another-process")
-    page.get_by_text("10 of 20 images are done").wait_for()
+    page.get_by_text("10 of 22 images are done").wait_for()
     page.get_by_text("Another process is evaluating it").wait_for()
     add_part(1)
-    page.get_by_text("20 of 20 images are done").wait_for()
+    page.get_by_text("20 of 22 images are done").wait_for()
     opened.folder.finish(opened.manifest, "finished", 1.0)
     opened.owner.release()
     page.get_by_text("Another process is evaluating it").wait_for(state="detached")

@@ -330,6 +330,47 @@ def test_without_a_test_split_nothing_starts_before_one_is_chosen(
     assert "As chosen, 2 is used as automobile; 3 is used as bird." in manifest.notes
 
 
+def test_the_column_of_the_labels_is_chosen(open_page: Open, dashboard: Services, make_zip: MakeZip) -> None:
+    extra = {f"img/{i}.png": encoded(picture(i)) for i in range(4)}
+    rows = "".join(f"{i},{'cat' if i % 2 else 'dog'},{3.5 + i}\n" for i in range(4))
+    at = open_page("evaluate")
+    data = make_zip({}, extra={**extra, "t.csv": f"image_id,breed,age\n{rows}".encode()}).read_bytes()
+    at.file_uploader(key="zip-0").upload("x.zip", data).run()
+    [box] = [each for each in at.selectbox if each.label.startswith("Which column of")]
+    assert not at.exception and box.value is None and at.button(key="evaluate-mapped").disabled
+    assert box.options == ["breed: dog, cat"]
+    box.select("breed").run()
+    assert not at.exception and "Labels are taken from t" in text_of(at)
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Evaluated"] == "4" and {*manifest.class_of} == {"cat", "dog"}
+
+
+def test_the_folders_above_those_of_the_images_can_be_the_labels(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    paths = ("benign/patient1/0", "benign/patient2/1", "malignant/patient1/2", "malignant/patient3/3")
+    at = open_page("evaluate")
+    data = make_zip({}, extra={f"{each}.png": encoded(picture(i)) for i, each in enumerate(paths)}).read_bytes()
+    at.file_uploader(key="zip-0").upload("x.zip", data).run()
+    [box] = [each for each in at.selectbox if each.label == "Which folders are the labels?"]
+    assert not at.exception and "3 labels (4 images) are not classes" in text_of(at)
+    assert box.options == [
+        "the folders of the images: patient1, patient2, patient3", "the folders above these: benign, malignant"
+    ]  # fmt: skip
+    box.select_index(1).run()
+    assert not at.exception and "2 labels (4 images) are not classes" in text_of(at)
+    editor = at.data_editor[0]
+    edited = {0: {"meaning": "cat"}, 1: {"meaning": "dog"}}
+    at.session_state[editor.key] = {"edited_rows": edited, "added_rows": [], "deleted_rows": []}
+    at.run()
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert manifest.class_of == {path.rpartition("/")[0] + "/": "cat" if "benign" in path else "dog" for path in paths}
+
+
 def test_an_array_without_labels(open_page: Open) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.stack([picture(i) for i in range(3)]))
@@ -373,7 +414,7 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     (tmp_path / "theirs.csv").write_text("file,label,p_cat,p_dog\na.png,cat,0.9,0.1\nb.png,cat,0.2,0.8\n")
     imported = import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs)
     at = open_run(open_page, imported.manifest)
-    assert metrics(at)["Accuracy"] == "50.0%" and not at.image and not sheet(at)
+    assert metrics(at)["Accuracy"] == "0.0%" and not at.image and not sheet(at)
     assert "These predictions were imported, so there are no images to show." in text_of(at)
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
@@ -420,7 +461,7 @@ def test_a_dataset_on_the_server(open_page: Open) -> None:
     at.selectbox(key="library").select("Sample images").run()
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Evaluated"] == "20" and metrics(at)["Not evaluated"] == "0"
+    assert metrics(at)["Evaluated"] == "22" and metrics(at)["Not evaluated"] == "0"
 
 
 def test_a_folder_whose_name_is_no_utf8_is_refused_and_the_page_lives_on(open_page: Open, dashboard: Services) -> None:
@@ -456,14 +497,14 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
 
     add_part(0)
     at = open_run(open_page, interrupted.manifest)
-    assert "Not finished: 8 of 20 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
+    assert "Not finished: 8 of 22 images" in text_of(at) and "Another process is evaluating it" in text_of(at)
     add_part(1)
-    assert "Not finished: 16 of 20 images" in text_of(at.run())
+    assert "Not finished: 16 of 22 images" in text_of(at.run())
     assert not [b for b in at.button if b.key in ("go-on", "delete")]
     interrupted.owner.release()
     at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))
-    assert metrics(at)["Evaluated"] == "20"
+    assert metrics(at)["Evaluated"] == "22"
     tables = [dashboard.runs.folder(run_id).load().table for run_id in ("interrupted", run.run_id)]
     assert_frame_equal(*tables, atol=1e-4)
 
@@ -503,7 +544,7 @@ def test_an_interrupted_run_of_the_chosen_dataset_goes_on_and_the_page_follows_i
     at.button(key="evaluate").click().run()
     until(at, lambda at: at.metric)
     assert at.query_params["run"] == "interrupted" and "Evaluated before" not in text_of(at)
-    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Evaluated"] == "20"
+    assert [m.run_id for m in dashboard.runs.list()] == ["interrupted"] and metrics(at)["Evaluated"] == "22"
 
 
 def test_a_view_is_one_row_of_the_table(open_page: Open, run: RunManifest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -540,15 +581,18 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
         write(folder, part, rows, notes)
 
     monkeypatch.setattr(RunFolder, "add_part", write_unless_full)
+    titles: list[tuple[str, ...]] = []
+    monkeypatch.setattr("dashboard.ui.evaluate.job_view.name_tab", lambda *what: titles.append(what))
     job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
     until(at.run(), lambda at: "Paused" in text_of(at))
+    assert set(titles) == {("samples", "evaluating")}
     assert "No space left on device" in text_of(at) and "resumes by itself" in text_of(at)
     full.clear()
     at.button(key="retry").click().run()
     until(at, lambda at: at.metric)
-    assert metrics(at)["Evaluated"] == "20" and not at.exception
+    assert metrics(at)["Evaluated"] == "22" and not at.exception
 
 
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
@@ -556,7 +600,7 @@ def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run
         part.unlink()
     dashboard.runs.folder(run.run_id).save(replace(run, state="failed", message="The disk is full."))
     at = open_run(open_page, run)
-    assert "Not finished: 0 of 20" in text_of(at) and "The disk is full." in text_of(at)
+    assert "Not finished: 0 of 22" in text_of(at) and "The disk is full." in text_of(at)
     assert not at.metric
 
 
@@ -566,10 +610,10 @@ def test_a_dataset_that_has_gone_leaves_figures_and_thumbnails(
     shutil.rmtree(dashboard.settings.samples_dir)
     at = open_run(open_page, run)
     show_cell(at, run, "cat", "cat")
-    assert not at.exception and metrics(at)["Evaluated"] == "20" and len(sheet(at)) == 2
+    assert not at.exception and metrics(at)["Evaluated"] == "22" and len(sheet(at)) == 2
     (dashboard.runs.root / run.run_id / "thumbnails.npy").unlink()
     at.run()
-    assert not at.exception and metrics(at)["Evaluated"] == "20" and not sheet(at)
+    assert not at.exception and metrics(at)["Evaluated"] == "22" and not sheet(at)
     assert "no longer on the server" in text_of(at)
     assert "cat" in str([d.value for d in at.dataframe if "file" in d.value.columns])
 
@@ -633,7 +677,7 @@ def test_the_report_and_all_files_can_be_downloaded(open_page: Open, run: RunMan
     }  # fmt: skip
     assert "It is about all images." in text_of(at) and not [b for b in at.selectbox if b.label == "Compare with"]
     lines = csv_bytes(dashboard.runs.folder(run.run_id).load()).decode("utf-8-sig").splitlines()
-    assert len(lines) == 21 and lines[0].startswith(
+    assert len(lines) == 23 and lines[0].startswith(
         "file,true_label,predicted_label,confidence,status,reason,p_airplane"
     )
 
@@ -680,10 +724,10 @@ def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
     at = open_page("evaluate")
     at.session_state["run_id"] = run.run_id
     until(at.run(), lambda at: "gone.zip does not exist" in text_of(at))
-    assert metrics(at)["Evaluated"] == "20" and at.button(key="delete")
+    assert metrics(at)["Evaluated"] == "22" and at.button(key="delete")
     assert "The evaluation stopped" in text_of(at) and "was not evaluated" not in text_of(at)
     dashboard.runs.folder(run.run_id).save(replace(run, state="finished"))  # for example by the command line
-    assert "does not exist" not in text_of(at.run()) and metrics(at)["Evaluated"] == "20"
+    assert "does not exist" not in text_of(at.run()) and metrics(at)["Evaluated"] == "22"
 
 
 def test_another_dataset_can_be_chosen_while_one_is_evaluated(
@@ -796,6 +840,24 @@ def test_labels_of_dropped_predictions_are_counted_as_they_are_matched(open_page
     assert metrics(at)["Labelled"] == "2 of 3" and "1 image has no label in y" in text_of(at)
     [manifest] = dashboard.runs.list()
     assert dashboard.runs.folder(manifest.run_id).load().further_names == ("site",)
+
+
+def test_arrays_with_two_readings_are_asked_about(open_page: Open, dashboard: Services) -> None:
+    buffer, probs = io.BytesIO(), np.array([[0.9, 0.1], [0.25, 0.75]])
+    np.savez(buffer, a=probs, b=np.array([0, 1]), c=np.array([1, 0]))
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("x.npz", buffer.getvalue(), "")]).run()
+    box = at.selectbox(key="predictions-arrays")
+    assert (
+        not at.exception
+        and box.value is None
+        and [each.key for each in at.button if each.key == "import-predictions"] == []
+    )
+    assert box.options[0] == "a holds the probabilities, b the true labels"
+    box.select_index(1).run()
+    assert not at.exception and "2 rows with probabilities of 2 classes, with true labels" in text_of(at)
+    at.button(key="import-predictions").click().run()
+    assert metrics(at)["Accuracy"] == "0.0%"
 
 
 def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboard: Services) -> None:

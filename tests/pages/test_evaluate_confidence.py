@@ -113,7 +113,7 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
 
 def test_confidence_that_is_too_high_is_a_reason_to_look_at_the_labels(show: Show) -> None:
     at = show(*predictions(2000, temperature=6))
-    assert "Either the model is too sure, or their labels are wrong. First look at" in text_of(at)
+    assert "Either the model is overconfident, or their labels are wrong. First look at" in text_of(at)
     at = show(*predictions(2000))
     assert "labels are wrong" not in text_of(at)
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -19,6 +20,7 @@ from dashboard.ui.evaluate.classes_view import images_of_point
 from dashboard.ui.feedback_form import UNKNOWN
 from dashboard.ui.words import none_of
 from tests.conftest import MakeZip, encoded, picture
+from tests.core.analysis.findings.faults import never_predicted
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, click_in_sheet, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
@@ -156,7 +158,7 @@ def test_selected_images_are_tagged_and_found_by_their_tag(
     open_page: Open, dashboard: Services, run: RunManifest
 ) -> None:
     dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("blurred", [3]))
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     assert "20 selected" in text_of(at)
@@ -178,7 +180,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
     rows = dashboard.runs.folder(run.run_id).load().table
     dogs = rows.loc[rows["true_label"] == "dog", "index"]
     dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", dogs[:1]))
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     at = set_filter(at, run, "true_label=dog")
@@ -233,8 +235,42 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
 
 
+def test_the_overview_counts_doubtful_labels_and_leads_to_them(open_page: Open, dashboard: Services) -> None:
+    """It said that nothing stands out."""
+    run = clean(1, n=200)
+    true = run.true.copy()
+    true[:5] = (true[:5] + 1) % 10
+    stored = replace(run, true=true).store(dashboard.runs.root / "20260101-000000-abcdabcd")
+    at = open_run(open_page, stored.manifest())
+    [said] = [each.value for each in at.markdown if "labels may be wrong" in each.value]
+    at.button(key="show-doubtful-labels").click().run()
+    assert not at.exception and at.query_params["view"] == "Labels"
+    assert said.startswith(f"{len(sheet(at))} of 200 labels may be wrong\\: see them in the view Labels")
+
+
+def test_labels_are_not_called_wrong_without_a_word_about_a_model_that_is_seldom_right(
+    open_page: Open, dashboard: Services
+) -> None:
+    run, warning = clean(1, n=200), "of the model's answers agree with the labels"
+    turned = replace(run, true=np.where(np.arange(200) < 150, (run.true + 1) % 10, run.true))
+    for name, each in (("20260101-000000-aaaaaaaa", run), ("20260101-000000-bbbbbbbb", turned)):
+        at = view(open_run(open_page, each.store(dashboard.runs.root / name).manifest()), "Labels")
+        assert "labels may be wrong" in text_of(at) and (warning in text_of(at)) is (each is turned)
+
+
+def test_at_first_only_the_most_important_finding_is_shown(open_page: Open, dashboard: Services) -> None:
+    run = replace(never_predicted(1), failed=np.arange(2000) % 50 == 7)
+    manifest = run.store(dashboard.runs.root / "20260101-000000-abcdabcd").manifest()
+    at = open_run(open_page, manifest)
+    [all_shown] = [each for each in at.toggle if each.key == f"all-findings-{manifest.run_id}"]
+    assert [each.key for each in at.button if str(each.key).startswith("show-finding")] == ["show-finding-1"]
+    all_shown.set_value(True).run()
+    shown = [each.key for each in at.button if str(each.key).startswith("show-finding")]
+    assert not at.exception and len(shown) > 1 and all_shown.label == f"Show all {len(shown)}"
+
+
 def test_each_picture_says_what_it_is_and_doubt_is_more_than_a_colour(open_page: Open, run: RunManifest) -> None:
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     pictures = sheet(at)
     assert len({item["alt"] for item in pictures}) == len(pictures) == 20
@@ -254,7 +290,7 @@ def test_a_wrong_prediction_gets_the_label_of_the_dataset(
         rows[rows["true_label"] != rows["predicted_label"]],
         rows[rows["true_label"] == rows["predicted_label"]],
     )
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     first = wrong.iloc[0]
     click_in_sheet(at, int(first["index"]), "W")
@@ -275,7 +311,7 @@ def test_a_wrong_prediction_gets_the_label_of_the_dataset(
 
 
 def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
-    at = open_run(open_page, run)
+    at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
 
     def confidences() -> list[float]:
@@ -286,6 +322,42 @@ def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
     assert confidences() == sorted(confidences())
     at.selectbox(key="image-order").set_value("dataset").run()
     assert [item["index"] for item in sheet(at)] == list(range(20))
+
+
+def test_the_order_is_in_the_address_and_a_link_shows_it(open_page: Open, run: RunManifest) -> None:
+    at = open_run(open_page, run)
+    assert "sort" not in at.query_params
+    at.selectbox(key="image-order").set_value("least confident").run()
+    assert at.query_params["sort"] == "least confident"
+    linked = open_page("evaluate")
+    linked.query_params["sort"] = "least confident"
+    show_evaluation(linked, run.run_id)
+    assert linked.selectbox(key="image-order").value == "least confident" and sheet(linked) == sheet(at)
+    linked.query_params.pop("sort")  # as Back does
+    assert linked.run().selectbox(key="image-order").value == "most confident"
+    at.selectbox(key="image-order").set_value("most confident").run()
+    assert "sort" not in at.query_params
+    at.query_params["sort"] = "by taste"
+    assert not at.run().exception and at.selectbox(key="image-order").value == "most confident"
+
+
+def test_few_ticks_are_in_the_address_and_a_link_has_them(
+    open_page: Open, dashboard: Services, run: RunManifest, make_zip: MakeZip
+) -> None:
+    at = open_run(open_page, run)
+    at.session_state[f"selected-{run.run_id}"] = {11, 3}
+    assert at.run().query_params["ticked"] == "3,11"
+    linked = open_page("evaluate")
+    linked.query_params["ticked"] = "3,11,x,-1,99999999999999999999"
+    show_evaluation(linked, run.run_id)
+    assert not linked.exception and "2 selected" in text_of(linked) and linked.query_params["ticked"] == "3,11"
+    linked.button(key="clear-selection").click().run()
+    assert "ticked" not in linked.query_params
+    many = evaluate(make_zip({"cat": 60}), dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs)
+    at = open_run(open_page, many)
+    at.query_params["show"] = "status=ok"
+    at.session_state[f"selected-{many.run_id}"] = set(range(51))
+    assert "ticked" not in at.run().query_params and "51 selected" in text_of(at)
 
 
 def test_another_run_has_a_filter_of_its_own(
@@ -306,14 +378,16 @@ def test_many_images_are_shown_page_by_page(open_page: Open, dashboard: Services
     at = open_run(open_page, run)
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.selectbox(key="image-order").set_value("dataset").run()
-    assert [item["index"] for item in sheet(at)] == list(range(60))
-    at.session_state[f"page-{run.run_id}-status=ok&dataset"] = 2
+    assert [item["index"] for item in sheet(at)] == list(range(16)), "beside the confusion matrix"
+    view(at, "Images")
+    assert [item["index"] for item in sheet(at)] == list(range(40))
+    at.session_state[f"page-{run.run_id}-40-status=ok&dataset"] = 2
     at.run()
-    assert not at.exception and [item["index"] for item in sheet(at)] == list(range(60, 70))
+    assert not at.exception and [item["index"] for item in sheet(at)] == list(range(40, 70))
     at.selectbox(key="image-order").set_value("least confident").run()
-    assert len(sheet(at)) == 60  # another order begins at its first page
+    assert len(sheet(at)) == 40  # another order begins at its first page
     at.selectbox(key="image-order").set_value("dataset").run()
-    assert [item["index"] for item in sheet(at)] == list(range(60, 70))
+    assert [item["index"] for item in sheet(at)] == list(range(40, 70))
 
 
 @pytest.mark.parametrize("measure, shown", [("recall", "true_label=dog"), ("precision", "predicted_label=dog")])

@@ -32,7 +32,7 @@ def test_an_answer_is_recorded_once(answered: AppTest, dashboard: Services) -> N
     answered.run()
     dashboard.history.flush(10)
     [entry] = dashboard.history.query().entries
-    assert (entry.source, entry.user) == ("page", "") and entry.file.endswith(".png") and entry.latency_ms
+    assert (entry.source, entry.user) == ("page", "") and entry.file == "sample frog" and entry.latency_ms
 
 
 def test_there_is_no_question_without_an_answer(open_page: Open) -> None:
@@ -45,13 +45,28 @@ def test_one_click_says_that_it_is_right_and_can_be_changed(answered: AppTest, d
     assert "You said that this is right" in text_of(at)
     at = at.button(key="feedback-change").click().run()
     at = at.button(key="feedback-wrong").click().run()
-    label = at.selectbox(key="feedback-label").options[1]
+    label = at.selectbox(key="feedback-label").options[-1]
     at.selectbox(key="feedback-label").select(label)
     at.text_input(key="feedback-note").input("it has a tail")
     at = at.button(key="feedback-save").click().run()
     assert not at.exception and f"the true label is {label}" in text_of(at)
     [opinion] = dashboard.feedback.opinions()
     assert (opinion.is_right, opinion.true_label, opinion.note) == (False, label, "it has a tail")
+
+
+def test_a_reload_is_no_new_prediction_but_choosing_the_picture_again_is(
+    open_page: Open, answered: AppTest, dashboard: Services
+) -> None:
+    for page in ("predict", "explain"):
+        reloaded = AppTest.from_file(ROOT / "dashboard" / "main.py", default_timeout=60)
+        reloaded.query_params["picture"] = answered.query_params["picture"]
+        reloaded.switch_page(str(ROOT / "pages" / f"{page}.py")).run()
+        assert not reloaded.exception and reloaded.session_state["answers"]
+    dashboard.history.flush(10)
+    assert len(dashboard.history.query().entries) == 1
+    click_sample(open_page("predict"), "frog")
+    dashboard.history.flush(10)
+    assert len(dashboard.history.query().entries) == 2
 
 
 def test_a_picture_that_is_opened_again_shows_what_was_said_and_counts_once(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+import pandas as pd
 import pytest
 
 from dashboard.core.errors import DatasetError
@@ -44,7 +45,7 @@ def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: R
         "1 of 2 images labelled dog is predicted as cat."
     )  # the interval: Wilson's for 3 of 4
     facts = {fact.name: fact.value for fact in told.facts}
-    assert facts["If a picture has another shape"] == "Crop the centre"
+    assert facts["If a picture has other proportions"] == "Crop the centre"
     assert facts["Dataset SHA-256"] == "d" and facts["Model SHA-256"] == "m" and facts["Images"] == "6"
     assert (
         facts["Evaluated"] == "01 Jan 2026, 00:00 UTC, took 61 s" and facts["Report made"] == "03 Feb 2026, 04:05 UTC"
@@ -238,6 +239,20 @@ def test_findings_come_first_with_what_to_do_and_where(store: RunStore) -> None:
     [pair, *_] = [item for item in first.items if "30" in item.statement]
     assert "cat" in pair.statement and "dog" in pair.statement
     assert "30 images: labelled cat, predicted as dog" in pair.lines
+
+
+def test_doubtful_labels_are_listed_and_counted(store: RunStore) -> None:
+    run = pets(store)
+    issues = pd.DataFrame({"file": ["dog/3.png"], "label": ["dog"], "suggested_label": ["cat"], "confidence": [0.75]})
+    told = report_of(run, store, (), doubtful=issues)
+    assert rows(told, "labels") == {"dog/3.png": ("dog", "cat", "75.0%")}
+    assert section(told, "labels").text[0].startswith("1 of 4 labels may be wrong: the model")
+    assert section(told, "findings").text[0].startswith("1 of 4 labels may be wrong: see them below. Apart from them, ")
+    many = section(report_of(run, store, (), doubtful=pd.concat([issues] * 30)), "labels").tables[0]
+    assert len(many.rows) == 20 and many.note.startswith("The 20 most doubtful. All of them are in the view Labels")
+    for none in (issues.head(0), None):
+        told = report_of(run, store, (), doubtful=none)
+        assert "labels" not in {each.id for each in told.sections}
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def replace_what_is_read(folder: Path) -> None:
     run = store.folder(manifest().run_id)
     run.add_part(0, table_of([ok(i, "cat", "cat") for i in range(4)]))
     mapped = (run.path / "part-0000000.parquet").open("rb")
-    run.pack(run.load().files)
+    run.rows.pack(run.load().files)
     print(len(run.load().table))
     mapped.close()
     owner.release()

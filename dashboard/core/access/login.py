@@ -17,6 +17,8 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+from dashboard.core.files import read_whole
+
 KEY_FILE = "login.key"
 LASTS_S = 7 * 86_400
 _KEY_BYTES = 32
@@ -58,7 +60,7 @@ class Logins:
         try:
             if not self._file.exists():
                 _make_key(self._file)
-            key = self._file.read_bytes()
+            key = read_whole(self._file)
             if len(key) == _KEY_BYTES:
                 return key
             fault = f"it has {len(key)} instead of {_KEY_BYTES} bytes"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.core.errors import AccessError, DashboardError
-from dashboard.core.files import write_atomically
+from dashboard.core.files import read_whole, write_atomically
 
 if TYPE_CHECKING:
     from dashboard.core.settings import Settings
@@ -116,7 +116,7 @@ class Password:
         if stated:
             return stated
         try:
-            return self._file.read_text(encoding="utf-8").strip()
+            return read_whole(self._file).decode().strip()
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:

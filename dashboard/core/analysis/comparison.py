@@ -129,7 +129,7 @@ def compare(a: Run, b: Run) -> Comparison:
 def _other_fit(a: RunManifest, b: RunManifest) -> Iterator[str]:
     if a.fit and b.fit and a.fit != b.fit:
         yield (
-            "A and B make pictures of another shape fit the model's input in different ways, which alone changes answers: "
+            "A and B fit pictures with other proportions to the model's input in different ways, which alone changes answers: "
             f"A “{FIT_NAMES[a.fit]}”, B “{FIT_NAMES[b.fit]}”."
         )
 

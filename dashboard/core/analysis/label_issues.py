@@ -13,12 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dashboard.core.errors import counted
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.run import Run, damaged
 from dashboard.core.shell import in_command
 
 COLUMNS = ("index", "file", "label", "suggested_label", "confidence", "score", "rank")
 MOST_BYTES = 2**29  # of probabilities in memory; beyond, cleanlab's method for large data is used
+_MOST_VALUES_IN_A_SECOND = 4_000_000  # probabilities
 _NEEDED = ("status", "true_label", "predicted_label")
 
 
@@ -46,6 +48,16 @@ def label_issues(run: Run) -> pd.DataFrame:
     found = run.detail(run.table.loc[positions], wanted).sort_values("true_probability", kind="stable")
     columns = dict(zip(wanted, COLUMNS, strict=False))
     return found.rename(columns=columns).assign(rank=np.arange(1, len(found) + 1))
+
+
+def is_quick(run: Run) -> bool:
+    """Whether `label_issues` takes about a second at most."""
+    return len(run.labelled) * len(run.manifest.class_names) <= _MOST_VALUES_IN_A_SECOND
+
+
+def issues_in_words(count: int, labelled: int) -> str:
+    """How many of the labels of a run are doubtful, to begin a sentence."""
+    return f"{count:,} of {counted(labelled, 'label')} may be wrong"
 
 
 def where_to_look(run_id: str) -> str:

@@ -6,11 +6,12 @@ import errno
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from dashboard.core.database.address import Address
 from dashboard.core.errors import DatabaseError
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import NotAFileError, check_regular, how_to_write_again
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
 _DAMAGED = ("malformed", "file is not a database", "database corruption")
@@ -46,8 +47,21 @@ def as_database_error(address: Address, error: Exception) -> DatabaseError:
         return refused
     if address.file and re.search(r"no such (table|column)|has no column", text):
         return damaged(address, text)
+    if address.file and (other := _no_file(address.file)):
+        return unavailable(address, f"{other.filename}: {other.strerror}", other)
     full = OSError(errno.ENOSPC, text) if is_full(original) else None
     return unavailable(address, f"{text} ({kind})" if text else kind, full)
+
+
+def _no_file(file: Path) -> NotAFileError | None:
+    """Which of SQLite's files is a folder, a pipe or a device, of which SQLite only says that it cannot be opened."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        try:
+            with suppress(FileNotFoundError):
+                check_regular(file.with_name(f"{file.name}{ending}"))
+        except NotAFileError as error:
+            return error
+    return None
 
 
 def is_full(error: BaseException) -> bool:
@@ -65,7 +79,7 @@ def unavailable(address: Address, reason: str, error: OSError | None = None) -> 
         fix = f"Start the server, and check host, user, password and database name in {address.variable}."
     return DatabaseError(
         f"{address.as_subject} cannot be used: {reason}.",
-        f"{fix} Predictions on the pages and the command line go on meanwhile.",
+        f"{fix} Predictions on the pages and the command line continue meanwhile.",
     )
 
 
@@ -81,7 +95,7 @@ def locked(address: Address) -> DatabaseError:
 def damaged(address: Address, reason: str) -> DatabaseError:
     """The file is not a database, or no longer. Nothing is written to it."""
     return DatabaseError(
-        f"The database file {address.name} is damaged: {' '.join(reason.split())}. The dashboard does not use it; predictions go on "
+        f"The database file {address.name} is damaged: {' '.join(reason.split())}. The dashboard does not use it; predictions continue "
         "without history.",
         "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
         "to another folder to begin an empty database.",

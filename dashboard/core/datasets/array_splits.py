@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.datasets.columns import IMAGE_KEYS, LABEL_KEYS, column_among
-from dashboard.core.datasets.splits import in_order, told_apart, word_of_split
+from dashboard.core.datasets.split_names import in_order, told_apart, word_of_split
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ class Choices:
     labels: str = ""  # a table inside the dataset, by its path there; the absolute path of a file elsewhere; FOLDERS; or FILE_NAMES
     split: str = ""  # the name of a split, ALL_SPLITS or NO_SPLITS
     zip_encoding: str = ""  # a codec of Python, for the names in a ZIP
+    label_column: str = ""  # the column of a table that holds the labels
 
     def replaced_by(self, others: Choices) -> Choices:
         """These choices, but others where the user has chosen anew."""

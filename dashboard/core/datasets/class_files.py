@@ -1,4 +1,4 @@
-"""Labels in a small file beside each image, such as 1.cls beside 1.jpg.
+"""Labels in a small file for each image, such as 1.cls beside 1.jpg, or annotations/1.json by LabelMe.
 
 Source of the layout: https://github.com/webdataset/webdataset; of LabelMe's, see `labelme`
 """
@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among
-from dashboard.core.datasets.file_names import suffix_of
+from dashboard.core.datasets.file_names import is_image_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.labelme import MOST_BYTES as MOST_JSON_BYTES
 from dashboard.core.datasets.labelme import is_labelme, labels_in
+from dashboard.core.datasets.masks import WORDS_FOR_MASKS, bare_folder
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import parse_json
@@ -26,6 +30,7 @@ CLASS_SUFFIX = ".cls"
 _OTHERS = (".json", ".txt")  # may as well hold a caption, or boxes around objects
 _MOST_BYTES = 1024
 _NEARLY_ALL = 0.9  # share of the images
+_ANNOTATIONS = WORDS_FOR_MASKS | {"ann", "anns", "anno", "annos", "json", "jsons", "labelme"}  # names of folders
 _DECIMALS = re.compile(r"\d\.\d")
 
 
@@ -63,20 +68,71 @@ def other_class_files(names: Sequence[str], positions: Sequence[int], images: Se
     return []
 
 
+def annotations_elsewhere(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> dict[int, str]:
+    """The .json files that nearly all images have in another folder, with the image of each; {} if there are none.
+
+    The rest of their paths is the same, as in annotations/test/1.json and images/test/1.jpg; or only one of each is
+    called so in the whole dataset.
+
+    Args:
+        names: of all files.
+        positions: of the files that may be annotations.
+        images: the names of the images that are labelled.
+    """
+    folders = {name[: max(name.rfind("/"), 0)] for name in images}
+    found = [
+        i
+        for i in positions
+        if suffix_of(names[i]) == ".json" and names[i][: max(names[i].rfind("/"), 0)] not in folders
+    ]
+    for key in (_path_without_words, file_stem) if len(found) > 1 else ():
+        often, files_of = Counter(map(key, filter(is_image_name, names))), defaultdict(list)
+        for i in found:
+            files_of[key(names[i])].append(i)
+        of_image = {
+            image: files_of[key(image)] for image in images if often[key(image)] == 1 and key(image) in files_of
+        }
+        paired = {files[0]: image for image, files in of_image.items() if len(files) == 1}
+        if len(paired) > 1 and len(paired) >= _NEARLY_ALL * len(images):
+            return paired
+    return {}
+
+
+def _path_without_words(name: str) -> tuple[tuple[str, ...], str]:
+    return bare_folder(name[: max(name.rfind("/"), 0)], _ANNOTATIONS)[0], file_stem(name)
+
+
+def read_annotations(source: FileSource, image_of: Mapping[int, str]) -> LabelsTable:
+    """The class in each file of `annotations_elsewhere`, as `read_other_class_files`. Raises DatasetError unless all are LabelMe's."""
+    table, certain = _read(source, [*image_of])
+    if not certain:
+        raise _no_class(".json", "not all of them are LabelMe's")
+    return replace(table, name="the .json files", files=tuple(image_of.values()))
+
+
 def read_other_class_files(source: FileSource, positions: Sequence[int]) -> LabelsTable:
     """The class in each file of `other_class_files`. An image that LabelMe gives several has none.
 
     Raises:
         DatasetError: a file holds something else than one class, or no class occurs twice.
     """
+    table, certain = _read(source, positions)
+    if len(set(table.labels)) == len(table.labels) and not certain:
+        raise _no_class(suffix_of(source.names[positions[0]]), "no two of them hold the same class")
+    return table
+
+
+def _read(source: FileSource, positions: Sequence[int]) -> tuple[LabelsTable, bool]:
+    """The class in each file, and whether all certainly tell one. Raises DatasetError."""
     suffix = suffix_of(source.names[positions[0]])
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
-    certain = False
+    certain = True
     for row, position in enumerate(positions):
         try:
-            label, certain = _only_class(source.read(position, MOST_JSON_BYTES), suffix)
+            label, is_certain = _only_class(source.read(position, MOST_JSON_BYTES), suffix)
             labels.append(label)
+            certain = certain and is_certain
         except SeveralLabels as several:
             labels.append(None)
             faults[row] = several_labels(source.names[position], several.labels)
@@ -84,9 +140,8 @@ def read_other_class_files(source: FileSource, positions: Sequence[int]) -> Labe
             raise _no_class(
                 suffix, f"{source.names[position]} does not hold the name or number of one class"
             ) from error
-    if len(set(labels)) == len(labels) and not certain:
-        raise _no_class(suffix, "no two of them hold the same class")
-    return LabelsTable(f"the {suffix} files", _stems(source.names, positions), tuple(labels), faults=faults)
+    files = _stems(source.names, positions)
+    return LabelsTable(f"the {suffix} files", files, tuple(labels), faults=faults), certain
 
 
 def _only_class(data: bytes, suffix: str) -> tuple[str | None, bool]:
@@ -112,7 +167,7 @@ def _only_class(data: bytes, suffix: str) -> tuple[str | None, bool]:
 
 
 def _no_class(suffix: str, why: str) -> DatasetError:
-    return DatasetError(f"The {suffix} files beside the images are not read as labels: {why}.", "", "labels_file")
+    return DatasetError(f"The {suffix} files of the images are not read as labels: {why}.", "", "labels_file")
 
 
 def _stems(names: Sequence[str], positions: Sequence[int]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ FILE_COLUMNS = (
     "image_id", "img_id", "id", "image_url", "image_uri", "url", "uri",
 )  # fmt: skip
 LABEL_COLUMNS = (
-    "true_label", "ground_truth", "groundtruth", "true_class", "y_true", "label_name", "class_name", "label", "labels", "class", "category", "target", "y",
+    "true_label", "ground_truth", "groundtruth", "true_class", "y_true", "true", "actual", "truth", "label_name", "class_name", "label", "labels", "class", "category", "target", "y",
     "klasse", "klassenname", "kategorie", "etikett",
     "classe", "\u00e9tiquette", "etiquette", "cat\u00e9gorie", "categorie",
     "clase", "etiqueta", "categor\u00eda", "categoria", "etichetta", "r\u00f3tulo", "rotulo",
@@ -30,6 +30,7 @@ ONE_PROB_NAMES = (*PROBS_NAMES, "prob", "probability", "score", "y_score")  # of
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
 PREDICTED_COLUMNS = (
     "predicted_label", "predicted_class", "predicted", "prediction", "pred_label", "pred_class", "pred", "y_pred",
+    "output",
 )  # fmt: skip
 REASON_COLUMNS = ("reason",)  # why a row has no prediction
 

@@ -29,7 +29,7 @@ from dashboard.core.datasets.sample_list import NumberedNames, PackedNames
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import how_to_write_again, parse_json, sha256_of, write_json
+from dashboard.core.files import how_to_write_again, parse_json, read_whole, sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
 from dashboard.core.parsing import parsing
 
@@ -72,6 +72,8 @@ def _record_of(choices: Choices) -> dict[str, str]:
         record["split"] = choices.split
     if choices.zip_encoding:
         record["zip_encoding"] = choices.zip_encoding
+    if choices.label_column:
+        record["label_column"] = choices.label_column
     return record
 
 
@@ -110,16 +112,18 @@ def read_description(path: Path) -> Description:
             "description",
         )
     ):
-        record = parse_json(path.read_text(encoding="utf-8-sig"))
-        values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding")]
+        record = parse_json(read_whole(path).decode("utf-8-sig"))
+        values = [record.get(key, "") for key in ("labels", "table", "split", "zip_encoding", "label_column")]
         if not all(isinstance(value, str) and "\0" not in value for value in (*values, record["images"])):
             raise ValueError("a value is not a text")
         "".join((*values, record["images"])).encode()  # raises for half characters
-        labels, table, split, zip_encoding = values
+        labels, table, split, zip_encoding, label_column = values
         images = path.parent / record["images"]
         if images.name.endswith(SUFFIX):
             raise ValueError("its images are another description")
-        choices = Choices(str((path.parent / labels).absolute()) if labels else table, split, zip_encoding)
+        choices = Choices(
+            str((path.parent / labels).absolute()) if labels else table, split, zip_encoding, label_column
+        )
         if not choices:
             raise ValueError("it says no more than the images")
     return Description(images, choices)
@@ -148,27 +152,29 @@ class DescribedDataset:
         self._split = ""  # the one in use, if the labels tell several
         self._places = np.arange(len(self.samples))  # of the images in use
         if self._labels and not isinstance(self._images, ImageFiles):  # which use the labels themselves
-            labelling = self._labelling(self._labels, self._images.samples.names, choices.split)
+            labelling = self._labelling(self._labels, self._images.samples.names, choices.split, choices.label_column)
             self.samples, self._faults = labelling.samples, labelling.faults
             self.notes, self._attributes = labelling.notes, labelling.attributes
         if choices.split not in ("", NO_SPLITS) and all(each.topic != "split" for each in self.questions):
             raise no_splits(description.images.name, choices.split)
 
-    def _labelling(self, labels: Path, names: Sequence[str], split: str) -> Labelling:
+    def _labelling(self, labels: Path, names: Sequence[str], split: str, column: str) -> Labelling:
         is_array = labels.suffix.lower() == ".npy" or is_idx_name(labels.name)
         if is_array and isinstance(names, NumberedNames):
             array = open_idx(labels) if is_idx_name(labels.name) else open_npy(labels)
             return in_order(names, labels.name, read_labels(array, len(names)))
-        table = read_labels_elsewhere(labels, names)
+        table = read_labels_elsewhere(labels, names, column)
         found = (
             choose_rows(self._images.path.name, table, names, split)
             if split != NO_SPLITS and not self.questions
             else None
         )
+        about_column = (table.question,) if table.question else ()
         if found is None:
+            self.questions = (*self.questions, *about_column)
             return by_labels_file(names, table)
         table, self._places, choice = found
-        self.questions, self._split = (choice.question,), choice.question.chosen or ""
+        self.questions, self._split = (choice.question, *about_column), choice.question.chosen or ""
         labelling = by_labels_file(PackedNames(names[i] for i in self._places.tolist()), table)
         return replace(labelling, notes=(choice.note, *labelling.notes))
 

@@ -6,6 +6,13 @@ import unicodedata
 
 from dashboard.core.images.decoding import SUFFIXES
 
+# Folders that are called so say only that there are images in them
+WORDS_FOR_IMAGES = frozenset(
+    {
+        "image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos", "bilder",
+    }
+)  # fmt: skip
+
 
 def is_image_name(name: str) -> bool:
     """True if the suffix is the one of an image file."""

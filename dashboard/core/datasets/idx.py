@@ -21,7 +21,7 @@ from dashboard.core.datasets.npy import ArrayHeader, StoredArray
 from dashboard.core.datasets.seekable_gzip import MAGIC as GZIP
 from dashboard.core.datasets.seekable_gzip import Expands, SeekableGzip
 from dashboard.core.datasets.split_choice import Split, choose_split
-from dashboard.core.datasets.splits import shards_by_split
+from dashboard.core.datasets.split_names import shards_by_split
 from dashboard.core.datasets.zip_files import open_zip
 from dashboard.core.errors import DatasetError
 from dashboard.core.parsing import parsing, reason

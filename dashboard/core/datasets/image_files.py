@@ -60,7 +60,7 @@ class ImageFiles:
         if not any(map(self._is_image, source.names)):
             raise no_images(path.name, source.names, _why_no_images(source))
         elsewhere = is_elsewhere(choices.labels)
-        given = read_labels_elsewhere(Path(choices.labels), source.names) if elsewhere else None
+        given = read_labels_elsewhere(Path(choices.labels), source.names, choices.label_column) if elsewhere else None
         read = FilesReader(path.name, source, choices, given, use_labels_file, self._is_image).read()
         self._source, self._decided = read.source, read.decided
         self.samples: SampleList = read.labelling.samples

@@ -2,7 +2,7 @@
 
 Sources of the layouts: https://docs.voxel51.com (FiftyOneImageClassificationDataset), https://labelstud.io/guide/export,
 https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html (image classification),
-https://cloud.google.com/vertex-ai/docs/image-data/classification/prepare-data, pandas.DataFrame.to_json (orient)
+https://cloud.google.com/vertex-ai/docs/image-data/classification/prepare-data, https://www.robots.ox.ac.uk/~vgg/software/via (project and annotations), pandas.DataFrame.to_json (orient)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.table_rows import refused
 
 FILE, LABEL = "file", "label"
+_VIA = frozenset({"filename", "regions", "file_attributes"})
 _METADATA = "-metadata"  # ends the key of what AWS says about a label
 
 
@@ -34,6 +35,9 @@ def as_records(name: str, value: object) -> object:
         return value
     if isinstance(value.get("labels"), dict) and "classes" in value:
         return _fiftyone(value["labels"], value["classes"])
+    of_via = value.get("_via_img_metadata", value)
+    if isinstance(of_via, dict) and all(isinstance(each, dict) and _VIA.issubset(each) for each in of_via.values()):
+        return [_of_via(each) for each in of_via.values()]
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):
         return [dict(zip(value["columns"], row, strict=True)) for row in value["data"]]
     if all(isinstance(each, dict) for each in value.values()):
@@ -80,6 +84,18 @@ def _fiftyone(labels: Mapping[str, Any], classes: list[str] | None) -> list[dict
         return classes[label] if 0 <= label < len(classes) else f"id {label}"
 
     return [{FILE: file, LABEL: name_of(label)} for file, label in labels.items()]
+
+
+def _of_via(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the VGG Image Annotator: what is said about the image; else what is said about all its regions."""
+    if about := {key: value for key, value in (record["file_attributes"] or {}).items() if value not in ("", {}, None)}:
+        return {FILE: record["filename"], **about}
+    regions = record["regions"].values() if isinstance(record["regions"], dict) else record["regions"]
+    found: dict[str, list[Any]] = {}
+    for region in regions:
+        for key, value in region["region_attributes"].items():
+            found.setdefault(key, []).append(value)
+    return {FILE: record["filename"], **found}
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

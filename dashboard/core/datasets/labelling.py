@@ -13,7 +13,7 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.contract import ONE_FOLDER_A_CLASS
-from dashboard.core.datasets.file_names import folder_of, is_image_name, suffix_of
+from dashboard.core.datasets.file_names import WORDS_FOR_IMAGES, folder_of, is_image_name, suffix_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE
 from dashboard.core.datasets.read_instead import read_instead
@@ -61,7 +61,6 @@ _DOCUMENTS = frozenset(
     ]
 )
 _DOCUMENTS_WITHOUT_SUFFIX = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "makefile"})
-_PICTURES = frozenset({"image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos"})
 _UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})  # unless another split has a class of this name
 IsImage = Callable[[str], bool]  # True for the name of an image
 
@@ -143,7 +142,7 @@ def _no_classes(markers: Collection[str], holding: Sequence[str], others: Sequen
     Takes the same as `ClassFolders`. A split has no classes, if the only folder in it says so.
     """
     last = {folder: folder.rpartition("/")[2].casefold() for folder in (*holding, *others)}
-    if len({folder.rpartition("/")[0] for folder in holding}) > 1 and all(last[f] in _PICTURES for f in holding):
+    if len({folder.rpartition("/")[0] for folder in holding}) > 1 and all(last[f] in WORDS_FOR_IMAGES for f in holding):
         return frozenset(holding)
     times = Counter(last[folder] for folder in others)
     found = []
@@ -151,7 +150,7 @@ def _no_classes(markers: Collection[str], holding: Sequence[str], others: Sequen
         split = folder.rpartition("/")[0]
         unlabelled = last[folder] in _UNLABELLED and times[last[folder]] < 2
         as_above = last[folder] == split.rpartition("/")[2].casefold()
-        says_nothing = split in markers and (last[folder] in _PICTURES or unlabelled or as_above)
+        says_nothing = split in markers and (last[folder] in WORDS_FOR_IMAGES or unlabelled or as_above)
         if says_nothing and not any(each.startswith(f"{split}/") for each in holding if each != folder):
             found.append(folder)
     return frozenset(found)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from dashboard.core.datasets.idx_names import is_idx_name
+from dashboard.core.datasets.label_column import NoLabelColumnError, undecided_column
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
@@ -15,6 +16,7 @@ from dashboard.core.datasets.labels_file import (
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
+from dashboard.core.files import check_regular
 
 _SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
 
@@ -24,11 +26,16 @@ def is_elsewhere(labels: str) -> bool:
     return Path(labels).is_absolute()
 
 
-def read_labels_elsewhere(path: Path, names: Sequence[str]) -> LabelsTable:
-    """Reads the labels file at `path`. Raises DatasetError.
+def read_labels_elsewhere(path: Path, names: Sequence[str], column: str = "") -> LabelsTable:
+    """Reads the labels file at `path`.
 
     Args:
         names: the names of the images.
+        column: that holds the labels, if the user has chosen it.
+
+    Raises:
+        UndecidedError: the user has to choose the column.
+        DatasetError: the file cannot be used.
     """
     if path.suffix.lower() == ".npy" or is_idx_name(path.name):
         raise DatasetError(
@@ -41,11 +48,16 @@ def read_labels_elsewhere(path: Path, names: Sequence[str]) -> LabelsTable:
             "Give a CSV, JSON, Parquet, .npy or idx file.",
             "labels_file",
         )
-    return read_labels_file(_read(path), path.name, {file_stem(name) for name in names}, partial(_read, path))
+    stems = {file_stem(name) for name in names}
+    try:
+        return read_labels_file(_read(path), path.name, stems, partial(_read, path), column)
+    except NoLabelColumnError as error:
+        raise undecided_column(path.name, error.answers) if error.answers else error from error
 
 
 def _read(path: Path) -> bytes:
     try:
+        check_regular(path)
         with path.open("rb") as file:
             return file.read(MAX_LABELS_BYTES + 1)
     except OSError as error:

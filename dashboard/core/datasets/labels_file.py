@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import re
-import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -19,7 +15,6 @@ from dashboard.core.datasets.attributes import (
     Attributes,
     Columns,
     attributes_of,
-    from_text,
     from_values,
     parquet_columns,
 )
@@ -27,52 +22,35 @@ from dashboard.core.datasets.coco import coco_rows, is_coco
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
-    SEPARATOR_LINE,
     SPLIT_COLUMNS,
     column_among,
     columns_among,
-    csv_separator,
-    plain_column,
 )
+from dashboard.core.datasets.csv_labels import CommentsError, csv_columns, csv_labels, read_csv
 from dashboard.core.datasets.foreign_formats import WORKBOOKS, refuse_foreign
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
+from dashboard.core.datasets.label_column import MOST_COLUMNS, label_column, possible_columns, question_about
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.labelme import is_labelme
-from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
-from dashboard.core.datasets.table_rows import HEADER, LabelsTable, refused, rows_of
-from dashboard.core.datasets.table_splits import are_splits, splits_of
+from dashboard.core.datasets.table_rows import LabelsTable, no_columns, refused, rows_of, used_columns
+from dashboard.core.datasets.table_splits import splits_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | WORKBOOKS
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
-_LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
-_ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
-_PREDICTED = re.compile(r"(y_?)?pred(icted|iction)?s?([ _-].*)?|prob(ability)?|conf(idence)?|score", re.IGNORECASE)
-_MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
-
-
-class NoLabelColumnError(DatasetError):
-    """A table names images, but none of its columns is called like labels."""
-
-
-class _CommentsError(ValueError):
-    """A CSV begins with comments."""
 
 
 def read_labels_file(
-    data: bytes, name: str, stems: Collection[str], again: Callable[[], bytes] | None = None
+    data: bytes, name: str, stems: Collection[str], again: Callable[[], bytes] | None = None, column: str = ""
 ) -> LabelsTable:
     """Reads the rows of a labels file from its content.
 
@@ -80,8 +58,10 @@ def read_labels_file(
         again: reads the content again, for `LabelsTable.attributes`, so that it need not stay in memory.
         name: name of the file; the suffix gives its format.
         stems: names of the images without folder and suffix, to recognise a column of file names without a header.
+        column: that holds the labels, if the user has chosen it.
 
     Raises:
+        NoLabelColumnError: no column is called like labels.
         DatasetError: the file is damaged, or its columns are not recognised; code `labels_file`.
     """
     if len(data) > MAX_LABELS_BYTES:
@@ -91,12 +71,12 @@ def read_labels_file(
     suffix, encoding = PurePosixPath(name).suffix.lower(), ""
     with parsing(partial(_refused, name)):
         if suffix == ".parquet":
-            table = _from_parquet(name, data)
+            table = _from_parquet(name, data, stems, column)
         elif suffix in _JSON:
-            table = _from_json(name, json_value(data, suffix), stems)
+            table = _from_json(name, json_value(data, suffix), stems, column)
         else:
             refuse_foreign(name, data)
-            table, encoding = _from_text(name, data, stems)
+            table, encoding = csv_labels(name, data, stems, column)
     table = with_names_of_images(table, stems)
     if again is None or table.used is None:
         return table
@@ -110,7 +90,7 @@ def _refused(name: str, error: Exception) -> DatasetError:
             f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\". Or convert it: "
             f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
         )  # fmt: skip
-    if isinstance(error, _CommentsError):
+    if isinstance(error, CommentsError):
         return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
     if isinstance(error, json.JSONDecodeError):
         why = f"it is not valid JSON ({reason(error)})"
@@ -139,49 +119,6 @@ def _json_columns(records: Any, used: Collection[int | str]) -> Columns:
             yield name, partial(from_values, [record.get(name) for record in records])
 
 
-def csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:
-    """The columns of `read_csv`, besides those at the positions in use."""
-    rows = cells.iloc[1:]
-    for i, name in enumerate(cells.iloc[0]):
-        if i not in used:
-            yield str(name).strip(), partial(_csv_column, rows[i])
-
-
-def _csv_column(cells: pd.Series) -> pa.ChunkedArray:
-    # the way over a table is quick where pandas holds Arrow's strings; pa.array takes them one by one
-    [column] = pa.Table.from_pandas(cells.to_frame("cells"), preserve_index=False).columns
-    return from_text(column.cast(pa.string()))
-
-
-def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
-    """The cells of a CSV as text; a header is the first row. May raise any exception.
-
-    Args:
-        encoding: "" for what `decode_text` reads.
-    """
-    text = data.decode(encoding) if encoding else decode_text(data)
-    if said := SEPARATOR_LINE.match(text):
-        text = text[said.end() :]
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    if not first:
-        raise ValueError("it is empty")
-    import pandas as pd  # workers and commands that read no CSV file do without
-
-    separator = said[1] if said else csv_separator(first)
-    try:
-        return pd.read_csv(
-            io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
-        )
-    except pd.errors.ParserError as error:
-        if first.startswith("#"):
-            raise _CommentsError(f"it begins with lines that are no rows ({first[:60]})") from error
-        if longer := _LONGER_LINE.search(str(error)):
-            raise ValueError(
-                f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"
-            ) from error
-        raise
-
-
 def json_value(data: bytes, suffix: str) -> object:
     """The value of a JSON file; for .jsonl and the like, the list of its values, one per line. Raises ValueError.
 
@@ -206,20 +143,24 @@ def json_value(data: bytes, suffix: str) -> object:
     return value
 
 
-def _from_parquet(name: str, data: bytes) -> LabelsTable:
+def _from_parquet(name: str, data: bytes, stems: Collection[str], chosen: str) -> LabelsTable:
     parquet = open_parquet(pa.py_buffer(data))
     columns, metadata = parquet.schema_arrow.names, parquet.metadata
-    file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
-    if file is None or label is None:
-        raise _no_columns(name, columns)
+    file, label = column_among(columns, FILE_COLUMNS), label_column(name, columns, chosen)
+    if file is None:
+        raise no_columns(name, columns)
     if len(set(columns)) < len(columns):
         raise ValueError("two columns have the same name")
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     split = column_among(columns, SPLIT_COLUMNS)
-    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
-    others = [each for each in among if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
-    wanted = [file, label, *([split] if split else []), *others]
+    among = columns if chosen or label is None else columns_among(columns, LABEL_COLUMNS)
+    others = [
+        each
+        for each in among
+        if each not in (file, label, split) and not pa.types.is_nested(parquet.schema_arrow.field(each).type)
+    ][:MOST_COLUMNS]
+    wanted = [file, *([label] if label else []), *([split] if split else []), *others]
     flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
     table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
@@ -227,14 +168,36 @@ def _from_parquet(name: str, data: bytes) -> LabelsTable:
     if len(table) != metadata.num_rows:
         raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
     splits = splits_of(_values(table[split]), split) if split else ()
-    labels = _values(table[label])
-    notes = about_other_labels(name, label, labels, {each: _values(table[each]) for each in others})
-    read = rows_of(name, _values(table[file]), labels, notes, used=_used(columns, file, label))
-    return replace(read, splits=splits)
+    labels = _values(table[label]) if label else None
+    found = _Columns(
+        columns, file, _values(table[file]), label, labels, {each: _values(table[each]) for each in others}, splits
+    )
+    return found.rows(name, stems, chosen)
 
 
-def _used(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:
-    return used if len(columns) > len(used) else None
+@dataclass(frozen=True)
+class _Columns:
+    """The columns of a table with one for the names of files."""
+
+    names: Sequence[str]  # of all columns
+    file: str
+    files: Sequence[object]
+    label: str | None  # the column of the labels; None if none is called so
+    labels: Sequence[object] | None
+    others: Mapping[str, Sequence[object]]  # that may hold labels, too
+    splits: tuple[str, ...]  # of each row
+
+    def rows(self, name: str, stems: Collection[str], chosen: str) -> LabelsTable:
+        """The rows. Raises DatasetError if it is not known which column holds the labels."""
+        if self.label is None or self.labels is None:
+            if any(file_stem(str(file)) in stems for file in self.files):
+                raise no_columns(name, self.names, True, True, possible_columns(self.others))
+            raise no_columns(name, self.names)
+        notes = () if chosen else about_other_labels(name, self.label, self.labels, self.others)
+        table = rows_of(name, self.files, self.labels, notes, used=used_columns(self.names, self.file, self.label))
+        possible = possible_columns({self.label: self.labels, **self.others}) if chosen else ()
+        question = question_about(name, possible, self.label.strip()) if chosen else None
+        return replace(table, splits=self.splits, question=question)
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
@@ -249,14 +212,14 @@ def _values(column: pa.ChunkedArray) -> list[object]:
     return values
 
 
-def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
+def _from_json(name: str, value: object, stems: Collection[str], chosen: str) -> LabelsTable:
     if is_coco(value):
         return coco_rows(name, value)
     if is_labelme(value):
         raise refused(
-            name, "it is LabelMe's annotation of one image, and such files are read only beside their images, if "
-            "nearly all of several images have one",
-            "Put each beside its image, and annotate the other images too, or leave them out; or write a table of file and label.",
+            name, "it is LabelMe's annotation of one image, and such files are read only if nearly all of several images "
+            "have one, called like the image",
+            "Annotate the other images too, or leave them out; or write a table of file and label.",
         )  # fmt: skip
     value = as_records(name, value)
     if isinstance(value, dict) and (files := _files_of_classes(value, stems)):
@@ -269,21 +232,21 @@ def _from_json(name: str, value: object, stems: Collection[str]) -> LabelsTable:
             'Write [{"file": "a.png", "label": "cat"}, ...] or {"a.png": "cat", ...}.',
         )  # fmt: skip
     columns = list(dict.fromkeys(str(key) for record in value for key in record))
-    file, label = column_among(columns, FILE_COLUMNS), column_among(columns, LABEL_COLUMNS)
+    file, label = column_among(columns, FILE_COLUMNS), label_column(name, columns, chosen)
     if label is None and {"image", "annotations"} <= {*columns}:
         raise refused(
             name, "it holds annotations in the format of CreateML, which is not read",
             "Save them as COCO's JSON, or write a table of file and label.",
         )  # fmt: skip
-    if file is None or label is None:
-        raise _no_columns(name, columns)
-    files, labels = ([record.get(column) for record in value] for column in (file, label))
+    if file is None:
+        raise no_columns(name, columns)
+    files = [record.get(file) for record in value]
+    labels = None if label is None else [record.get(label) for record in value]
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
-    among = [each for each in columns_among(columns, LABEL_COLUMNS) if each not in (file, label, split)]
-    others = {each: [record.get(each) for record in value] for each in among}
-    notes = about_other_labels(name, label, labels, others)
-    return replace(rows_of(name, files, labels, notes, used=_used(columns, file, label)), splits=splits)
+    among = columns if chosen or label is None else columns_among(columns, LABEL_COLUMNS)
+    others = {each: [record.get(each) for record in value] for each in among if each not in (file, label, split)}
+    return _Columns(columns, file, files, label, labels, others, splits).rows(name, stems, chosen)
 
 
 def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:
@@ -294,132 +257,3 @@ def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tup
         return []
     pairs = [(file, label) for label, files in value.items() for file in files]
     return pairs if any(file_stem(file) in stems for file, _ in pairs) else []
-
-
-def _from_text(name: str, data: bytes, stems: Collection[str]) -> tuple[LabelsTable, str]:
-    """The rows of a CSV, and its encoding if it is another one than `decode_text` reads, else "".
-
-    Excel saves in the encoding of the country. It is certain enough where it does not matter for files and labels, or
-    where their names are right in one encoding only: in that, they name images.
-    """
-    try:
-        return _from_csv(name, read_csv(data), stems), ""
-    except UnicodeDecodeError:
-        found = _in_other_encodings(name, data, stems) if len(data) <= _MOST_GUESSED_BYTES else {}
-        if not found:
-            raise
-    encoding, table = next(iter(found.items()))
-    note = f"{name} is not UTF-8. It is read as {encoding}, {_why_certain(table)}."
-    return replace(table, notes=(*table.notes, note)), encoding
-
-
-def _in_other_encodings(name: str, data: bytes, stems: Collection[str]) -> dict[str, LabelsTable]:
-    """The encodings in which most files name images, the likeliest first; none if files or labels differ among them."""
-    from dashboard.core.datasets.encoding_guess import decodings  # only few tables need it
-
-    known = {unicodedata.normalize("NFC", stem) for stem in stems}
-    named: dict[str, int] = {}
-    tables: dict[str, LabelsTable] = {}
-    for encoding in decodings([data]):
-        with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
-            table = _from_csv(name, read_csv(data, encoding), stems)
-            beyond = [file_stem(file) for file in table.files if not file.isascii()]
-            named[encoding] = sum(unicodedata.normalize("NFC", stem) in known for stem in beyond)
-            if named[encoding] or not beyond:
-                tables[encoding] = table
-    most = max((named[encoding] for encoding in tables), default=0)
-    best = {encoding: table for encoding, table in tables.items() if named[encoding] == most}
-    return best if len({(table.files, table.labels) for table in best.values()}) == 1 else {}
-
-
-def _why_certain(table: LabelsTable) -> str:
-    if all(text.isascii() for text in (*table.files, *filter(None, table.labels))):
-        return "which matters for its other columns only"
-    return "in which its file names are those of images"
-
-
-def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str]) -> LabelsTable:
-    header = [str(cell) for cell in cells.iloc[0]]
-    known, label = columns_among(header, FILE_COLUMNS), column_among(header, LABEL_COLUMNS)
-    places = [header.index(column) for column in known]
-    named = _columns_of_names(cells, stems, places) if label is not None else []
-    named = named or _columns_of_names(cells, stems, range(len(header)))
-    headless = any(file_stem(header[i]) in stems for i in named)
-    rows = cells.iloc[1:]
-    file = next((i for i in places if i in named), None)
-    if file is None and len(named) == 1 and not headless:
-        [file] = named
-    elif file is None and places:
-        file = places[0]
-    if file is not None and label is not None:
-        _check_only_one(name, header, rows, label)
-        at = header.index(label)
-        notes = _about_columns(name, header, rows, label)
-        table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=_used(header, file, at))
-        return replace(table, splits=_splits(header, rows))
-    if file is not None and (classes := class_columns(rows, header, file)):
-        return replace(one_hot_rows(name, rows, header, file, classes), splits=_splits(header, rows))
-    # Without a known header, the columns are certain only if exactly one names images, and one other is no split.
-    others = [i for i in range(len(header)) if i not in named and not are_splits((cells if headless else rows)[i])]
-    if len(others) != 1 or len(named) != 1:
-        if file is not None and marks_classes(rows, file):
-            raise refused(
-                name, "its columns seem to be classes, but their cells are not 0 and 1",
-                "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
-            )  # fmt: skip
-        raise _no_columns(name, header, file is not None, bool(named))
-    [column], [at] = named, others
-    if not headless and _PREDICTED.fullmatch(header[at].strip()):
-        raise refused(
-            name, f"its column {header[at].strip()} seems to hold predictions, and it has no column of true labels",
-            "Give a table with a column `label`; or, if these are the true labels, call the column so.",
-        )  # fmt: skip
-    what = "no header" if headless else "a header without known names"
-    is_label = "the other one" if len(header) == 2 else f"column {at + 1}"
-    note = f"{name} has {what}: its {_ORDINALS[column]} column names images, {is_label} is used as the label."
-    rows = cells if headless else rows
-    splits = [
-        found
-        for i in range(len(header))
-        if i not in (column, at) and (found := splits_of(rows[i], "" if headless else header[i]))
-    ]
-    table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
-    return replace(table, splits=splits[0]) if splits else table
-
-
-def _splits(header: Sequence[str], rows: pd.DataFrame) -> tuple[str, ...]:
-    column = column_among(header, SPLIT_COLUMNS)
-    return splits_of(rows[header.index(column)], column) if column else ()
-
-
-def _check_only_one(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> None:
-    """Raises DatasetError if another column is called like the one of the labels, and says something else."""
-    first, *others = [i for i, column in enumerate(header) if plain_column(column) == plain_column(label)]
-    if any((rows[i] != rows[first]).any() for i in others):
-        raise refused(
-            name,
-            f"two of its columns are called {label.strip()}, and they differ",
-            "Keep the one with the true labels.",
-        )
-
-
-def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: str) -> tuple[str, ...]:
-    """What the user has to know about other columns that may hold labels."""
-    others = {each: rows[header.index(each)] for each in columns_among(header, LABEL_COLUMNS) if each != label}
-    return about_other_labels(name, label, rows[header.index(label)], others)
-
-
-def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterable[int]) -> list[int]:
-    """The positions of the columns, among these, with names of images in them."""
-    return [i for i in among if any(file_stem(cell) in stems for cell in cells[i])] if stems else []
-
-
-def _no_columns(name: str, columns: Sequence[str], has_files: bool = False, names_images: bool = False) -> DatasetError:
-    found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
-    if has_files:
-        error = refused(
-            name, f"it is not certain which of its columns holds the labels (it has {found})",
-            "In its first line, call the column of the labels `label`.",
-        )  # fmt: skip
-        return NoLabelColumnError(error.message, error.advice, error.code) if names_images else error
-    return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 
-from dashboard.core.datasets.splits import Folders, split_called
+from dashboard.core.datasets.file_names import WORDS_FOR_IMAGES
+from dashboard.core.datasets.split_names import split_called
+from dashboard.core.datasets.splits import Folders
 
-_MASKS = frozenset(
+WORDS_FOR_MASKS = frozenset(
     {
         "mask", "masks", "label", "labels", "annotation", "annotations", "trimap", "trimaps", "gt", "groundtruth",
         "segmentation", "segmentations", "segmentationclass", "segmentationobject",
     }
 )  # fmt: skip
-_IMAGES = frozenset({"image", "images", "img", "imgs", "jpegimages", "picture", "pictures", "photo", "photos"})
 _WORDS = re.compile(r"[^\W\d_]+")
 _PERHAPS = re.compile(r"mask|[ _-]seg|superpixels|[ _-]gt[^a-z]", re.IGNORECASE)  # quicker: most names hold none
 _BEHIND = re.compile(r"[ _-](mask|seg|segmentation|superpixels|gt)([ _-]?\d+)?$", re.IGNORECASE)  # 1_mask.png of 1.png
@@ -32,7 +33,7 @@ def find_masks(names: Sequence[str], folders: Folders, is_image: np.ndarray) -> 
         folders: of all files.
         is_image: (n,) bool.
     """
-    told = [_bare_folder(path) for path in folders.paths]
+    told = [bare_folder(path) for path in folders.paths]
     if not any(is_masks for _, is_masks in told) and not any(map(_PERHAPS.search, names)):
         return np.empty(0, np.int64)
     stems: list[tuple[int, int, str, bool]] = []
@@ -56,8 +57,8 @@ def find_masks(names: Sequence[str], folders: Folders, is_image: np.ndarray) -> 
     return np.array(found, np.int64)
 
 
-def _bare_folder(path: str) -> tuple[tuple[str, ...], bool]:
-    """The parts of a folder without the words for images and masks, and whether there is one for masks.
+def bare_folder(path: str, words_for_others: Set[str] = WORDS_FOR_MASKS) -> tuple[tuple[str, ...], bool]:
+    """The parts of a folder without the words for images and, for example, masks, and whether there is one for masks.
 
     Such a word counts only beside no others than splits: so "face mask" stays what it is.
     """
@@ -65,9 +66,9 @@ def _bare_folder(path: str) -> tuple[tuple[str, ...], bool]:
     is_masks = False
     for part in path.casefold().replace("ground_truth", "groundtruth").split("/"):
         words = set(_WORDS.findall(part))
-        rest = words - _MASKS - _IMAGES
+        rest = words - words_for_others - WORDS_FOR_IMAGES
         if words and all(map(split_called, rest)):
-            is_masks = is_masks or not _MASKS.isdisjoint(words)
+            is_masks = is_masks or not words_for_others.isdisjoint(words)
             parts += sorted(rest)
         else:
             parts.append(part)

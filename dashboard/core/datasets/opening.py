@@ -42,7 +42,7 @@ def open_dataset(path: Path, choices: Choices = NOTHING_CHOSEN, use_labels_file:
 
     Args:
         choices: what the user has decided. Other processes do not know it: give them `describe(path, choices, ...)`.
-        use_labels_file: False: ignore the tables of labels among the images.
+        use_labels_file: False: ignore the tables of labels among the images. So they are if the labels lie elsewhere.
 
     Raises:
         UndecidedError: the user has to answer a question first.
@@ -55,6 +55,7 @@ def open_dataset(path: Path, choices: Choices = NOTHING_CHOSEN, use_labels_file:
         state = content_state(path)
         if is_elsewhere(choices.labels):
             state += content_state(Path(choices.labels))
+            use_labels_file = False
         return _open_cached(path, state, choices, use_labels_file)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -84,6 +85,11 @@ def _check_used(dataset: Dataset, name: str, choices: Choices) -> None:
             Advice("Leave out ", Choice("zip_encoding"), "."),
             "choice",
         )
+    if choices.label_column and "label_column" not in topics and not by_labels:
+        raise DatasetError(
+            f"{name} has no table whose columns could be chosen, so {choices.label_column!r} is none of them.",
+            Advice("Leave out ", Choice("label_column"), "."), "choice",
+        )  # fmt: skip
     if choices.labels and not (is_elsewhere(choices.labels) or isinstance(dataset, ImageFiles)):
         raise DatasetError(
             f"{name} holds no tables, so {choices.labels} is not one of them.", "Check the path.", "choice"
@@ -114,7 +120,7 @@ def _open_files(
     if not any(map(is_image_name, names)):
         for kind in FORMATS:
             if kind.shards and (shards := list(filter(kind.shards.search, names))):
-                dataset = open_shards(kind, path, root, shards, choices, _open_images)
+                dataset = open_shards(kind, path, root, shards, choices, open_dataset)
                 if isinstance(dataset, (ArrayImages, ParquetImages, TFRecordImages)):
                     used = set(shards)
                     others = [i for i, name in enumerate(names) if name not in used]
@@ -133,7 +139,7 @@ def _open_files(
 
 def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     with path.open("rb") as file:
-        data = DataFiles(path, (path,), _open_images, file.read(_FIRST_BYTES), use_labels_file, choices)
+        data = DataFiles(path, (path,), open_dataset, file.read(_FIRST_BYTES), use_labels_file, choices)
     for kind in sorted(FORMATS, key=lambda each: each.sign):
         if kind.sniff(data):
             return kind.open(data)
@@ -145,8 +151,3 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     raise DatasetError(
         f"{path.name} is not a dataset of a supported format.", read_instead([path.name]) or KINDS, "unknown_format"
     )
-
-
-def _open_images(path: Path, choices: Choices) -> Dataset:
-    """Opens the images of a described dataset. Their own labels file is not used if the description names labels."""
-    return open_dataset(path, choices, use_labels_file=not is_elsewhere(choices.labels))

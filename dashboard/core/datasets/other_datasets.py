@@ -43,5 +43,5 @@ def why_no_dataset(path: Path) -> DatasetError | None:
             f"Unpack it, with `7z x {quoted} -o{folder}` or in the 7-Zip program, and give the folder.", "unknown_format",
         )  # fmt: skip
     if reason := instead_of_file(head):
-        return DatasetError(f"{name} is no dataset. {reason.message}", reason.advice, "unknown_format")
+        return DatasetError(f"{name} is not a dataset. {reason.message}", reason.advice, "unknown_format")
     return None

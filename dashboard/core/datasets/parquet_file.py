@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _TIMES = 4  # what a row group may have in other columns
@@ -38,7 +39,7 @@ def state_of_file(path: Path) -> tuple[int, int, int]:
 
 
 def read_columns(file: pq.ParquetFile, columns: Sequence[str], most_bytes: int) -> pa.Table | None:
-    """Some columns of a file, or None if they take more than `most_bytes` of memory.
+    """Some columns of a file, or None if they take more than `most_bytes` of memory. May raise as `open_parquet` says.
 
     The metadata of single columns are not asked: if these are damaged, Arrow ends the whole process.
     """
@@ -47,7 +48,20 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str], most_bytes: int) 
         if file.metadata.row_group(group).total_byte_size > _TIMES * most_bytes:
             return None
         tables.append(file.read_row_group(group, columns=list(columns)))
+        _check_indices(tables[-1])
         size += tables[-1].nbytes
         if size > most_bytes:
             return None
     return pa.concat_tables(tables) if tables else file.read(columns=list(columns))
+
+
+def _check_indices(table: pa.Table) -> None:
+    """Raises ValueError if a row refers to none of the values that a column keeps once; Arrow does not check that."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+            found, count = pc.min_max(chunk.indices).as_py(), len(chunk.dictionary)
+            if found["min"] is not None and not 0 <= found["min"] <= found["max"] < count:
+                raise ValueError(
+                    f"it is damaged: a row of its column {name[:80]!r} refers to value number {found['max']}, but the column "
+                    f"has {count} different values, counted from 0"
+                )

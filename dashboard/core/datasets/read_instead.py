@@ -21,6 +21,12 @@ _ADVICE = (
     (".arrow", _PARQUET.format(_TO_PARQUET.format("stream", "arrow"))),
     (".feather", _PARQUET.format(_TO_PARQUET.format("file", "feather"))),
 )
+_STL10 = re.compile(r"(^|/)(train|test|unlabeled)_X\.bin$")
+_STL10_TO_ARRAYS = (
+    "import numpy as n; x = n.fromfile('test_X.bin', 'u1').reshape(-1, 3, 96, 96).transpose(0, 3, 2, 1); "
+    "n.savez('stl10.npz', images=x, labels=n.fromfile('test_y.bin', 'u1') - 1, "
+    "class_names=open('class_names.txt').read().split())"
+)
 _BINARY_BATCH = re.compile(r"(^|/)(data_batch_\d|test_batch)\.bin$")
 
 
@@ -33,4 +39,6 @@ def read_instead(names: Sequence[str]) -> str | None:
         )
     if any(map(_BINARY_BATCH.search, names)):
         return f"Give the Python version of CIFAR-10 instead: {FILE_NAME}, as it is downloaded."
+    if any(map(_STL10.search, names)):
+        return f'STL-10\'s binary files are not read. Save them as arrays: `python -c "{_STL10_TO_ARRAYS}"`.'
     return next((fix for suffix, fix in _ADVICE if any(name.lower().endswith(suffix) for name in names)), None)

@@ -14,7 +14,7 @@ from dashboard.core.datasets.contract import Dataset
 from dashboard.core.datasets.formats import DataFiles, Format
 from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.split_choice import Split, choose_split
-from dashboard.core.datasets.splits import shards_by_split
+from dashboard.core.datasets.split_names import shards_by_split
 from dashboard.core.errors import DatasetError, listed
 
 _NUMBERED = re.compile(r"(.*?)(\d{1,6})([-_]of[-_]\d{1,6})(\D.*)?")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
-from dashboard.core.datasets.splits import split_called
+from dashboard.core.datasets.split_names import split_called
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
@@ -94,7 +94,7 @@ def _chosen(
     if wanted:
         own = {name.casefold(): split.name for split in splits for name in (*split.called, split.name)}
         spelled = wanted.casefold()
-        found = own.get(spelled) or (spelled if spelled == ALL_SPLITS else split_called(wanted))
+        found = spelled if spelled == ALL_SPLITS else own.get(spelled) or split_called(wanted)
         return (found if found in (*names, ALL_SPLITS) else None), "as chosen"
     if "test" in names and labelled("test"):
         return "test", "as is usual where there is one"

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import normal_name, suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
-from dashboard.core.datasets.labels_file import NoLabelColumnError
+from dashboard.core.datasets.label_column import NoLabelColumnError, undecided_column
 from dashboard.core.datasets.tables import Table, is_likely, without_templates
-from dashboard.core.errors import Advice, Choice, DatasetError, counted
+from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 _MANY = 4  # other files
+_COLUMN_OPEN = "a table that names images; its column of labels has to be chosen"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def choose_table(
     wanted: str,
     required: bool,
     folders: str = "",
+    certain_folders: bool = True,
     shared: Collection[str] = (),
 ) -> TableChoice:
     """Chooses among the tables beside the images.
@@ -39,6 +41,7 @@ def choose_table(
         wanted: the path of a table inside the dataset, or "".
         required: True if without a table the dataset would have no labels.
         folders: the names of the folders in words, if they may be the labels too; else "".
+        certain_folders: True if these are the labels rather than a column of a table that is not called so.
         shared: names of the tables that lie outside of all splits.
 
     Raises:
@@ -48,8 +51,15 @@ def choose_table(
     judged = without_templates(tables, shared)
     usable = [table for table in judged if table.fault is None]
     possible = [table for table in judged if table.content is not None and table.matched]
+    without_column = {
+        table.name: table.fault.answers
+        for table in judged
+        if isinstance(table.fault, NoLabelColumnError) and table.fault.answers
+    }
     question = None
     answers = tuple(Answer(table.name, table.in_words) for table in possible)
+    if not usable:
+        answers += tuple(Answer(name, _COLUMN_OPEN) for name in without_column)
     if folders and answers:
         answers = (*answers, Answer(FOLDERS, f"the names of the folders, {folders}"))
     if len(answers) > 1:
@@ -59,6 +69,8 @@ def choose_table(
     if wanted:
         table = _wanted(judged, wanted)
         if table.content is None:
+            if isinstance(table.fault, NoLabelColumnError) and table.fault.answers:
+                raise undecided_column(table.name, table.fault.answers)
             raise table.fault or DatasetError(f"{wanted} cannot be read.", "", "labels_file")
         return TableChoice(table, question and replace(question, chosen=table.name, certain=True))
     if len(usable) > 1 or (usable and folders):
@@ -73,6 +85,15 @@ def choose_table(
         return TableChoice(
             usable[0], question and replace(question, chosen=usable[0].name), _why_not(judged, usable[0])
         )
+    if without_column and not (folders and certain_folders):
+        if question is None:
+            raise undecided_column(*without_column.popitem())
+        raise UndecidedError(
+            f"{dataset_name} holds {'several tables' if len(without_column) > 1 else 'a table'} that could be its labels, "
+            f"but none of the columns is called so: {listed([*without_column])}"
+            f"{f'; and so could its folders, {folders}' if folders else ''}.",
+            question, "labels_file",
+        )  # fmt: skip
     faults = {table.name: table.fault for table in judged if table.fault}
     if required and faults and not all(table.template for table in judged):
         first = next(iter(faults.values()))
@@ -82,7 +103,10 @@ def choose_table(
             leave_out = f" {if_none} no labels, leave {it} out of the dataset, or do without {it}: "
             advice = Advice(advice, leave_out, Choice("labels", FOLDERS), ".")
         raise DatasetError(" ".join(_told({name: fault.message for name, fault in faults.items()})), advice, first.code)
-    return TableChoice(None, None, _told({name: _as_note(fault) for name, fault in faults.items()}))
+    if not (without_column and folders):
+        question = None
+    by_folders = question and replace(question, chosen=FOLDERS, certain=True)
+    return TableChoice(None, by_folders, _told({name: _as_note(fault) for name, fault in faults.items()}))
 
 
 def _told(messages_of: Mapping[str, str]) -> tuple[str, ...]:

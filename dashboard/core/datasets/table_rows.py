@@ -11,8 +11,10 @@ import numpy as np
 from dashboard.core.datasets.attributes import Attributes
 from dashboard.core.datasets.file_names import folder_of, normal_name
 from dashboard.core.datasets.finder import Finder
+from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.errors import Advice, DatasetError, ImageError
+from dashboard.core.questions import Answer, Question
 
 HEADER = "Begin the file with a line of column names, such as `file,label`."
 
@@ -29,6 +31,7 @@ class LabelsTable:
     used: Sequence[int | str] | None = None  # columns of files and labels, by name or position; None: it has no others
     attributes: Callable[[], Attributes] | None = None  # reads the other columns
     splits: tuple[str, ...] = ()  # of each row, see `splits_of`; () if the table tells none
+    question: Question | None = None  # which column holds the labels, if the user has chosen it
 
     def at(self, rows: Sequence[int]) -> LabelsTable:
         """The table with these rows only, in their order."""
@@ -131,3 +134,36 @@ def file_name_of(value: object) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace").decode()
     return text
+
+
+def no_columns(
+    name: str,
+    columns: Sequence[str],
+    has_files: bool = False,
+    names_images: bool = False,
+    answers: Sequence[Answer] = (),
+) -> DatasetError:
+    """The error for a table whose columns of file names and labels are not recognised.
+
+    Args:
+        has_files: the column of the file names is known.
+        names_images: these are the names of images.
+        answers: the columns that may hold the labels, from `possible_columns`.
+    """
+    found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
+    if has_files:
+        error = refused(
+            name, f"it is not certain which of its columns holds the labels (it has {found})",
+            "In its first line, call the column of the labels `label`.",
+        )  # fmt: skip
+        if not names_images:
+            return error
+        no_label = NoLabelColumnError(error.message, error.advice, error.code)
+        no_label.answers = tuple(answers)
+        return no_label
+    return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)
+
+
+def used_columns(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:
+    """The columns in use, as in `LabelsTable.used`."""
+    return used if len(columns) > len(used) else None

@@ -11,7 +11,7 @@ from dashboard.core.datasets.columns import SPLIT_COLUMNS, SPLITS_OF_YES_AND_NO,
 from dashboard.core.datasets.file_names import folder_of
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.split_choice import Split, SplitChoice, choose_split
-from dashboard.core.datasets.splits import in_order, names_split, split_called, told_apart, word_of_split
+from dashboard.core.datasets.split_names import in_order, names_split, split_called, told_apart, word_of_split
 from dashboard.core.datasets.table_rows import LabelsTable
 
 _NONE = frozenset({"", "none", "unassigned"})  # Vertex AI writes the last

@@ -11,18 +11,19 @@ from itertools import chain
 import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes, joined
+from dashboard.core.datasets.class_files import annotations_elsewhere
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
+from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    NoLabelColumnError,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem, without_hosts
-from dashboard.core.datasets.splits import SPLITS, split_named_in
+from dashboard.core.datasets.split_names import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
@@ -60,12 +61,14 @@ class Table:
 
 
 def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> list[int]:
-    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json or 1.json.
+    """The files that may be tables of labels: not those that belong to one image, such as 1.jpg.json, 1.json or annotations/1.json.
 
     Args:
         positions: of files that are no images.
     """
     tables = [i for i in positions if suffix_of(names[i]) in LABELS_SUFFIXES]
+    if tables and (annotations := annotations_elsewhere(names, tables, images)):
+        tables = [i for i in tables if i not in annotations]
     if tables:
         known = frozenset(images)
         tables = [i for i in tables if names[i].rpartition(".")[0] not in known]
@@ -135,23 +138,34 @@ def must_be_usable(name: str, folders: Collection[str | None]) -> bool:
     return set(folders) <= {None} or file_stem(name).lower() in LABELS_STEMS or _is_coco_name(name)
 
 
-def read_tables(source: FileSource, positions: Sequence[int], images: Sequence[str]) -> dict[int, Table]:
+def read_tables(
+    source: FileSource, positions: Sequence[int], images: Sequence[str], column: str = ""
+) -> dict[int, Table]:
     """Reads tables, by position, and matches their rows with images.
 
     Together they may have MAX_LABELS_BYTES. A table that does not fit beside those before it is not read and says so.
+
+    Args:
+        column: that holds the labels, if the user has chosen it.
     """
     if not positions:
         return {}
     stems, find = {file_stem(image) for image in images}, Finder(images)
     left, tables = MAX_LABELS_BYTES, {}
     for position in positions:
-        tables[position], n_bytes = _read_table(source, position, images, stems, find, left)
+        tables[position], n_bytes = _read_table(source, position, images, stems, find, left, column)
         left -= n_bytes
     return tables
 
 
 def _read_table(
-    source: FileSource, position: int, images: Sequence[str], stems: Collection[str], find: Finder, most: int
+    source: FileSource,
+    position: int,
+    images: Sequence[str],
+    stems: Collection[str],
+    find: Finder,
+    most: int,
+    column: str,
 ) -> tuple[Table, int]:
     """The table and how many of `most` bytes it takes, which is 0 if it is not kept."""
     name = source.names[position]
@@ -159,7 +173,7 @@ def _read_table(
         data = source.read(position, most + 1)
         if len(data) > most and most < MAX_LABELS_BYTES:
             return Table(name, None, 0, 0, 0, fault=_too_many_bytes(name), unread=True), 0
-        content = read_labels_file(data, name, stems, partial(source.read, position, MAX_LABELS_BYTES + 1))
+        content = read_labels_file(data, name, stems, partial(source.read, position, MAX_LABELS_BYTES + 1), column)
     except ImageError as error:
         return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.advice, error.code)), 0
     except DatasetError as error:

@@ -185,7 +185,7 @@ def _next_archive(file: IO[bytes] | SeekableGzip, name: str, notes: list[str]) -
             at = (len(block) - len(block.lstrip(b"\0"))) // tarfile.BLOCKSIZE * tarfile.BLOCKSIZE
             if _is_header(block[at : at + tarfile.BLOCKSIZE]):
                 return position + at
-            notes.append(f"Behind its end, {name} holds something that is no archive. It is not read.")
+            notes.append(f"Behind its end, {name} holds something that is not an archive. It is not read.")
             break
         position += len(block)
     while file.read(_BLOCK_BYTES):  # gzip's checksum is at the end

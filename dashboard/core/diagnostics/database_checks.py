@@ -45,7 +45,7 @@ def check_database(context: CheckContext) -> Check:
             with closing(Database(context.settings)) as database:
                 _read_and_write(database)
     except DependencyError as error:
-        fix = "Mend what the checks of the packages say. Predictions go on meanwhile."
+        fix = "Mend what the checks of the packages say. Predictions continue meanwhile."
         return Check("storage.database", "storage", "error", without_full_stop(error.message), fix)
     except DashboardError as error:
         return Check("storage.database", "storage", "error", without_full_stop(error.message), error.fix)

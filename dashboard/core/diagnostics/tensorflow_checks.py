@@ -7,22 +7,13 @@ from importlib.util import find_spec
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.context import CLUSTER, TENSORFLOW, CheckContext, Step
-from dashboard.core.engine.worker import LACKS_INSTRUCTIONS
+from dashboard.core.engine.worker import LACKS_INSTRUCTIONS, why_killed
 from dashboard.core.errors import DependencyError, WorkerError
 from dashboard.core.models.inference import Inference
 from dashboard.core.shell import install_requirements, pip_command, set_variable
 
 GROUP = "tensorflow"
 _REACHED_WITHIN_S = 5.0
-
-# signal that ended the import of TensorFlow -> reason and fix
-_DEATHS = {
-    "SIGILL": LACKS_INSTRUCTIONS,
-    "SIGKILL": (
-        "the system ended it, most likely because memory ran out",
-        f"Give it 2 GB of memory, or use one worker: `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard.",
-    ),
-}
 
 
 def steps(context: CheckContext) -> list[Step]:
@@ -88,8 +79,8 @@ def _check_death(error: WorkerError, cluster: str) -> Check:
     summary = f"TensorFlow cannot be used. {without_full_stop(error.message)}"
     if cluster and error.code == "worker_unavailable" and not error.overran:
         return Check(TENSORFLOW, GROUP, "error", summary, _mend_cluster(cluster))
-    if error.signal in _DEATHS:
-        why, fix = _DEATHS[error.signal]
+    if error.signal in ("SIGILL", "SIGKILL"):
+        why, fix = LACKS_INSTRUCTIONS if error.signal == "SIGILL" else why_killed(error.message)
         return Check(TENSORFLOW, GROUP, "error", summary if why in summary else f"{summary}: {why}", fix)
     if error.overran:
         longer = (

@@ -50,7 +50,7 @@ class WorkerProcess:
         # TensorFlow writes traced code into files there; a killed process leaves them behind
         self._scratch = tempfile.TemporaryDirectory(prefix="dashboard-worker-", ignore_cleanup_errors=True)
         self._overran = self._begun = False
-        self._oom_kills = oom_kills()  # before this worker
+        self._oom_kills = oom_kills()  # before what the worker does now
         self._ending = threading.Lock()
         self._returncode: int | None = None
         environment = {
@@ -105,7 +105,7 @@ class WorkerProcess:
     @contextlib.contextmanager
     def _limited(self, limit_s: float, doing: str) -> Iterator[None]:
         """Kills the worker after the limit. This also ends a read or write that blocks on its pipe."""
-        self._begun = False
+        self._begun, self._oom_kills = False, oom_kills()
         timer = threading.Timer(limit_s, self._overrun)
         timer.daemon = True
         timer.start()

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from dashboard.core.engine.retries import Retries
-from dashboard.core.engine.worker import LACKS_INSTRUCTIONS, WorkerDied
+from dashboard.core.engine.worker import LACKS_INSTRUCTIONS, WorkerDied, why_killed
 from dashboard.core.errors import Cancelled, Code, WorkerError
 
 
@@ -34,6 +34,9 @@ class QueuedTask:
         if death.signal == "SIGILL":
             why, fix = LACKS_INSTRUCTIONS
             how = f"{how}: {why}"
+        elif death.killed:
+            why, more = why_killed(how)
+            how, fix = how if why in how else f"{how}: {why}", f"Try again. {more}"
         self.future.set_exception(
             WorkerError(f"The worker process {how}.", fix, code, signal=death.signal, overran=death.overran)
         )

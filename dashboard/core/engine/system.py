@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,14 +64,36 @@ def lower_priority() -> None:
         process.nice(process.nice() + _NICENESS)
 
 
-def oom_kills() -> int:
-    """How many processes the kernel has killed because memory ran out, since it started; 0 if it does not say."""
-    with contextlib.suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            name, _, count = line.partition(" ")
-            if name == "oom_kill":
-                return int(count)
+def oom_kills(root: Path = Path("/")) -> int:
+    """How many processes the kernel has killed because memory ran out; 0 if it does not say.
+
+    Those in the control group of this process, which workers share, else all of this machine: another container's do not
+    count.
+
+    Args:
+        root: has `proc` and `sys`.
+    """
+    for file in _oom_counters(root):
+        with contextlib.suppress(OSError, ValueError):
+            for line in file.read_text().splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
     return 0
+
+
+def _oom_counters(root: Path) -> Iterator[Path]:
+    """Files with a line `oom_kill COUNT`, the best first. In a container, its own group may be mounted as the top one."""
+    groups = root / "sys" / "fs" / "cgroup"
+    with contextlib.suppress(OSError, ValueError):
+        for line in (root / "proc" / "self" / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:  # version 2, see https://docs.kernel.org/admin-guide/cgroup-v2.html
+                yield from (groups / path.strip("/") / "memory.events", groups / "memory.events")
+            elif "memory" in controllers.split(","):
+                of_memory = groups / "memory"
+                yield from (of_memory / path.strip("/") / "memory.oom_control", of_memory / "memory.oom_control")
+    yield root / "proc" / "vmstat"
 
 
 def limit_memory(more_bytes: int) -> bool:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from dashboard.core.engine.contract import OUT_OF_MEMORY
+from dashboard.core.shell import set_variable
+
 LACKS_INSTRUCTIONS = (
     "this processor lacks instructions that the installed TensorFlow was built for, such as AVX",
     "Run the dashboard on a machine whose processor has AVX (`grep -c avx /proc/cpuinfo` is not 0 there), or install a "
     "TensorFlow that was built for this one.",
 )  # why SIGILL ended a worker, and the way out
+
+
+_FEWER = f"more memory, or use one worker: `{set_variable('DASHBOARD_WORKERS', 1)}`, then restart the dashboard."
+
+
+def why_killed(how: str) -> tuple[str, str]:
+    """Why SIGKILL ended a worker, as far as it is known, and the way out.
+
+    Args:
+        how: what `WorkerDied` says.
+    """
+    if OUT_OF_MEMORY in how:
+        return OUT_OF_MEMORY, f"Give it {_FEWER}"
+    return "memory may have run out, or a person or another program killed it", f"If memory ran out: give it {_FEWER}"
 
 
 class WorkerDied(Exception):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import CHOICE_TOPICS, NO_SPLITS, Choices
-from dashboard.core.datasets.splits import names_split
+from dashboard.core.datasets.split_names import names_split
 from dashboard.core.errors import DatasetError
-from dashboard.core.evaluation.class_folders import in_class_folders, with_folders_above
+from dashboard.core.evaluation.class_folders import counts_above, in_class_folders, with_folders_above
 from dashboard.core.evaluation.plan import check_splits_are_no_classes
 from dashboard.core.labels.choices import LabelChoices, label_choices
 from dashboard.core.labels.class_ids import IDS_UNCERTAIN
@@ -27,6 +27,9 @@ class Asked:
     dataset: Dataset | None  # None: a question must be answered first
     labels: LabelChoices | None  # None: as `dataset`
     label_map: Mapping[str, str] = field(default_factory=dict)  # class ids, if the user has said where they begin
+    above: LabelChoices | None = (
+        None  # the folders above the labels, if some labels match no class and these may instead
+    )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -63,7 +66,8 @@ def ask(
         return Asked(choices, (*others, error.question), None, None)
     except DatasetError as error:
         if error.code == "choice" and choices:
-            dropped = {"labels"} if choices.labels else CHOICE_TOPICS  # a table depends on the split
+            depends = [topic for topic in ("label_column", "labels") if getattr(choices, topic)]
+            dropped = depends[:1] or CHOICE_TOPICS  # a column depends on the table, and a table on the split
             return ask(path, version, {t: a for t, a in answers.items() if t not in dropped}, earlier)
         raise
     counts = label_counts(in_class_folders(dataset.samples, version.class_names))
@@ -78,7 +82,10 @@ def ask(
         labels = label_choices(counts, version.class_names, int(chosen))
         meant = {choice.label: choice.meaning for choice in labels.matched}
         return Asked(choices, questions, dataset, labels, meant)
-    return Asked(choices, questions, dataset, labels)
+    above = counts_above(dataset.samples) if labels.unmatched else {}
+    return Asked(
+        choices, questions, dataset, labels, above=label_choices(above, version.class_names) if above else None
+    )
 
 
 def with_classes_named(path: Path, choices: Choices, label_map: Mapping[str, str]) -> Choices:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from dashboard.core.datasets import label_counts
 from dashboard.core.datasets.sample_list import SampleList
-from dashboard.core.datasets.splits import SPLITS, names_split
+from dashboard.core.datasets.split_names import SPLITS, names_split
 from dashboard.core.labels.class_names import OTHERS
 from dashboard.core.labels.matching import as_spelled, classes_above, likely_classes, match_labels
 from dashboard.core.labels.synsets import synset_name
@@ -69,6 +71,19 @@ def with_folders_above(samples: SampleList, label_map: Mapping[str, str]) -> dic
         whole.pop(key, None)
         whole[folder] = label_map[key]
     return whole
+
+
+def counts_above(samples: SampleList) -> dict[str, int]:
+    """The number of images below each of `folders_above`; {} if some images are in none of them, or one is a label, too."""
+    names = folders_above(samples)
+    if not set(names).isdisjoint(samples.labels):
+        return {}
+    name_of = with_folders_above(samples, {name: name for name in names})
+    by_path = label_counts(samples.labelled_by_path(name_of))
+    counts: Counter[str] = Counter()
+    for path, count in by_path.items():
+        counts[name_of.get(path, "")] += count
+    return {} if "" in counts else dict(counts)
 
 
 def folders_above(samples: SampleList) -> list[str]:

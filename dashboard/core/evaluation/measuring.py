@@ -20,6 +20,6 @@ def measure(folder: RunFolder) -> None:
     if evaluation := replace(run, measured=None).evaluation():
         folder.keep_evaluation(evaluation)
     if len(run.table) == run.manifest.n_images:
-        folder.pack(run.files)
+        folder.rows.pack(run.files)
     elif len(folder.load(("index",)).table) > len(run.table):
         folder.forget_evaluation()  # the run went on meanwhile; it is measured again when it ends

@@ -10,8 +10,8 @@ from itertools import chain
 from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
-from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, NO_SPLITS
-from dashboard.core.datasets.splits import split_called
+from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, FOLDERS, NO_SPLITS
+from dashboard.core.datasets.split_names import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
 from dashboard.core.evaluation.class_folders import folders_above, in_class_folders, with_folders_above
@@ -99,16 +99,20 @@ def _class_by_class(labels: Sequence[str]) -> list[str | Part]:
     first, *others = sorted(labels, key=int)
     more: list[str | Part] = [" ", meaning(others[0], "CLASS")] if others else []
     return [
-        "\nIf they are no class ids of the model, choose a class for each label: ", meaning(first, "CLASS"), *more,
+        "\nIf they are not class ids of the model, choose a class for each label: ", meaning(first, "CLASS"), *more,
         " ..." if len(others) > 1 else "",
     ]  # fmt: skip
 
 
-def _labels_in_names(questions: Sequence[Question]) -> list[str | Part]:
-    """The way to take the labels from the names of the files instead, as parts of advice."""
-    asked = [each for each in questions if each.topic == "labels" and not each.certain]
-    possible = [answer for each in asked for answer in each.answers if answer.value == FILE_NAMES]
-    return [f"To take {possible[0].meaning}, choose ", Choice("labels", FILE_NAMES), ". "] if possible else []
+def _other_labels(questions: Sequence[Question]) -> list[str | Part]:
+    """The ways to take the labels from the names of the files or from a table instead, as parts of advice."""
+    ways: list[str | Part] = []
+    for asked in questions:
+        others = [a for a in asked.answers if a.value not in (asked.chosen, FOLDERS)] if asked.topic == "labels" else []
+        for answer in others:
+            what = answer.meaning if answer.value == FILE_NAMES else f"the labels from {answer.value}"
+            ways += [f"To take {what}, choose ", Choice("labels", answer.value), ". "]
+    return ways
 
 
 def _other_splits(questions: Sequence[Question]) -> list[str | Part]:
@@ -142,7 +146,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
         outside = sorted((label for label in labels if int(label) >= end), key=int)
         if 0 < len(outside) < len(labels):
             message = (
-                f"{len(outside):,} of the {len(labels):,} labels ({listed(outside)}) are no class ids of {version.ref}, "
+                f"{len(outside):,} of the {len(labels):,} labels ({listed(outside)}) are not class ids of {version.ref}, "
                 "so none is used as one."
             )
             rest = Choice("labels_from", start), " and ", meaning(OTHERS, "")
@@ -152,7 +156,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     return DatasetError(
         " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
-            *_labels_in_names(dataset.questions),
+            *_other_labels(dataset.questions),
             *ids,
             *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),
             "or choose a class for each label (", meaning("LABEL", "CLASS"),

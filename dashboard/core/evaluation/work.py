@@ -115,13 +115,13 @@ class EvaluationWork:
 
     def _done_parts(self) -> set[int]:
         parts = range(-(-self._total // self._size))
-        if self._folder.is_packed():
+        if self._folder.rows.is_packed():
             self._before = self._done = self._total
             self._failed = len(self._folder.load(["status"]).failed)
             with contextlib.suppress(OSError):
-                self._notes = self._folder.notes_when_packed()
+                self._notes = self._folder.rows.notes_when_packed()
             return set(parts)
-        found = self._folder.parts()
+        found = self._folder.rows.parts()
         done = {part for part in parts if part in found and found[part].rows == len(self._samples_of(part))}
         self._before = self._done = sum(found[part].rows for part in done)
         self._failed = sum(found[part].failed for part in done)

@@ -188,14 +188,23 @@ def _none_passed(explanations: Sequence[Explanation], of: int) -> str:
         title = _title(explanations[0])
         subject, empty = f"{title} cannot", f"{title} shows no evidence for this class."
     else:
-        subject, empty = f"None of these {count} maps can", f"These {count} maps show no evidence for this class."
+        these = f"the {count} quick maps" if _are_the_quick_ones(explanations) else f"these {count} maps"
+        subject, empty = f"None of {these} can", f"{these.capitalize()} show no evidence for this class."
     if verdicts == {"empty"}:
         sentence = empty
     elif verdicts <= {"unmoved", "empty"}:
         sentence = f"{subject} be judged for this picture: the probability of this class hardly changes."
     else:
         sentence = f"{subject} be relied on for this picture."
-    return sentence + _not_tested(of - count)
+    untested = of - count
+    if untested > 1 and _are_the_quick_ones(explanations):
+        return f"{sentence} The {untested} slower ones have not been tried yet: the tab Methods makes them."
+    return sentence + _not_tested(untested)
+
+
+def _are_the_quick_ones(explanations: Sequence[Explanation]) -> bool:
+    """True for the maps that are made at once, before the reader asks for more."""
+    return {e.method for e in explanations} == {m.name for m in METHODS.values() if m.cost == "instant"}
 
 
 def _one_alone(name: str, place: str, others: bool, untested: int) -> str:

@@ -13,8 +13,8 @@ from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.decoding import DecodedImage, decode_image
-from dashboard.core.images.model_input import enough_pixels, read_model_input
-from dashboard.core.images.preprocessing import Preprocessing, size_in_words
+from dashboard.core.images.model_input import cautions, enough_pixels, read_model_input
+from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.familiarity import Doubt
 from dashboard.core.models.inference import Inference
@@ -22,7 +22,6 @@ from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
 DISPLAY_SIDE = 1024  # pixels; a picture with a longer side is shown reduced to this
-_SMALL = 0.5  # share of a side of the model input up to which a picture is called small
 _LEAST_UNSEEN = 0.01  # share of a cropped picture from which it is told
 _STRETCHED = 3  # ratio of the scales of both sides from which a picture is called squeezed
 
@@ -40,6 +39,7 @@ class Answer:
     explanation: Explanation | None  # None if no map could be made
     explanation_fault: str = ""  # why there is no map; "" if there is one
     prediction_id: str = ""  # in the history; "" if it was not recorded
+    cautions: tuple[str, ...] = ()  # why the answer may be wrong more often than others, see `cautions`
 
     @property
     def predicted_label(self) -> str:
@@ -102,17 +102,17 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
         if isinstance(answer, Failure):
             raise ImageError(answer.message, answer.fix, answer.code) from error
         prediction, fault = answer, error.message
-    notes = (*decoded.notes, *_notes_on_size(decoded.pixels, version.preprocessing))
-    return Answer(name, version, picture, notes, model_input, prediction, explanation, fault)
+    notes = (*decoded.notes, *_notes_on_shape(decoded.pixels, version.preprocessing))
+    return Answer(
+        name, version, picture, notes, model_input, prediction, explanation, fault,
+        cautions=cautions(decoded, version.preprocessing),
+    )  # fmt: skip
 
 
-def _notes_on_size(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
-    """What was done to a picture (H, W, 3) that is much smaller than the model input, or has another shape."""
+def _notes_on_shape(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
+    """What was done to a picture (H, W, 3) of another shape than the model input."""
     height, width = picture.shape[:2]
     across, down = width / recipe.width, height / recipe.height
-    if max(across, down) <= 1 and min(across, down) <= _SMALL:
-        seen = size_in_words(recipe.height, recipe.width)
-        yield f"The picture has only {size_in_words(height, width)}, fewer than the model's input: {seen}."
     unseen = 1 - min(across, down) / max(across, down)
     if recipe.fit == "center-crop" and unseen >= _LEAST_UNSEEN:
         yield f"To fit the model, the picture was cropped to its centre: {percent(unseen, 0)} of it is not seen."

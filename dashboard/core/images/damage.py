@@ -31,7 +31,7 @@ def check_png(data: bytes) -> None:
         raise ValueError("its first bytes are changed, as when a file is copied as text")
     if data[12:16] == b"CgBI":
         raise ImageError(
-            "The file is a PNG of an iPhone app (CgBI), which is no ordinary PNG.",
+            "The file is a PNG of an iPhone app (CgBI), which is not an ordinary PNG.",
             "Open it with Preview on a Mac and export it as PNG.", "unsupported_pixels",
         )  # fmt: skip
     has_colors = data[25:26] != b"\3"  # which means that a palette has them

@@ -20,14 +20,14 @@ class ArrayPredictions:
 
     class_names: tuple[str, ...] | None = None
 
-    def __init__(self, probs: StoredArray, labels: StoredArray | None) -> None:
+    def __init__(self, probs: StoredArray, labels: StoredArray | None, notes: tuple[str, ...] = ()) -> None:
         header = probs.header
         if not 1 <= len(header.shape) <= 2 or header.shape[1:] == (0,) or header.dtype.kind not in "fiu":
             raise DatasetError(
                 f"{probs.name} has the shape {header.shape} of {header.dtype}; probabilities (N, classes) are needed.",
                 "Save one row per image with the probability of each class.", "predictions",
             )  # fmt: skip
-        self._probs = probs
+        self._probs, self.notes = probs, notes
         self.n_rows, self.n_classes = (*header.shape, 1)[:2]
         self._labels = read_labels(labels, self.n_rows) if labels else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import IO
@@ -16,20 +16,26 @@ import pyarrow as pa
 from dashboard.core.datasets.choices import NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.columns import PROBS_NAMES, column_among
 from dashboard.core.datasets.described import describe
-from dashboard.core.datasets.npy import StoredArray, open_npy, open_npz
+from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import open_predictions
-from dashboard.core.importing.rows import SUM_TOLERANCE
+from dashboard.core.importing.tables import TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
+from dashboard.core.importing.which_arrays import (
+    Reading,
+    are_probabilities,
+    only_zeros_and_ones,
+    possible_readings,
+    within_bounds,
+)
 from dashboard.core.settings import Settings
 
 _SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _TABLES = (".csv", ".tsv")
 _ONE_HOT = "its numbers are all 0 or 1, as in a table of true labels"
 _ONE_COLUMN = "only one of its columns may hold probabilities, as in a table of labels"
-_ROWS_LOOKED_AT = 4096
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,24 @@ class DroppedPredictions:
     class_names: tuple[str, ...] | None  # in the file of predictions
     n_classes: int  # 1: the probability of one of two classes
     unsure: str = ""  # why the files may be a dataset instead; "" if they certainly hold predictions
+    reading: Reading | None = None  # the arrays of an .npz file that the user means
+    readings: tuple[Reading, ...] = ()  # if the user has to choose one
+    notes: tuple[str, ...] = ()  # what the user has to know about how the file is read
 
     def as_dataset(self, settings: Settings) -> Path:
         """The path of the same files as a dataset of images. Raises DatasetError."""
         labels = Choices(labels=str(self.labels)) if self.labels else NOTHING_CHOSEN
         return describe(self.predictions, labels, settings.described_dir)
 
+    def read_as(self, reading: Reading) -> DroppedPredictions:
+        """The same files, with the arrays that the user means. Raises DatasetError."""
+        opened = open_predictions(self.predictions, None, reading)
+        return replace(self, n_rows=opened.n_rows, n_classes=opened.n_classes, reading=reading)
+
     @cached_property
     def label_counts(self) -> dict[str, int]:
         """The number of predictions with each true label; {} without labels. Raises DatasetError."""
-        opened = open_predictions(self.predictions, self.class_names)
+        opened = open_predictions(self.predictions, self.class_names, self.reading)
         if self.labels:
             placed = place(read_given_labels(self.labels, self.n_rows), opened)
             labels: Iterable[str | None] = placed.labels(placed.rows)
@@ -94,22 +108,43 @@ def keep_predictions(
         class_names: of the model in use, which a table of predictions may use as its columns.
 
     Raises:
-        DatasetError: the files cannot be stored.
+        DatasetError: the files cannot be stored; or they are only tables, but no predictions are recognised in them.
     """
     if len(files) > 2 or not all(name.lower().endswith(_SUFFIXES) for name, _ in files):
         return None
     before = set(settings.uploads_dir.glob("*/*"))  # the same file may be a dataset that was uploaded earlier
     paths = [keep_part(file, name, settings) for name, file in files]
+    why_not = ""
     try:
         found = recognise(paths, class_names)
-    except DatasetError:
-        found = None  # it is damaged, or no such file: whoever opens it as a dataset will say why
+    except DatasetError as error:
+        found, why_not = None, error.message  # whoever opens it as a dataset says why, too
+    only_tables = all(path.suffix.lower() in _TABLES for path in paths)
+    if found is None and only_tables and not why_not:
+        why_not = _why_no_predictions(paths[0], class_names)
     for path in set(paths) - before:
         if found is None:
             path.unlink()
             with contextlib.suppress(OSError):  # another upload of the same content lies there
                 path.parent.rmdir()
+    if found is None and only_tables:
+        called = " and ".join(name for name, _ in files)
+        raise DatasetError(
+            f"{called} {'is a table' if len(files) == 1 else 'are tables'} without images, and no predictions are recognised: "
+            f"{why_not}",
+            "If these are labels, upload them together with their images. Predictions need columns of the true and the "
+            "predicted class (`label,prediction`), or one column per class called p_CLASS (p_cat, p_dog ...).",
+            "predictions",
+        )
     return found
+
+
+def _why_no_predictions(path: Path, class_names: Sequence[str]) -> str:
+    try:
+        open_predictions(path, class_names)
+    except DatasetError as error:
+        return error.message
+    return f"it is not certain which columns of {path.name} hold them."
 
 
 def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredictions | None:
@@ -121,8 +156,16 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     labels = next((other for other in paths if other is not path), None)
     if labels and labels.suffix.lower() == ".npy" and len(open_npy(labels).header.shape) > 2:
         return None  # images with one-hot labels
+    readings = possible_readings(open_npz(path)) if path.suffix.lower() == ".npz" else []
+    if len(readings) > 1:
+        return DroppedPredictions(path, labels, 0, None, 0, unsure, None, tuple(readings))
     opened = open_predictions(path, class_names)
-    return DroppedPredictions(path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure)
+    if labels and isinstance(opened, TablePredictions) and not opened.has_probabilities:
+        placed = place(read_given_labels(labels, opened.n_rows), opened)
+        opened.add_classes(placed.labels(placed.rows))
+    return DroppedPredictions(
+        path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=opened.notes
+    )
 
 
 def _doubt(path: Path, class_names: Sequence[str]) -> str | None:
@@ -130,15 +173,18 @@ def _doubt(path: Path, class_names: Sequence[str]) -> str | None:
     suffix = path.suffix.lower()
     if suffix == ".npy":
         array = open_npy(path)
-        if not _are_probabilities(array):
+        if not are_probabilities(array):
             return None
-        return _ONE_HOT if np.isin(array.rows(0, _ROWS_LOOKED_AT), (0, 1)).all() else ""
+        return _ONE_HOT if only_zeros_and_ones(array) else ""
     if suffix == ".npz":
         arrays = open_npz(path)
-        probs = column_among(list(arrays), PROBS_NAMES)
-        if probs is None or not _are_probabilities(arrays[probs]):
+        readings = possible_readings(arrays)
+        if not readings or not all(are_probabilities(arrays[each.probs]) for each in readings):
             return None
         pictures = [name for name, array in arrays.items() if len(array.header.shape) > 2]
+        vectors = [each.probs for each in readings if len(arrays[each.probs].header.shape) == 1]
+        if vectors and not column_among(vectors, PROBS_NAMES):
+            return f"{listed(vectors)} may hold any numbers between 0 and 1"
         return f"it also holds {', '.join(pictures)}, which may be images" if pictures else ""
     if suffix in (*_TABLES, ".parquet"):
         return _doubt_of_table(path, class_names)
@@ -152,6 +198,8 @@ def _doubt_of_table(path: Path, class_names: Sequence[str]) -> str | None:
         return None
     if not opened.n_classes:
         return None
+    if isinstance(opened, TablePredictions) and not opened.has_probabilities:
+        return ""
     if path.suffix.lower() == ".parquet":
         schema = open_parquet(path).schema_arrow
         pictures = [f.name for f in schema if pa.types.is_binary(f.type) or pa.types.is_struct(f.type)]
@@ -160,23 +208,5 @@ def _doubt_of_table(path: Path, class_names: Sequence[str]) -> str | None:
     probs = np.empty((0, 2)) if first is None else first.pred_probs
     if opened.n_classes == 1:
         known = probs[~np.isnan(probs)]
-        return _ONE_COLUMN if _within_bounds(known) and not np.isin(known, (0, 1)).all() else None
+        return _ONE_COLUMN if within_bounds(known) and not np.isin(known, (0, 1)).all() else None
     return _ONE_HOT if np.isin(probs, (0, 1)).all() else ""
-
-
-def _are_probabilities(array: StoredArray) -> bool:
-    """True for an array (N, K) whose rows sum to 1, or (N,) or (N, 1) of numbers between 0 and 1, as far as looked at."""
-    shape = array.header.shape
-    if not 1 <= len(shape) <= 2 or not shape[0] or array.header.dtype.kind not in "fiu":
-        return False
-    try:
-        rows = array.rows(0, _ROWS_LOOKED_AT).astype(np.float64)
-    except OSError as error:
-        raise DatasetError(f"{array.name} cannot be read: {error}.", "Copy the file again.", "array_damaged") from error
-    if shape[1:] in ((), (1,)):
-        return _within_bounds(rows) and not np.isin(rows, (0, 1)).all()  # else they are labels
-    return _within_bounds(rows) and bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
-
-
-def _within_bounds(probs: np.ndarray) -> bool:
-    return bool(((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all())

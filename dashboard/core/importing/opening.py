@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.core.datasets.columns import LABEL_KEYS, PROBS_NAMES, column_among
+from dashboard.core.datasets.columns import PROBS_NAMES, column_among
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.tables import TablePredictions
+from dashboard.core.importing.which_arrays import Reading, chosen_reading, possible_readings
+from dashboard.core.shell import in_command
 
 
-def open_predictions(path: Path, class_names: Sequence[str] | None) -> PredictionsFile:
+def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Reading | None = None) -> PredictionsFile:
     """Opens the file of predictions at `path`.
 
     Args:
         class_names: names of the probability columns if they have no prefix.
+        reading: which arrays of an .npz file are meant, if the user has said so.
 
     Raises:
         DatasetError: the file is missing or damaged, or its probabilities are not recognised.
@@ -31,15 +34,36 @@ def open_predictions(path: Path, class_names: Sequence[str] | None) -> Predictio
         return ArrayPredictions(open_npy(path), None)
     if suffix == ".npz":
         arrays = open_npz(path)
-        probs, labels = column_among(list(arrays), PROBS_NAMES), column_among(list(arrays), LABEL_KEYS)
-        if probs is None:
+        readings = [reading] if reading else possible_readings(arrays)
+        if len(readings) != 1:
+            several = f": either {', or '.join(each.in_words for each in readings)}" if readings else ""
             raise DatasetError(
-                f"{path.name} does not say which array holds probabilities; it has {', '.join(arrays) or 'none'}.",
-                "Save it with np.savez(file, pred_probs=..., labels=...).", "predictions",
+                f"{path.name} does not say which array holds probabilities{several}; it has "
+                f"{', '.join(f'{name} {array.header.shape}' for name, array in arrays.items()) or 'none'}.",
+                f"Say which: `--arrays {in_command(_typed(readings))}`. Or save it with np.savez(file, pred_probs=..., labels=...).",
+                "predictions",
             )  # fmt: skip
-        return ArrayPredictions(arrays[probs], arrays[labels] if labels else None)
+        [chosen] = readings
+        by_name = column_among([chosen.probs], PROBS_NAMES)
+        notes = () if by_name else (f"By the shapes of the arrays in {path.name}, {chosen.in_words}.",)
+        labels = arrays[chosen.labels] if chosen.labels else None
+        return ArrayPredictions(arrays[chosen.probs], labels, () if reading else notes)
     if suffix not in (".csv", ".tsv", ".parquet"):
         raise DatasetError(
             f"{path.name} is not a file of predictions.", "Give CSV, Parquet, .npy or .npz.", "predictions"
         )
     return TablePredictions(path, class_names)
+
+
+def read_arrays(path: Path, typed: str) -> Reading:
+    """The arrays of an .npz file that the user named, see `chosen_reading`. Raises DatasetError."""
+    if path.suffix.lower() != ".npz":
+        raise DatasetError(f"{path.name} has no named arrays.", "Leave out `--arrays`.", "predictions")
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found")
+    return chosen_reading(typed, open_npz(path), path.name)
+
+
+def _typed(readings: Sequence[Reading]) -> str:
+    """An example of what to type for the arrays."""
+    return ",".join(filter(None, (readings[0].probs, readings[0].labels))) if readings else "PROBS,LABELS"

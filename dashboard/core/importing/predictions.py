@@ -21,7 +21,9 @@ from dashboard.core.importing.classes import renamed_classes, which_classes
 from dashboard.core.importing.opening import open_predictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.rows import LEFT_OUT, Tally, as_table, check_rows, contradicted
+from dashboard.core.importing.tables import TablePredictions
 from dashboard.core.importing.true_labels import PlacedLabels, place, read_given_labels, with_labels
+from dashboard.core.importing.which_arrays import Reading
 from dashboard.core.labels.class_ids import NO_ID, are_numbers, possible_starts, uncertain_start
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -45,6 +47,7 @@ class ImportRequest:
     model: str = ""  # name of the model for display; "": the file's name
     label_map: Mapping[str, str] = field(default_factory=dict)  # meaning of some labels, see `match_labels`
     first_id: int | None = None  # the number of the first class, if the labels are class ids and the user has said so
+    reading: Reading | None = None  # the arrays of an .npz file that are meant, if the user has said so
 
 
 @dataclass(frozen=True)
@@ -135,19 +138,21 @@ def _open(request: ImportRequest) -> _Opened:
     path, labels = request.path, request.labels
     for given_path in filter(None, (path, labels)):
         check_path(given_path)
-    predictions = open_predictions(path, request.class_names)
+    predictions = open_predictions(path, request.class_names, request.reading)
     if not predictions.n_rows:
         raise DatasetError(f"{path.name} holds no predictions.", "Save or export it again.", "predictions")
     if not predictions.n_classes:
         raise DatasetError(
             f"{path.name} holds no probabilities of two or more classes.", "Save or export it again.", "predictions"
         )
-    names, order, notes = which_classes(predictions, request.class_names, path.name)
-    if fault := class_names_fault(names):
-        raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
     placed = place(read_given_labels(labels, predictions.n_rows), predictions) if labels else None
     found = placed.labels(placed.rows) if placed else predictions.labels()
     counts = Counter(label for label in found if label is not None)
+    if isinstance(predictions, TablePredictions):
+        predictions.add_classes(counts)
+    names, order, notes = which_classes(predictions, request.class_names, path.name)
+    if fault := class_names_fault(names):
+        raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
     unnamed = not predictions.class_names and request.class_names is None
     renamed = renamed_classes(predictions.class_names, names)  # labels may have the old names
     label_map = {label: new for label, new in renamed.items() if label in counts} | dict(request.label_map)
@@ -167,6 +172,7 @@ def _open(request: ImportRequest) -> _Opened:
             (" If they are class ids, say where they begin: ", start, ".") if starts else (),
         )  # fmt: skip
     attributes = _attributes(path.name, predictions, placed)
+    notes = (*predictions.notes, *notes)
     notes += (*placed.given.notes, *placed.notes) if placed else ()
     notes += (*mapping.notes, *(attributes.notes if attributes else ()))
     kept = attributes if attributes and attributes.columns.num_columns else None

@@ -35,6 +35,7 @@ class PredictionsFile(Protocol):
     class_names: tuple[str, ...] | None  # (K,) from the file, such as the names of its columns
     n_classes: int  # K; 1: the file has only the probability of one of two classes
     n_rows: int
+    notes: tuple[str, ...]  # what the user has to know about how it is read
 
     def pieces(self) -> Iterator[Piece]:
         """All rows in order. Raises DatasetError."""

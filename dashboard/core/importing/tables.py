@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,13 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
+from dashboard.core.importing.predicted_classes import (
+    NO_PROBABILITIES,
+    are_probabilities,
+    as_probabilities,
+    classes_of,
+)
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
 from dashboard.core.parsing import parsing, reason
@@ -64,6 +70,8 @@ class TablePredictions:
 
     def __init__(self, path: Path, class_names: Sequence[str] | None) -> None:
         self._path, self._decimal = path, "."
+        self.notes: tuple[str, ...] = ()
+        self._only_classes = ""  # the column of predicted classes, if there are no probabilities
         with parsing(self._refused):
             columns, self.n_rows = self._describe()
             self._columns = columns
@@ -80,15 +88,49 @@ class TablePredictions:
                 known = {self._label, self._file, self._reason}
                 others = [column for column in columns if column not in known]
                 found = _probability_columns(others, class_names)
+                found = found or self._predicted_column(others)
                 if found is None:
                     raise self._which_columns(others)
                 self._probs, self.class_names = found
-                self.n_classes = len(self._probs)
+                self.n_classes = len(self._probs) or len(self.class_names or ())
                 if path.suffix.lower() != ".parquet":
                     self._decimal = self._decimal_of(self._probs)
 
             unused = [each for each in columns if each not in (*self._probs, self._label, self._file, self._reason)]
             self._predicted = column_among(unused, PREDICTED_COLUMNS)
+
+    @property
+    def has_probabilities(self) -> bool:
+        """False: only predicted classes."""
+        return not self._only_classes
+
+    def add_classes(self, labels: Iterable[str | None]) -> None:
+        """Without probabilities, true labels from elsewhere are classes too, as those in the file are."""
+        if self._only_classes and (names := classes_of(self.class_names or (), labels)):
+            self.class_names, self.n_classes = names, len(names)
+
+    def _predicted_column(self, others: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None] | None:
+        """As `_probability_columns`, for a column of predictions: probabilities of one class; or classes, and no column."""
+        column = column_among(others, PREDICTED_COLUMNS)
+        if column is None:
+            return None
+        self._probs, self.n_classes = [], 1
+        predicted = [label for frame in self._frames([column]) for label in map(as_label, frame[column])]
+        if are_probabilities([label for label in predicted if label is not None]):
+            return [column], None
+        names = classes_of(predicted, self.labels())
+        if not names:
+            labels = sorted({label for label in self.labels() if label is not None})
+            if not labels or not {*labels}.isdisjoint(predicted):
+                return None
+            raise DatasetError(
+                f"{self._path.name} has no class that is both in {column} and in {self._label}: predicted are "
+                f"{listed(sorted(filter(None, set(predicted))))}; the true labels are {listed(labels)}.",
+                "Save the same names or numbers of the classes in both columns.", "predictions",
+            )  # fmt: skip
+        self._only_classes = column
+        self.notes = (NO_PROBABILITIES.format(name=self._path.name),)
+        return [], names
 
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
@@ -176,7 +218,8 @@ class TablePredictions:
 
     def attributes(self) -> Attributes | None:
         """See `PredictionsFile`."""
-        used = {column for column in (*self._probs, self._label, self._file, self._reason) if column}
+        known = (*self._probs, self._label, self._file, self._reason, self._only_classes)
+        used = {column for column in known if column}
         if set(self._columns) >= _EXPORTED:
             used |= {*COLUMNS, *SCORE_COLUMNS}
         with parsing(self._refused):
@@ -211,6 +254,8 @@ class TablePredictions:
         return frame[self._file].astype(object).fillna("").astype(str).tolist()
 
     def _matrix(self, frame: pd.DataFrame) -> np.ndarray:
+        if self._only_classes:
+            return as_probabilities(list(map(as_label, frame[self._only_classes])), self.class_names or ())
         if not self._list:
             return frame[self._probs].to_numpy(np.float64)
         blank = np.full(self.n_classes, np.nan)

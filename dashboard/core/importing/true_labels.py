@@ -12,14 +12,13 @@ import numpy as np
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
+from dashboard.core.datasets.csv_labels import csv_columns, read_csv
 from dashboard.core.datasets.file_names import is_image_name, normal_name
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
-    csv_columns,
-    read_csv,
     read_labels_file,
 )
 from dashboard.core.datasets.npy import open_npy, open_npz

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboard.core.errors import ModelError, listed
-from dashboard.core.files import NO_LABEL_FOLDER
+from dashboard.core.files import NO_LABEL_FOLDER, read_whole
 from dashboard.core.labels.names_file import NAMES_SUFFIXES, counts_up, read_names_file
 from dashboard.core.parsing import parsing, reason
 
@@ -32,7 +32,7 @@ def read_class_names(argument: str) -> tuple[str, ...]:
     if not is_file and path.suffix.lower() not in NAMES_SUFFIXES:
         return tuple(name.strip() for name in argument.split(",") if name.strip())
     try:
-        return class_names_in(path.read_bytes(), path.name)
+        return class_names_in(read_whole(path), path.name)
     except OSError as error:
         raise ModelError(
             f"The class names cannot be read from {path}: {error.strerror or error}.", "Check the path.", "class_names"

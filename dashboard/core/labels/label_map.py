@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import parse_json
+from dashboard.core.files import parse_json, read_whole
 from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.parsing import parsing, reason
 
@@ -37,7 +37,7 @@ def _label_map_file(path: Path) -> dict[str, str]:
             "label_map",
         )
     ):
-        record = parse_json(path.read_text(encoding="utf-8-sig"))
+        record = parse_json(read_whole(path).decode("utf-8-sig"))
         if not isinstance(record, dict) or not all(isinstance(meant, (str, type(None))) for meant in record.values()):
             raise ValueError("it is not an object of labels and classes")
     return {label: meant or LEAVE_OUT for label, meant in record.items()}

@@ -28,13 +28,13 @@ def about_folders(class_of: Mapping[str, str]) -> str:
     """Says which folders are no classes, but lie in one; "" if none does. The keys are paths such as `cat/hard/`."""
     pairs = [f"{folder} is {meant}" for folder, meant in sorted(class_of.items())]
     return (
-        f"Images in folders that are no classes have the class of the folder above: {listed(pairs)}." if pairs else ""
+        f"Images in folders that are not classes have the class of the folder above: {listed(pairs)}." if pairs else ""
     )
 
 
 def about_no_class(labels: Sequence[str]) -> str:
     """Says which labels of exports are no classes; "" if none is."""
-    verb = "is no class" if len(labels) == 1 else "are no classes"
+    verb = "is not a class" if len(labels) == 1 else "are not classes"
     return f"{listed(labels)} {verb}: such images are predicted, but not compared." if labels else ""
 
 

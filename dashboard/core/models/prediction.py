@@ -25,7 +25,7 @@ class Prediction:
 
     logits: np.ndarray  # (K,) float32, before temperature and softmax
     pred_probs: np.ndarray  # (K,) float64, calibrated, sums to 1
-    notes: tuple[str, ...] = ()  # on how the pixels were made from the file, see `DecodedImage`
+    notes: tuple[str, ...] = ()  # why the answer may be wrong, see `cautions`, and on the file, see `DecodedImage`
 
     @property
     def class_id(self) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault, parse_json, sha256_of
+from dashboard.core.files import first_fault, parse_json, read_whole, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.text_encoding import decode_text
@@ -177,7 +177,7 @@ def _parse(folder: Path) -> ModelVersion:
 @lru_cache(256)
 def _record(folder: Path, *state: int) -> ModelVersion:
     """Reads the record of a version. Every request asks for it, so it is read again only if `state` is another one."""
-    return ModelFile.model_validate(parse_json(decode_text((folder / RECORD).read_bytes()))).version(folder)
+    return ModelFile.model_validate(parse_json(decode_text(read_whole(folder / RECORD)))).version(folder)
 
 
 def how_to_restore(folder: Path) -> str:
@@ -199,7 +199,7 @@ def how_to_restore(folder: Path) -> str:
 
 def chosen_in(root: Path) -> str:
     """What active.json in the folder of all models names. Raises OSError, or another Exception if it is damaged."""
-    return _CHOICE.validate_python(parse_json(decode_text((root / CHOICE).read_bytes())))["model"]
+    return _CHOICE.validate_python(parse_json(decode_text(read_whole(root / CHOICE))))["model"]
 
 
 def _is_active(folder: Path) -> bool:

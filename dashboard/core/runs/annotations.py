@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import how_to_write_again, locked, write_json
+from dashboard.core.files import first_fault, how_to_write_again, locked, read_whole, write_json
+from dashboard.core.runs.files_beside import ANNOTATIONS, MOST_RECORD_BYTES, unreadable
 from dashboard.core.runs.run import unknown_run
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
-_FILE = "annotations.json"
 _LOCK = ".annotations.lock"
 MOST_NAME = 60  # characters
 
@@ -66,23 +66,19 @@ def usable_name(name: str) -> str:
 
 
 def read_annotations(folder: Path) -> Annotations:
-    """The annotations in the folder of a run; empty if there are none. Raises DatasetError if they cannot be read."""
+    """The annotations in the folder of a run; empty if there are none.
+
+    Raises DatasetError with the code `run_file_damaged` if they cannot be read.
+    """
+    path = folder / ANNOTATIONS
     try:
-        return _TYPE.validate_json((folder / _FILE).read_bytes())
+        return _TYPE.validate_json(read_whole(path, MOST_RECORD_BYTES))
     except FileNotFoundError:
         return Annotations()
-    except OSError as error:
-        raise DatasetError(
-            f"The tags and notes of the evaluation {folder.name} cannot be read: {error.strerror or error}.",
-            f"Make {folder / _FILE} readable for the dashboard's user, then try again.",
-            "run_damaged",
-        ) from error
     except ValidationError as error:
-        raise DatasetError(
-            f"The tags and notes of the evaluation {folder.name} cannot be read: {_FILE} is damaged.",
-            f"Remove {folder / _FILE}; the evaluation itself stays.",
-            "run_damaged",
-        ) from error
+        raise unreadable(path, OSError(first_fault(error))) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def change_annotations(folder: Path, change: Callable[[Annotations], Annotations]) -> Annotations:
@@ -94,12 +90,12 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
     try:
         with locked(folder / _LOCK):
             changed = change(read_annotations(folder))
-            write_json(folder / _FILE, _TYPE.dump_python(changed, mode="json"), make_folder=False)
+            write_json(folder / ANNOTATIONS, _TYPE.dump_python(changed, mode="json"), make_folder=False)
     except FileNotFoundError as error:
         raise unknown_run(folder.name) from error
     except OSError as error:
         raise DatasetError(
-            f"The tags and notes cannot be written to {folder}: {error.strerror or error}.",
+            f"The tags and notes cannot be written to {error.filename or folder}: {error.strerror or error}.",
             f"{how_to_write_again(error)}, then try again.",
             "storage",
         ) from error

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from dashboard.core.files import open_atomically
+from dashboard.core.errors import DatasetError
+from dashboard.core.runs.files_beside import ATTRIBUTES, unreadable
 from dashboard.core.runs.filtering import OWN_COLUMNS
+from dashboard.core.runs.parquet_file import open_parquet, parquet_writer
 from dashboard.core.runs.rows import STORED, no_further, reading
 
-_FILE = "attributes.parquet"
 _GROUP_ROWS = 16384  # rows per group; one group is read to show one row
 _TAKEN = frozenset({*OWN_COLUMNS, *STORED.names})
 _OPERATORS = re.compile("[=!<>~]")
@@ -25,35 +26,52 @@ class AttributeFile:
     """The attributes in the folder of a run, if its dataset has any."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / _FILE
+        self._path = folder / ATTRIBUTES
 
     def keep(self, columns: pa.Table) -> None:
         """Stores columns with one row for each image, in the order of `index`. Raises OSError."""
-        with open_atomically(self._path, make_folder=False) as out:
-            named = columns.rename_columns(attribute_names(columns.column_names))
-            pq.write_table(named, out, row_group_size=_GROUP_ROWS, write_page_checksum=True)
+        named = columns.rename_columns(attribute_names(columns.column_names))
+        with parquet_writer(self._path, named.schema) as writer:
+            writer.write_table(named, row_group_size=_GROUP_ROWS)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of the columns; none if the dataset has none, or if the file is damaged."""
+        return self._names_or_fault[0]
+
+    @property
+    def fault(self) -> DatasetError | None:
+        """What is wrong with the file, see `files_beside`."""
+        return self._names_or_fault[1]
 
     @cached_property
-    def names(self) -> Sequence[str]:
-        """The names of the columns; none if the dataset has none. Raises OSError if the file is damaged."""
+    def _names_or_fault(self) -> tuple[Sequence[str], DatasetError | None]:
+        try:
+            with self._reading():
+                return tuple(open_parquet(self._path).schema_arrow.names), None
+        except DatasetError as error:
+            return (), error if self._path.exists() else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         try:
             with reading(self._path):
-                return tuple(pq.read_schema(self._path).names)
-        except FileNotFoundError:
-            return ()
+                yield
+        except OSError as error:
+            raise unreadable(self._path, error) from error
 
     def read(self, name: str, index: pa.ChunkedArray) -> pa.ChunkedArray:
-        """The column at each `index`, which ascends without repetition. Raises OSError if the file is damaged."""
-        with reading(self._path):  # memory-mapped as the rows are, see there
-            column = pq.read_table(self._path, columns=[name], memory_map=True, page_checksum_verification=True)[name]
+        """The column at each `index`, which ascends without repetition. Raises DatasetError if the file is damaged."""
+        with self._reading():
+            column = open_parquet(self._path).read([name])[name]
             return column if len(index) == len(column) else column.take(index)
 
     def take(self, index: np.ndarray) -> pa.Table:
-        """All columns at each `index` (n,), in any order. Raises OSError if the file is damaged."""
+        """All columns at each `index` (n,), in any order. Raises DatasetError if the file is damaged."""
         if not self.names:
             return no_further(index)
-        with reading(self._path):
-            file = pq.ParquetFile(self._path, memory_map=True, page_checksum_verification=True)
+        with self._reading():
+            file = open_parquet(self._path)
             sizes = np.array([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)], np.int64)
             group_of = np.searchsorted(np.cumsum(sizes), index, side="right")
             groups = np.unique(group_of)

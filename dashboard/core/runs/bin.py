@@ -69,20 +69,24 @@ class Bin:
             DatasetError: `run_unknown` if the bin has no such run, `run_exists` if the store has a run with this id.
             OSError: the folder cannot be renamed.
         """
+        unknown = DatasetError(
+            f"There is no deleted evaluation {run_id!r}.",
+            "See which there are with `python -m dashboard runs list --deleted`.",
+            "run_unknown",
+        )
         path = next((path for _, path in self._own_entries() if path.name == run_id), None)
         if path is None:
-            raise DatasetError(
-                f"There is no deleted evaluation {run_id!r}.",
-                "See which there are with `python -m dashboard runs list --deleted`.",
-                "run_unknown",
-            )
+            raise unknown
         if (self._root / run_id).exists():
             raise DatasetError(
                 f"There is an evaluation {run_id!r} already, so the deleted one with this id cannot be restored.",
                 f"Delete that one first with `python -m dashboard runs delete {in_command(run_id)}`; both are kept in the bin.",
                 "run_exists",
             )
-        path.rename(self._root / run_id)
+        try:
+            path.rename(self._root / run_id)
+        except FileNotFoundError:  # somebody else has just restored it
+            raise unknown from None
         with contextlib.suppress(OSError):
             path.parent.rmdir()  # only if no other run was deleted in the same second
 
@@ -118,7 +122,8 @@ class Bin:
     def _found(self) -> Iterator[tuple[int, Path]]:
         for place in self._path.iterdir():
             if place.name.isdecimal() and len(place.name) <= 11:  # until the year 5138
-                yield from ((int(place.name), path) for path in place.iterdir())
+                with contextlib.suppress(OSError):  # it is no folder, or nobody may read it
+                    yield from [(int(place.name), path) for path in place.iterdir()]
 
     def _age_s(self, deleted_at: int) -> int:
         """The seconds since a deletion; 0 if the clock was set back since."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import how_to_write_there, open_atomically, write_atomically
 from dashboard.core.runs.rows import DOUBT, PROPERTY_FIELDS, SCORE_COLUMNS, STORED
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import Run, damaged
 
 EXPORT_COLUMNS = ("file", "true_label", "predicted_label", "confidence", "status", "reason")
 _MORE = ("index", *SCORE_COLUMNS, DOUBT, *(field.name for field in PROPERTY_FIELDS))
@@ -117,11 +117,19 @@ def export_run(run: Run, folder: Path, report_json: str) -> list[Path]:
         with open_atomically(csv) as out:
             write_csv(run, out)
         _write_parquet(run, parquet)
-    except (OSError, pa.ArrowException) as error:
-        reason = getattr(error, "strerror", None) or error
+    except pa.ArrowException as error:
+        raise damaged(run.manifest.run_id, error) from error
+    except OSError as error:
+        if error.errno is None or _is_elsewhere(error.filename, folder):
+            raise damaged(run.manifest.run_id, error) from error
         raise DatasetError(
-            f"The results cannot be written to {folder}: {reason}.",
-            how_to_write_there(error if isinstance(error, OSError) else OSError(), "folder"),
+            f"The results cannot be written to {folder}: {error.strerror}.",
+            how_to_write_there(error, "folder"),
             "storage",
         ) from error
     return [report, csv, parquet]
+
+
+def _is_elsewhere(file: str | None, folder: Path) -> bool:
+    """True if the file is known and not in the folder: then it is one of those that were read."""
+    return file is not None and not Path(file).is_relative_to(folder)

@@ -1,47 +1,50 @@
-"""The files of one run: manifest, rows in Parquet parts, thumbnails and metrics.
+"""The folder of one run: its manifest, its rows, and what may lie beside them, such as thumbnails and metrics.
 
-The manifest, each part and the metrics are written completely or not at all. Part 7 holds the rows of chunk 7, so the
-parts show which rows are missing. The parts of a complete run are packed into one file.
+The manifest and the metrics are written completely or not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import how_to_write_again, open_atomically, write_json
+from dashboard.core.files import (
+    check_regular,
+    how_to_write_again,
+    read_whole,
+    rename,
+    write_json,
+)
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.attributes import AttributeFile
-from dashboard.core.runs.filtering import FilterSource, passing
+from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
+from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
+from dashboard.core.runs.filtering import OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
-from dashboard.core.runs.rows import COLUMNS, RowFiles, as_metadata, complete, notes_in, read_notes, read_part, reading
+from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged, unknown_run
+from dashboard.core.runs.stored_rows import StoredRows
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
 from dashboard.core.shell import in_command
 
 MANIFEST = "manifest.json"
 BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
 _EVALUATION = "evaluation.json"
-_PACKED = "rows.parquet"
-_THUMBNAILS = "thumbnails.npy"
 _STOP = "stop"
 _USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
@@ -50,20 +53,12 @@ _USER_TYPE = TypeAdapter(Annotated[str, Field(min_length=1)])
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Part:
-    """What is known of a stored part."""
-
-    rows: int
-    failed: int  # of the rows
-    notes: Counter[str]  # images of each note on pixels
-
-
 class RunFolder:
     """The folder of one run. The folder may be missing or incomplete."""
 
     def __init__(self, path: Path, visitor: Visitor = OPERATOR) -> None:
         self.path, self._visitor = path, visitor
+        self.rows = StoredRows(path)
 
     @property
     def run_id(self) -> str:
@@ -80,23 +75,30 @@ class RunFolder:
 
         Raises:
             DatasetError: code `run_unknown` when there is no such run, `run_damaged` when the file is not a manifest,
-                cannot be read, or is missing although there are rows.
+                cannot be read, or is missing although there are rows, `run_unreadable` when reading it is not allowed.
         """
         try:
             manifest = self._read(MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
-            if self.has_rows() and not self.is_owned():
+            has_rows = self.rows.exist()
+            if (
+                has_rows and not self.is_owned() and not (self.path / MANIFEST).exists()
+            ):  # else it was restored meanwhile
                 raise damaged(self.run_id, f"{MANIFEST} is missing") from error
             raise self.unknown() from error
         except OSError as error:
-            raise damaged(self.run_id, f"{MANIFEST}: {error.strerror or error}") from error
+            raise damaged(self.run_id, error) from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
             raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
         return manifest
 
     def check_exists(self) -> None:
-        """Raises DatasetError with the code `run_unknown` if there is no such run, not even a damaged one."""
-        if not self.path.is_dir():
+        """Raises DatasetError, with the code `run_unknown` if there is no such run, not even a damaged one."""
+        try:
+            is_there = self.path.is_dir()
+        except OSError as error:
+            raise damaged(self.run_id, error) from error
+        if not is_there:
             raise self.unknown()
 
     def save(self, manifest: RunManifest) -> None:
@@ -219,44 +221,12 @@ class RunFolder:
         """
         if not self.path.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
-        whole = complete(rows.sort_by("index"), self.manifest().class_names)
-        with open_atomically(self.path / f"part-{part:07d}.parquet", make_folder=False) as out:
-            pq.write_table(whole.replace_schema_metadata(as_metadata(notes or {})), out, write_page_checksum=True)
-
-    def parts(self) -> dict[int, Part]:
-        """The readable parts, by number."""
-        found = {}
-        for path in self._part_paths():
-            try:
-                rows = read_part(path)
-                with reading(path):
-                    status, notes = rows["status"].to_pylist(), notes_in(rows.schema)
-                number = int(path.stem.partition("-")[2])
-            except (OSError, ValueError) as error:  # its chunk is evaluated again
-                logging.getLogger(__name__).warning("%s is damaged: %s", path, error)
-                continue
-            found[number] = Part(len(status), status.count("failed"), notes)
-        return found
-
-    def notes_when_packed(self) -> Counter[str]:
-        """The notes on pixels in the file of all rows, as for `add_part`. Raises OSError."""
-        return read_notes(self.path / _PACKED)
-
-    def growth(self) -> int:
-        """The number of unpacked parts, rounded to two significant digits.
-
-        A page that watches the run reloads when this number changes, so only when there is clearly more to see.
-        """
-        return int(float(f"{len(self._part_paths()):.2g}"))
+        self.rows.add_part(part, complete(rows.sort_by("index"), self.manifest().class_names), notes or {})
 
     def seconds_until_last_part(self) -> float:
         """The seconds from the last write of the manifest, which is when work began, to the write of the last part."""
-        began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self._part_paths()))
+        began, *parts = (path.stat().st_mtime for path in (self.path / MANIFEST, *self.rows.part_paths()))
         return max([began, *parts]) - began
-
-    def has_rows(self) -> bool:
-        """True if there are files of rows, even if they are damaged."""
-        return bool(self._part_paths()) or self.is_packed()  # in this order, see `_rows`
 
     def rows_fault(self, manifest: RunManifest) -> str:
         """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing.
@@ -265,26 +235,10 @@ class RunFolder:
         """
         if manifest.state != "finished" or not manifest.n_images:
             return ""
-        try:
-            return "" if (self.path / _PACKED).stat().st_size else f"{_PACKED} is empty"
-        except FileNotFoundError:
-            if self._part_paths() or self.is_packed():  # the last look finds a file that was packed meanwhile
-                return ""
+        fault = self.rows.fault()
+        if fault:
             self.manifest()  # raises DatasetError if the run was deleted meanwhile
-            return f"{_PACKED} is missing"
-        except OSError as error:
-            return f"{_PACKED}: {error.strerror}"
-
-    def is_packed(self) -> bool:
-        """True if all rows are in one file."""
-        return (self.path / _PACKED).exists()
-
-    def pack(self, rows: RowFiles) -> None:
-        """Writes all rows into one file and removes the parts. Raises OSError."""
-        rows.pack(self.path / _PACKED)
-        for path in self._part_paths():
-            with contextlib.suppress(PermissionError):  # Windows keeps it while a page reads it; nobody needs it
-                path.unlink()
+        return fault
 
     def load(self, columns: Sequence[str] = COLUMNS, conditions: Filter = ()) -> Run:
         """The run with the rows stored so far, or those of them that a filter lets pass.
@@ -298,11 +252,15 @@ class RunFolder:
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
         measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
-        run = Run(manifest, table, files, measured, self.state(manifest), attributes=attributes)
+        run = Run(manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults)
         return self.narrow(run, conditions) if conditions else run
 
     def narrow(self, run: Run, conditions: Filter) -> Run:
         """Those rows of a loaded run that a filter lets pass, too. Raises DatasetError as `load` does."""
+        columns = {condition.column for condition in conditions}
+        for name, needed in ((ANNOTATIONS, {TAG}), (ATTRIBUTES, columns - {*OWN_COLUMNS})):
+            if columns & needed and (fault := run.find_faults().get(name)):
+                raise fault
         try:
             mask = passing(conditions, self.filter_source(run.files))[run.table.index]
         except (OSError, pa.ArrowException) as error:
@@ -310,22 +268,17 @@ class RunFolder:
         return replace(run, table=run.table[mask], measured=None, conditions=(*run.conditions, *conditions))
 
     def filter_source(self, files: RowFiles) -> FilterSource:
-        """Where a filter of this run's rows finds its values.
+        """Where a filter of this run's rows finds its values, as far as `file_faults` has none.
 
-        Raises:
-            DatasetError: the annotations or the further columns are damaged.
+        Raises DatasetError if there is no such run, or it is damaged.
         """
         attributes = AttributeFile(self.path)
-        try:
-            names = attributes.names
-        except OSError as error:
-            raise damaged(self.run_id, error) from error
         return FilterSource(
             files.arrow,
             self.manifest().class_names,
-            names,
+            attributes.names,
             lambda name: attributes.read(name, files.arrow(["index"])["index"]),
-            self.annotations().tags,
+            self.readable_annotations().tags,
         )
 
     def keep_attributes(self, columns: pa.Table) -> None:
@@ -335,6 +288,51 @@ class RunFolder:
     def annotations(self) -> Annotations:
         """What people noted about the run. Raises DatasetError if that cannot be read."""
         return read_annotations(self.path)
+
+    def readable_annotations(self) -> Annotations:
+        """What people noted about the run; empty if that cannot be read, see `file_faults`."""
+        with contextlib.suppress(DatasetError):
+            return self.annotations()
+        return Annotations()
+
+    def file_faults(self) -> dict[str, DatasetError]:
+        """Why files beside the rows cannot be read, and what is missing therefore, by the name of the file.
+
+        Stored metrics are none of them: damaged ones are computed again.
+        """
+        found = {}
+        try:
+            self.annotations()
+        except DatasetError as error:
+            found[ANNOTATIONS] = error
+        if fault := AttributeFile(self.path).fault:
+            found[ATTRIBUTES] = fault
+        try:
+            self._mapped_thumbnails()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            found[THUMBNAILS] = unreadable(self.path / THUMBNAILS, error)
+        return found
+
+    def set_aside(self, name: str) -> None:
+        """Renames a file to NAME.damaged if it is one of `file_faults`, so that the run no longer has it.
+
+        Raises:
+            AccessError: the visitor may not change the run.
+            DatasetError: it cannot be renamed.
+        """
+        self.check_may_change()
+        if name not in self.file_faults():
+            return
+        try:
+            rename(self.path / name, self.path / f"{name}.damaged")
+        except OSError as error:
+            raise DatasetError(
+                f"{self.path / name} cannot be renamed: {error.strerror or error}.",
+                f"{how_to_write_again(error)}, then try again.",
+                "storage",
+            ) from error
 
     def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
         """Changes what people noted about the run.
@@ -348,7 +346,7 @@ class RunFolder:
 
     def keep_evaluation(self, evaluation: Evaluation) -> None:
         """Stores metrics beside the rows. Raises OSError."""
-        self._write(_EVALUATION, _EVALUATION_TYPE, evaluation)
+        write_checked_json(self.evaluation_file, _EVALUATION_TYPE.dump_python(evaluation, mode="json"))
 
     def forget_evaluation(self) -> None:
         """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
@@ -365,21 +363,21 @@ class RunFolder:
         """
         if n * shape[0] * shape[1] * 3 > MOST_BYTES:
             return None
-        return ThumbnailFile(self.path / _THUMBNAILS, n, shape, new)
+        return ThumbnailFile(self.path / THUMBNAILS, n, shape, new)
 
     def forget_thumbnails(self) -> None:
         """Removes the thumbnails; small pictures then come from the dataset. Raises OSError."""
-        (self.path / _THUMBNAILS).unlink(missing_ok=True)
+        (self.path / THUMBNAILS).unlink(missing_ok=True)
 
     def thumbnails(self) -> np.ndarray | None:
         """The thumbnails by `index`, a memory map (N, height, width, 3) uint8; None if the run has none that are whole."""
-        if not (self.path / _THUMBNAILS).exists():
-            return None
-        try:
-            return mapped_array(self.path / _THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
-        except OSError as error:
-            logging.getLogger(__name__).warning("The thumbnails of run %s are damaged: %s", self.run_id, error)
-            return None
+        with contextlib.suppress(OSError):
+            return self._mapped_thumbnails()
+        return None
+
+    def _mapped_thumbnails(self) -> np.ndarray:
+        check_regular(self.path / THUMBNAILS)  # before the manifest, which is not needed if there is no such file
+        return mapped_array(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
 
     def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
         """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""
@@ -387,15 +385,13 @@ class RunFolder:
             return None
         labelled = (table["status"] == "ok") & table["true_label"].notna()
         with contextlib.suppress(OSError, DatasetError):
-            found = self._read(_EVALUATION, _EVALUATION_TYPE)
+            found = self._read(_EVALUATION, _EVALUATION_TYPE, read_checked_json)
             if found.class_names == tuple(manifest.class_names) and found.confusion.sum() == labelled.sum():
                 return found  # else they belong to another run, or to the rows before the run went on
         return None
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
-        packed, names = self.path / _PACKED, manifest.class_names
-        parts = self._part_paths()  # before looking for the packed file: they are removed once it is there
-        files = RowFiles([packed], names) if packed.exists() else RowFiles(parts, names, packed)
+        files = self.rows.files(manifest.class_names)
         if fault := self.rows_fault(manifest):
             raise damaged(self.run_id, fault)
         try:
@@ -408,13 +404,10 @@ class RunFolder:
             raise damaged(self.run_id, error) from error
         return files, table
 
-    def _part_paths(self) -> Sequence[Path]:
-        return sorted(self.path.glob("part-*.parquet"))
-
-    def _read(self, name: str, record_type: TypeAdapter[T]) -> T:
+    def _read(self, name: str, record_type: TypeAdapter[T], read: Callable[[Path, int], bytes] = read_whole) -> T:
         """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""
         try:
-            return record_type.validate_json((self.path / name).read_bytes())
+            return record_type.validate_json(read(self.path / name, MOST_RECORD_BYTES))
         except ValidationError as error:
             fault = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (name, *fault["loc"])))

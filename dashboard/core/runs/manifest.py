@@ -25,13 +25,13 @@ def new_run_id() -> str:
 
 def _is_a_time(text: str) -> str:
     if not 1 < datetime.fromisoformat(text).year < 9999:  # else another time zone has no such year
-        raise ValueError("it is no time")
+        raise ValueError("it is not a time")
     return text
 
 
 def _is_a_path(text: str) -> str:
     if not text or "\0" in text:
-        raise ValueError("it is no path")
+        raise ValueError("it is not a path")
     return text
 
 

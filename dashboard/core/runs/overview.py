@@ -12,6 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.runs.annotations import Annotations
+from dashboard.core.runs.checked_json import read_checked_json
+from dashboard.core.runs.files_beside import MOST_RECORD_BYTES
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.store import RunStore
@@ -54,7 +56,7 @@ def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
     try:
         annotations = folder.annotations()
     except DatasetError as error:
-        fault = f"{error.message} {error.fix}"
+        fault = str(error)
     measured = None if manifest.state == "running" else _accuracy(folder, manifest.n_images)
     return RunOverview(manifest, folder.state(manifest), measured, annotations, fault)
 
@@ -72,6 +74,6 @@ def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:
 def _accuracy_in(path: Path, written_ns: int) -> Proportion | None:
     """The accuracy in a file of metrics as it was written at this time. Raises OSError."""
     try:
-        return _TYPE.validate_json(path.read_bytes()).accuracy
+        return _TYPE.validate_json(read_checked_json(path, MOST_RECORD_BYTES)).accuracy
     except ValidationError:
         return None

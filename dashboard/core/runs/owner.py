@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import try_lock
+from dashboard.core.files import check_regular, try_lock
 
 _FILE = "owner.lock"
 _TRIES = 4  # retries, since `is_owned` takes the lock for a moment
@@ -24,7 +24,9 @@ class RunOwner:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Takes the lock. Raises DatasetError (`run_in_use`) if it is taken, OSError if the folder is missing."""
+        """Takes the lock. Raises DatasetError (`run_in_use`) if it is taken, OSError if the folder is missing or the file is none."""
+        if (folder / _FILE).exists():
+            check_regular(folder / _FILE)
         self._file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o644)
         if not _lock(self._file):
             by = _pid_in(self._file)
@@ -49,6 +51,7 @@ class RunOwner:
 def is_owned(folder: Path) -> bool:
     """True while some process, perhaps this one, works on the run."""
     try:
+        check_regular(folder / _FILE)
         file = os.open(folder / _FILE, os.O_RDONLY)
     except OSError:
         return False

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dashboard.core.files import open_atomically
+from dashboard.core.runs.parquet_file import open_parquet, parquet_writer
 from dashboard.core.runs.row_scores import SCORE_FIELDS, SOURCES, row_scores
 
 COLUMNS = (
@@ -152,10 +152,7 @@ class RowFiles:
         schema = pa.schema([*STORED, *own]).with_metadata(
             {CLASS_NAMES: json.dumps(list(self._class_names)), **as_metadata(notes)}
         )
-        with (
-            open_atomically(target, make_folder=False) as out,
-            pq.ParquetWriter(out, schema, write_page_checksum=True) as writer,
-        ):
+        with parquet_writer(target, schema) as writer:
             for rows in self._tables(positions):
                 table = complete(rows, self._class_names)
                 more = further(table["index"].to_numpy())
@@ -173,7 +170,7 @@ class RowFiles:
         groups, ends = self._groups
         for (path, number), end in zip(groups, ends, strict=True):
             with reading(path):
-                rows = pq.ParquetFile(path, page_checksum_verification=True).read_row_group(number)
+                rows = _typed(_open(path, read_dictionary=()).read_row_group(number))
             if positions is not None:
                 here = positions[(positions >= end - len(rows)) & (positions < end)]
                 rows = rows.take(pa.array(here - (end - len(rows))))
@@ -185,12 +182,10 @@ class RowFiles:
             file = _open(path)
             present = set(file.schema_arrow.names)
             if present.issuperset(columns):
-                return read(file, columns=list(columns))
+                return _typed(read(file, columns=list(columns)))
             scores = [*SOURCES] if set(SCORE_COLUMNS) & (set(columns) - present) else []
-            found = read(
-                file, columns=[name for name in STORED.names if name in present and name in {*columns, *scores}]
-            )
-            return complete(found, self._class_names).select(list(columns))
+            wanted = [name for name in STORED.names if name in present and name in {*columns, *scores}]
+            return complete(_typed(read(file, columns=wanted)), self._class_names).select(list(columns))
 
     def _frame(self, table: pa.Table) -> pd.DataFrame:
         frame = table.unify_dictionaries().to_pandas()
@@ -215,7 +210,7 @@ class RowFiles:
         groups, counts = [], []
         for path in self._paths:
             with reading(path):
-                metadata = pq.read_metadata(path)
+                metadata = _open(path).metadata
             for number in range(metadata.num_row_groups):
                 groups.append((path, number))
                 counts.append(metadata.row_group(number).num_rows)
@@ -234,10 +229,19 @@ def complete(rows: pa.Table, class_names: Sequence[str]) -> pa.Table:
     return rows.select(STORED.names)
 
 
+def _typed(rows: pa.Table) -> pa.Table:
+    """The same rows. Raises ValueError if a column has another type than `STORED` says, as after damage to a footer."""
+    for field in rows.schema:
+        found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if field.name in STORED.names and found != (wanted := STORED.field(field.name).type):
+            raise ValueError(f"the column {field.name} is of the type {found}, not {wanted}")
+    return rows
+
+
 def read_part(path: Path) -> pa.Table:
     """All rows of a part, whose checksums are verified. Raises OSError if it is missing or damaged."""
     with reading(path):
-        return _open(path).read()
+        return _typed(_open(path).read())
 
 
 def as_metadata(notes: Mapping[str, int]) -> dict[str, str]:
@@ -268,7 +272,8 @@ def reading(path: Path) -> Iterator[None]:
         raise OSError(f"{path.name}: {error}") from error
 
 
-def _open(path: Path) -> pq.ParquetFile:
-    # Memory-mapped, because these files are never changed: each is written elsewhere and renamed, so an open file stays
-    # whole. A file that a user may overwrite must not be mapped, since the process dies when mapped bytes vanish.
-    return pq.ParquetFile(path, memory_map=True, read_dictionary=[*_LABELS, "status"], page_checksum_verification=True)
+def _open(path: Path, read_dictionary: Sequence[str] = (*_LABELS, "status")) -> pq.ParquetFile:
+    file = open_parquet(path, read_dictionary=list(read_dictionary))
+    if unknown := {*file.schema_arrow.names} - {*STORED.names}:  # else its values would silently be missing
+        raise ValueError(f"there is no column {unknown.pop()[:80]!r}")
+    return file

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -38,6 +39,7 @@ class Run:
     state: State | Literal["interrupted"]  # see `RunFolder.state`
     conditions: Filter = ()  # the filter that the rows of `table` passed
     attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`
+    find_faults: Callable[[], Mapping[str, DatasetError]] = dict  # see `RunFolder.file_faults`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:
@@ -56,21 +58,23 @@ class Run:
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
 
+    @cached_property
+    def file_faults(self) -> Mapping[str, DatasetError]:
+        """Why files beside the rows cannot be read, and what is missing therefore, by the name of the file."""
+        return self.find_faults()
+
     @property
     def further_names(self) -> tuple[str, ...]:
-        """The names of the further columns of the dataset. Raises OSError if their file is damaged."""
+        """The names of the further columns of the dataset; none if their file is damaged."""
         return tuple(self.attributes.names) if self.attributes else ()
 
     def further_columns(self, index: np.ndarray) -> pa.Table:
-        """The further columns of the dataset at each `index` (n,). Raises OSError if their file is damaged."""
+        """The further columns of the dataset at each `index` (n,), none if their file is damaged. Raises DatasetError."""
         return self.attributes.take(index) if self.attributes else no_further(index)
 
     def further_detail(self, index: np.ndarray) -> list[dict[str, Any]]:
         """The further columns at each `index` (n,), by name. Raises DatasetError when they cannot be read."""
-        try:
-            columns = self.further_columns(index)
-        except OSError as error:
-            raise damaged(self.manifest.run_id, error) from error
+        columns = self.further_columns(index)
         return columns.to_pylist() if columns.num_columns else [{} for _ in index]
 
     @cached_property
@@ -172,9 +176,22 @@ def check_finished(manifest: RunManifest, state: str) -> None:
 
 
 def damaged(run_id: str, error: Exception | str) -> DatasetError:
-    """The error for a run whose files cannot be read."""
+    """The error for a run whose files cannot be read; its code is `run_unreadable` if they may be sound.
+
+    If the folder of the run is gone, it is the error for a run that does not exist.
+    """
     if isinstance(error, Exception):
         logging.getLogger(__name__).info("Run %s cannot be read.", run_id, exc_info=error)
+    if isinstance(error, FileNotFoundError) and error.filename and not Path(error.filename).parent.exists():
+        return unknown_run(run_id)  # it was deleted meanwhile
+    if isinstance(error, PermissionError):
+        return DatasetError(
+            f"The evaluation {run_id} cannot be read: {error.filename}: {error.strerror}.",
+            f"Make {error.filename} readable for the dashboard's user.",
+            "run_unreadable",
+        )
+    if isinstance(error, OSError) and error.filename:
+        error = f"{Path(error.filename).name}: {error.strerror}"
     return DatasetError(
         f"The evaluation {run_id} cannot be read ({error}).",
         f"Delete it with `python -m dashboard runs delete {in_command(run_id)}`, then evaluate the dataset again.",

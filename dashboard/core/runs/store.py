@@ -33,6 +33,7 @@ class DamagedRun:
 
     run_id: str
     reason: str  # what is wrong, in a sentence
+    fix: str  # what to do
     changed_utc: str  # when its folder was last changed, ISO 8601
 
 
@@ -78,7 +79,7 @@ class RunStore:
         return RunFolder(self.root / run_id, self.visitor)
 
     def list(self) -> list[RunManifest]:
-        """The manifests of all runs that can be read, newest first."""
+        """The manifests of all runs that can be read, newest first. Raises DatasetError as `read` does."""
         return self.read().manifests
 
     def damaged(self) -> Sequence[DamagedRun]:
@@ -86,7 +87,10 @@ class RunStore:
         return self.read().damaged
 
     def read(self) -> StoredRuns:
-        """Reads the manifest of each run, and looks whether its rows are there."""
+        """Reads the manifest of each run, and looks whether its rows are there.
+
+        Raises DatasetError with the code `storage` if the folder of all runs cannot be read.
+        """
         manifests, unreadable = [], []
         for folder in self._folders():
             try:
@@ -99,8 +103,8 @@ class RunStore:
             except DatasetError as error:
                 if not folder.may_see():
                     continue
-                if error.code == "run_damaged":
-                    unreadable.append(DamagedRun(folder.run_id, error.message, _changed(folder.path)))
+                if error.code in ("run_damaged", "run_unreadable"):
+                    unreadable.append(DamagedRun(folder.run_id, error.message, error.fix, _changed(folder.path)))
         return StoredRuns(
             sorted(manifests, key=lambda m: m.created_utc, reverse=True),
             sorted(unreadable, key=lambda d: d.changed_utc, reverse=True),
@@ -115,6 +119,12 @@ class RunStore:
             ]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise DatasetError(
+                f"The evaluations in {self.root} cannot be read: {error.strerror}.",
+                f"{how_to_write_again(error)}, then try again.",
+                "storage",
+            ) from error
 
     def tidy(self) -> None:
         """Removes what was deleted more than 7 days ago, and what killed processes left without any rows.
@@ -124,7 +134,7 @@ class RunStore:
         self.bin.remove_old()
         for folder in self._folders():
             try:
-                left = not (folder.path / MANIFEST).exists() and not folder.has_rows() and not folder.is_owned()
+                left = not (folder.path / MANIFEST).exists() and not folder.rows.exist() and not folder.is_owned()
                 if left and time.time() - folder.path.stat().st_mtime > _ABANDONED_S:
                     shutil.rmtree(folder.path)
                 else:
@@ -207,6 +217,10 @@ class RunStore:
             owner = folder.own()
             try:
                 self.bin.add(folder.path)
+            except FileNotFoundError:
+                if folder.path.is_dir():
+                    raise
+                return  # somebody else has just deleted it
             except PermissionError:  # Windows does not rename a folder with an open file, which the lock is
                 owner.release()
                 self.bin.add(folder.path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.core.files import open_atomically
+from dashboard.core.files import check_regular, open_atomically
 from dashboard.core.runs.rows import reading
 
 MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
@@ -72,6 +72,7 @@ def mapped_array(path: Path, shape: Sequence[int | None], dtype: type) -> np.mem
     Raises:
         OSError: the file is missing, damaged, or holds another array.
     """
+    check_regular(path)
     with reading(path):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     fits = (

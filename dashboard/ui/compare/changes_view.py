@@ -84,7 +84,9 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
     tiles, readable = images.tiles(shown["index"].tolist(), shown["file"].tolist(), SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
     items = [_item(row) for row in shown.to_dict("records")]
-    opened = show_sheet(tiles, items, (), f"sheet-{key}-{page}", listed.title, opens=can_be_explained, selects=False)
+    opened = show_sheet(
+        tiles, items, (), f"sheet-{key}-{page}", listed.title, few=True, opens=can_be_explained, selects=False
+    )
     if opened is not None:
         among = run.detail(rows.set_index(position), ["index"])["index"].to_numpy()
         open_run_image(run.manifest.run_id, opened, among, {COMPARED: urlencode(whole_address(), doseq=True)})

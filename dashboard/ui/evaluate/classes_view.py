@@ -54,7 +54,7 @@ def _show_per_class(run: Run) -> None:
         picked = st.session_state[chart_key].get("selection", {}).get(POINT) or []
         choose_images(run_id, images_of_point(picked, labelled_only(run)), chart)
 
-    left, right = st.columns([7, 5], gap="large")
+    left, right = st.columns([5, 3], gap="medium")
     left.dataframe(
         in_percents(safe_for_spreadsheets(classes), scores),
         hide_index=True,
@@ -63,13 +63,13 @@ def _show_per_class(run: Run) -> None:
         on_select=take_row,
         selection_mode="single-row",
         alt="Images, precision, recall and F1 per class",
-        height=table_height(len(classes), 10),
-        column_config={
-            "class": "Class",
-            "images": st.column_config.NumberColumn("Images", format="localized"),
-            **{name: st.column_config.NumberColumn(name.capitalize()) for name in scores},
+        height=table_height(len(classes), 30),  # about as high as the chart
+        column_config={  # they fit at 1440 pixels; a double click shows a long name
+            "class": st.column_config.TextColumn("Class", width=110),
+            "images": st.column_config.NumberColumn("Images", format="localized", width=62),
+            **{name: st.column_config.NumberColumn(name.capitalize(), width=72) for name in scores},
             **{
-                f"{name}_interval": st.column_config.TextColumn("95%", help=f"Interval of the {name}.")
+                f"{name}_interval": st.column_config.TextColumn("95%", width=86, help=f"Interval of the {name}.")
                 for name in scores
             },
         },

@@ -10,10 +10,11 @@ import streamlit as st
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import is_whole, keep_uploads, kept_upload, refuse_other_kinds
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DashboardError, DatasetError, listed
+from dashboard.core.evaluation.asking import Asked
 from dashboard.core.files import readable_name
 from dashboard.core.importing.dropped import keep_predictions
-from dashboard.core.labels.choices import NOTHING_DECIDED
+from dashboard.core.labels.choices import NOTHING_DECIDED, LabelChoices
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.address import went_in_history
@@ -30,12 +31,14 @@ _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in 
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
     "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
-    "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS), alone or with their true labels, become "
+    "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS, or of the true and the predicted class), alone or with their true labels, become "
     "an evaluation without images."
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of the dataset that the user is asked about
 _WAITING = "dataset-waiting"  # as before, also while the page shows something else
+
+_OWN_FOLDERS, _FOLDERS_ABOVE = "own", "above"
 
 Start = Callable[[Path, Mapping[str, str]], None]
 
@@ -113,7 +116,7 @@ def offer_waiting_dataset() -> None:
     path = st.session_state.get(_WAITING)
     if path and Path(path).exists():
         st.button(
-            f"Go on with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
+            f"Resume with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
             icon=":material/label:", on_click=_go_on_with, args=(path,), help="You were asked about this dataset.",
         )  # fmt: skip
 
@@ -133,10 +136,13 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
         st.caption(plain(" ".join(asked.notes)))
     show_questions(path, asked.questions)
     decision = NOTHING_DECIDED
-    if asked.labels:
-        labels = tuple(choice.label for choice in asked.labels.unmatched)
+    choices = _which_folders(asked, path) if asked.above else asked.labels
+    if choices:
+        labels = tuple(choice.label for choice in choices.unmatched)
         about = hash((str(path), labels))  # the editor stores edits by row number
-        decision = edit_labels(asked.labels, version.ref, version.class_names, f"labels-{about}-{version.ref}")
+        decision = edit_labels(choices, version.ref, version.class_names, f"labels-{about}-{version.ref}")
+    above = asked.above if asked.above and choices is asked.above else None
+    matched = {choice.label: choice.meaning for choice in above.matched} if above else {}
     with st.container(horizontal=True):
         go = st.button("Evaluate", key="evaluate-mapped", type="primary", disabled=not decision.complete)
         if st.button("Discard", key="discard-dataset"):
@@ -144,7 +150,23 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
             st.rerun()
     if go:
         forget_undecided()
-        start(describe(path, asked.choices, settings.described_dir), {**asked.label_map, **decision.label_map})
+        start(
+            describe(path, asked.choices, settings.described_dir), {**asked.label_map, **matched, **decision.label_map}
+        )
+
+
+def _which_folders(asked: Asked, path: Path) -> LabelChoices | None:
+    """Asks whether the folders of the images are the labels, or those above them, since both may be."""
+    assert asked.labels and asked.above
+    own, above = (
+        listed([choice.label for choice in (*each.unmatched, *each.matched)], 4) for each in (asked.labels, asked.above)
+    )
+    titles = {_OWN_FOLDERS: f"the folders of the images: {own}", _FOLDERS_ABOVE: f"the folders above these: {above}"}
+    chosen = st.selectbox(
+        "Which folders are the labels?", list(titles), format_func=titles.__getitem__, key=f"label-folders-{path}",
+        persist_state="session", width=620,
+    )  # fmt: skip
+    return asked.above if chosen == _FOLDERS_ABOVE else asked.labels
 
 
 def forget_undecided() -> None:

@@ -8,13 +8,14 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.core.access.visitor import Visitor
-from dashboard.core.errors import counted
+from dashboard.core.errors import DashboardError, counted
 from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.overview import RunOverview, overviews
 from dashboard.services import Services
 from dashboard.ui.compare_address import compare_link
+from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.set_aside_runs import show_damaged_runs, show_deleted_runs
@@ -28,7 +29,11 @@ ROWS_SHOWN = 8
 def choose_earlier_run(services: Services) -> None:
     """A table with all runs, except those under way on this server. Shows the run that is opened."""
     active = {job.run_id for job in services.jobs.active()}
-    runs = [run for run in overviews(services.runs) if run.manifest.run_id not in active]
+    try:
+        runs = [run for run in overviews(services.runs) if run.manifest.run_id not in active]
+    except DashboardError as error:
+        show_error(error, "The earlier evaluations cannot be shown.")
+        return
     show_damaged_runs(services)
     if runs:
         _choose(services, runs)

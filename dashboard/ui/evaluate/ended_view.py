@@ -28,16 +28,12 @@ def show_ended(services: Services, run_id: str, job: Job | None) -> None:
     with contextlib.suppress(DashboardError):
         stored = services.runs.folder(run_id).manifest()
     if job and job.error and not (stored and stored.state == "finished"):  # else another process finished it
-        show_error(job.error, "The evaluation stopped." if stored and _has_rows(services, run_id) else NOT_EVALUATED)
+        has_rows = stored and services.runs.folder(run_id).rows.exist()
+        show_error(job.error, "The evaluation stopped." if has_rows else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:
         st.info("Cancelled before the first image.", icon=":material/info:")
     if stored or not job:
         _show_stored(services, run_id)
-
-
-def _has_rows(services: Services, run_id: str) -> bool:
-    folder = services.runs.folder(run_id)
-    return folder.is_packed() or folder.growth() > 0
 
 
 def _show_stored(services: Services, run_id: str) -> None:

@@ -17,6 +17,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
+from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.errors import show_error
@@ -25,11 +26,13 @@ from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.evaluation_address import SHOW, SORT
 from dashboard.ui.session import filtered_run
-from dashboard.ui.words import labels_in_words, none_of
+from dashboard.ui.words import in_percents, labels_in_words, none_of
 
 ROWS_OF_IMPORTED = 200
-_COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
+_COLUMNS = {"file": "File", "true_label": "Labelled", "predicted_label": "Predicted as", "confidence": "Confidence"}
+_WIDTHS = (110, 85, 85, 76)  # pixels, that fit beside the confusion matrix
 _MOST_CELLS = 200
+_ORDER_KEY, _GALLERY = "image-order", "gallery"
 _ORDERS: dict[Order, str] = {
     "most confident": "Most confident", "least confident": "Least confident", "smallest margin": "Smallest margin",
     "largest loss": "Largest loss", "dataset": "As in the dataset",
@@ -43,8 +46,12 @@ def show_images(services: Services, run: Run) -> None:
         show_bulk(services, run, rows)
 
 
-def show_image_list(services: Services, run: Run) -> pd.DataFrame:
-    """Shows the images that were chosen, or the most confident mistakes. Returns the rows of all of them."""
+def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.DataFrame:
+    """Shows the images that were chosen, or the most confident mistakes. Returns the rows of all of them.
+
+    Args:
+        beside: see `show_sheet_page`.
+    """
     run_id = run.manifest.run_id
     try:
         conditions = chosen_images(run)
@@ -55,14 +62,7 @@ def show_image_list(services: Services, run: Run) -> pd.DataFrame:
         return run.evaluated.head(0)
     with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
         _choose(run, conditions, len(chosen.evaluated))
-        default: Order = "most confident" if len(run.labelled) else "least confident"
-        order = cast(
-            Order,
-            st.selectbox(
-                "Sort by", list(_ORDERS), index=[*_ORDERS].index(default), format_func=_ORDERS.__getitem__,
-                key="image-order", persist_state="session", width=200,
-            ),
-        )  # fmt: skip
+        order = _choose_order("most confident" if len(run.labelled) else "least confident")
     if chosen.evaluated.empty:
         st.info("No mistakes here." if conditions == MISTAKES else "No image matches.", icon=":material/check:")
         return chosen.evaluated
@@ -70,8 +70,25 @@ def show_image_list(services: Services, run: Run) -> pd.DataFrame:
     if run.manifest.imported:
         _show_imported(run, rows)
     else:
-        _show_page(services, run, rows, order)
+        _show_page(services, run, rows, order, beside)
     return rows
+
+
+def _choose_order(default: Order) -> Order:
+    """Offers the orders. The address holds the chosen one, and the session for when the reader comes back."""
+    named = texts_in_address(SORT, _GALLERY)
+    st.session_state[_ORDER_KEY] = named[0] if named and named[0] in _ORDERS else default
+
+    def choose() -> None:
+        order = st.session_state[_ORDER_KEY]
+        put_in_address(SORT, _GALLERY, [] if order == default else [order])
+
+    return cast(
+        Order,
+        st.selectbox(
+            "Sort by", list(_ORDERS), format_func=_ORDERS.__getitem__, key=_ORDER_KEY, on_change=choose, width=200
+        ),
+    )
 
 
 def _choose(run: Run, conditions: Filter, count: int) -> None:
@@ -108,7 +125,7 @@ def _title(conditions: Filter) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -> None:
+def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order, beside: bool) -> None:
     try:
         pictures: RunPictures | None = RunPictures(services.runs, run.manifest)
     except DashboardError as error:
@@ -129,14 +146,12 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order) -
 
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
-    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters)
+    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters, beside)
     if shown[DOUBT].eq(True).any():
         words = none_of(len(run.manifest.class_names))
         st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')
     with st.expander("File names", expanded=pictures is None):
-        st.dataframe(
-            safe_for_spreadsheets(shown[_COLUMNS]), hide_index=True, alt="File, labels and confidence of these images"
-        )
+        _show_rows(shown, "File, labels and confidence of these images")
 
 
 def _item(row: dict[Hashable, Any], doubtful: bool, classes: int) -> SheetItem:
@@ -156,9 +171,18 @@ def _show_imported(run: Run, rows: pd.DataFrame) -> None:
     st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
     some = rows.head(ROWS_OF_IMPORTED)
     some = some.assign(file=run.detail(some, ["file"])["file"])
+    _show_rows(some, "File, labels and confidence of these predictions", key="imported-rows")
+
+
+def _show_rows(rows: pd.DataFrame, alt: str, key: str | None = None) -> None:
     st.dataframe(
-        safe_for_spreadsheets(some[_COLUMNS]),
+        in_percents(safe_for_spreadsheets(rows[[*_COLUMNS]]), ["confidence"]),
         hide_index=True,
-        key="imported-rows",
-        alt="File, labels and confidence of these predictions",
+        key=key,
+        alt=alt,
+        placeholder="-",
+        column_config={
+            name: st.column_config.Column(title, width=width)
+            for (name, title), width in zip(_COLUMNS.items(), _WIDTHS, strict=True)
+        },
     )

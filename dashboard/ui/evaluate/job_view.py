@@ -13,12 +13,19 @@ from dashboard.core.files import readable_name
 from dashboard.services import Services
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.session import state_of_run
+from dashboard.ui.tab_title import name_tab
 from dashboard.ui.words import duration
 
 POLL_S = 0.5
 OTHERS_POLL_S = 2.0
 FOLLOW_S = 5.0
 _CANCELLED = "cancelled-job"  # in the session: the run whose job the user has cancelled
+
+
+def show_job(services: Services, job: Job) -> None:
+    """Shows an active job until it ends, and names the browser tab after it."""
+    name_tab(readable_name(job.dataset.name), "evaluating")
+    watch_job(services, job.run_id)
 
 
 @st.fragment(run_every=POLL_S)

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.label_issues import issues_csv
+from dashboard.core.analysis.findings.find import by_answers
+from dashboard.core.analysis.label_issues import issues_csv, issues_in_words
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -23,6 +24,7 @@ from dashboard.ui.evaluate.sheet_page import show_sheet_page
 from dashboard.ui.words import in_percents
 
 _MOST_ROWS = 10_000  # of the table
+_LEAST_ACCURACY = 0.5  # below it, the answers of the model say little about the labels
 _COLUMNS = {"file": "File", "label": "Label", "suggested_label": "Suggested label", "confidence": "Confidence"}
 
 
@@ -43,9 +45,16 @@ def show_labels(services: Services, run: Run) -> None:
         st.info("No label stands out as wrong.", icon=":material/check:")
         return
     st.caption(
-        f"{len(issues):,} of {len(run.labelled):,} labels may be wrong, the most doubtful first. Look before you change "
-        "one: the model may be wrong instead."
+        f"{issues_in_words(len(issues), len(run.labelled))}, the most doubtful first. Look before you change one: the model "
+        "may be wrong instead."
     )
+    evaluation = run.evaluation()
+    if evaluation and evaluation.accuracy.value < _LEAST_ACCURACY and not by_answers(run.conditions):
+        st.warning(
+            f"Only {percent(evaluation.accuracy.value)} of the model's answers agree with the labels. Either many labels are "
+            "wrong, or the model does not recognise these images: look at the findings in the view Overview first.",
+            icon=":material/warning:",
+        )
     pictures = None
     if not run.manifest.imported:
         try:

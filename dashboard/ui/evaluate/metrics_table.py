@@ -19,7 +19,8 @@ def show_metrics(scores: Mapping[str, Score]) -> None:
         "The intervals are Wilson's for shares of images, and the bootstrap's for all other metrics. "
         f"{OF_FEW_IMAGES} The calibration errors (ECE) differ in their bins: 15 of equal width, 15 with equally many images, "
         "or 10 of equal width. "
-        f"AURC: {BY_NAME['aurc'].explanation}",
+        f"AURC: {BY_NAME['aurc'].explanation} AUROC and average precision of each class are in the view Confidence, under "
+        "Curves.",
         help=WHAT_METRICS_ARE,
     )
     if not all(score.is_meaningful for score in scores.values()):

@@ -13,11 +13,13 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import choose_images
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
-from dashboard.ui.evaluate.findings_view import show_findings
+from dashboard.ui.evaluate.findings_view import place_for_findings, show_findings
 from dashboard.ui.evaluate.images_view import show_image_list, show_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.metrics_table import show_metrics
 from dashboard.ui.table_height import table_height
+
+_FEW_CLASSES = 12  # so few that the cells of their matrix are large enough in half of the page
 
 
 def show_overview(services: Services, run: Run) -> None:
@@ -68,7 +70,7 @@ def show_overview(services: Services, run: Run) -> None:
         if more.open:
             with more:
                 show_metrics(run.scores)
-    findings = st.container()  # filled last, because they take longest
+    findings = place_for_findings(run)  # filled last, because they take longest
     if evaluation:
         unlabelled = len(run.evaluated) - len(run.labelled)
         if unlabelled:
@@ -79,19 +81,19 @@ def show_overview(services: Services, run: Run) -> None:
                 on_click=choose_images,
                 args=(run.manifest.run_id, ["status=ok", "true_label="]),
             )
-        left, right = st.columns([7, 5], gap="large")
+        few = len(evaluation.class_names) <= _FEW_CLASSES
+        left, right = st.columns([1, 1] if few else [8, 5], gap="medium")
         with left:
             show_confusion(run, evaluation)
             show_pairs(run, evaluation)
         with right:  # beside the chart, so that a click is seen to change them
-            rows = show_image_list(services, run)
+            rows = show_image_list(services, run, beside=True)
         if len(rows):
             show_bulk(services, run, rows)
     elif len(run.evaluated):
         _show_predicted(run)
         show_images(services, run)
-    with findings:
-        show_findings(services, run)
+    show_findings(services, run, findings)
 
 
 def _show_predicted(run: Run) -> None:

@@ -50,6 +50,15 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
             return None
     request: ImportRequest | None = None
     try:
+        if dropped.readings:
+            reading = st.selectbox(
+                "Which arrays hold the probabilities and the true labels?", dropped.readings, None,
+                format_func=lambda each: each.in_words, key="predictions-arrays", placeholder="Choose", width=620,
+            )  # fmt: skip
+            if reading is None:
+                _discard_button()
+                return None
+            dropped = dropped.read_as(reading)
         st.caption(plain(_what_they_are(dropped)))
         version = model_in_use()
         possible = dropped.possible_names(version.ref, version.class_names)
@@ -59,12 +68,16 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
         show_error(error, _NOT_IMPORTED)
     with st.container(horizontal=True):
         go = st.button("Import", key="import-predictions", type="primary", disabled=request is None)
-        if st.button("Discard", key="discard-predictions"):
-            st.session_state.pop(_DROPPED)
-            st.rerun()
+        _discard_button()
     if go and request:
         _import(services, request)
     return None
+
+
+def _discard_button() -> None:
+    if st.button("Discard", key="discard-predictions"):
+        st.session_state.pop(_DROPPED)
+        st.rerun()
 
 
 def _what_they_are(dropped: DroppedPredictions) -> str:
@@ -78,10 +91,11 @@ def _what_they_are(dropped: DroppedPredictions) -> str:
     else:
         labels = f"{labelled:,} of them with true labels{from_file}"
     what = "the probability of one of two" if dropped.n_classes == 1 else f"probabilities of {dropped.n_classes:,}"
-    return (
+    told = (
         f"These are predictions: {dropped.n_rows:,} rows with {what} classes, {labels}. "
         "They become an evaluation without images."
     )
+    return " ".join((told, *dropped.notes))
 
 
 def _asked_for(dropped: DroppedPredictions, names: tuple[str, ...]) -> ImportRequest | None:
@@ -100,7 +114,14 @@ def _asked_for(dropped: DroppedPredictions, names: tuple[str, ...]) -> ImportReq
     if not decision.complete:
         return None
     given = None if unnamed else names
-    return ImportRequest(dropped.predictions, given, dropped.labels, label_map=decision.label_map, first_id=first_id)
+    return ImportRequest(
+        dropped.predictions,
+        given,
+        dropped.labels,
+        label_map=decision.label_map,
+        first_id=first_id,
+        reading=dropped.reading,
+    )
 
 
 def _import(services: Services, request: ImportRequest) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import WorkerError
 from dashboard.core.runs.export import csv_bytes, parquet_bytes
 from dashboard.core.runs.run import Run
@@ -21,6 +21,8 @@ from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.words import local_time, told_apart
 
+T = TypeVar("T")
+
 
 def show_report(services: Services, run: Run) -> None:
     """Offers a report as HTML and Markdown, the figures as JSON, and the rows as CSV and Parquet."""
@@ -28,14 +30,22 @@ def show_report(services: Services, run: Run) -> None:
     st.header("Report", anchor=False)
     st.caption(
         "One file to share: findings, metrics with intervals, confusion, calibration, the most "
-        f"confident mistakes, and where the figures come from. It is about {about}. HTML opens in any browser, also "
+        f"confident mistakes, doubtful labels, and where the figures come from. It is about {about}. HTML opens in any browser, also "
         "without a network, and prints well. Markdown begins with the metadata of a Hugging Face model card."
     )
     other = _choose_other(services, run)
 
     def written(write: Callable[[Document], str]) -> Callable[[], str]:
         def make() -> str:  # runs when the button is clicked, outside of the script
-            return write(report_of(run, services.runs, _findings(services, run), other))
+            return write(
+                report_of(
+                    run,
+                    services.runs,
+                    _found(services.analysis.findings, run),
+                    other,
+                    doubtful=_found(services.analysis.label_issues, run),
+                )
+            )
 
         return make
 
@@ -65,9 +75,10 @@ def _offer(
     )
 
 
-def _findings(services: Services, run: Run) -> list[Finding] | None:
+def _found(search: Callable[[Run], T], run: Run) -> T | None:
+    """What a search finds; None if no worker can do it."""
     try:
-        return services.analysis.findings(run)
+        return search(run)
     except WorkerError:
         return None
 

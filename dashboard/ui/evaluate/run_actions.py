@@ -47,10 +47,10 @@ def offer_actions(services: Services, run: Run) -> None:
                 start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
             if not may_change:
                 st.caption(NOT_YOURS)
-            elif not in_use and st.button(
-                "Delete", key="delete", icon=":material/delete:", type="tertiary", width="stretch"
-            ):
-                _confirm_deletion(services, manifest)
+            elif not in_use:
+                st.divider()  # so that nobody deletes who wants to evaluate again
+                if st.button("Delete", key="delete", icon=":material/delete:", width="stretch"):
+                    _confirm_deletion(services, manifest)
 
 
 def _model_in_use() -> str:

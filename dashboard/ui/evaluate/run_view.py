@@ -11,6 +11,7 @@ from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
+from dashboard.ui.evaluate.damaged_files import show_damaged_files
 from dashboard.ui.evaluate.note import show_note
 from dashboard.ui.evaluate.views import show_view
 from dashboard.ui.filter_bar import filter_in_address, set_filter, show_filter_bar
@@ -23,11 +24,13 @@ LINES_SHOWN = 12
 
 def show_run(services: Services, run: Run) -> None:
     """Shows notes about the run, the filter, and the view of the images that pass it."""
+    run_id = run.manifest.run_id
+    folder = services.runs.folder(run_id)
     _say_what_is_missing(run)
+    show_damaged_files(folder)
     if run.table.empty:
         return
-    run_id = run.manifest.run_id
-    show_filter_bar(services.runs.folder(run_id), run)
+    show_filter_bar(folder, run)
     try:
         conditions = filter_in_address(run_id)
         filtered = filtered_run(services, run, conditions)
@@ -73,4 +76,4 @@ def _say_what_is_missing(run: Run) -> None:
         many = len(manifest.unknown_labels) > LINES_SHOWN
         st.code("\n".join(manifest.unknown_labels), language=None, height=300 if many else "content")
     if manifest.notes and not run.table.empty:
-        st.caption(plain(" ".join(manifest.notes)))
+        st.caption(plain(" ".join(manifest.notes).replace("`", "")))

@@ -19,16 +19,34 @@ from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.sheet_feedback import offer_feedback
+from dashboard.ui.evaluation_address import TICKED
+from dashboard.ui.picture_address import MOST_DIGITS
 from dashboard.ui.words import NOT_YOURS
 
+_MOST_IN_ADDRESS = 50  # selected images: a longer address is not sent whole by every program
 _TAG_ERROR = "tag-error"
 _PRESSED = "selection-pressed"  # a button changed the selection, and the page was not drawn since
 
 
 def selected_images(run_id: str) -> set[int]:
-    """The `index` of each selected image. The set may be changed."""
-    selected: set[int] = st.session_state.setdefault(f"selected-{run_id}", set())
+    """The `index` of each selected image, at first of those that the address names. The set may be changed."""
+    key = f"selected-{run_id}"
+    if key not in st.session_state:
+        named = st.query_params.get(TICKED, "").split(",")[:_MOST_IN_ADDRESS]
+        st.session_state[key] = {int(index) for index in named if index.isdecimal() and len(index) < MOST_DIGITS}
+    selected: set[int] = st.session_state[key]
     return selected
+
+
+def put_selection_in_address(run_id: str) -> None:
+    """Puts the selected images into the address, so that a reload finds them again, unless they are many."""
+    selected = selected_images(run_id)
+    wanted = ",".join(map(str, sorted(selected))) if len(selected) <= _MOST_IN_ADDRESS else ""
+    if wanted != st.query_params.get(TICKED, ""):
+        if wanted:
+            st.query_params[TICKED] = wanted
+        else:
+            del st.query_params[TICKED]
 
 
 def selected_rows(run: Run) -> pd.DataFrame:

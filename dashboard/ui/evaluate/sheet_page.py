@@ -18,27 +18,28 @@ from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
-from dashboard.ui.evaluate.selection import offer_selection, select, selected_images
+from dashboard.ui.evaluate.selection import offer_selection, put_selection_in_address, select, selected_images
 from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
 from dashboard.ui.evaluation_address import IN_VIEW, VIEW, WHERE
 from dashboard.ui.picture_address import open_run_image
 
-A_PAGE = 60
-_SIDE = 128  # pixels of a picture that is read from the dataset
+A_PAGE, A_PAGE_BESIDE = 40, 16
+_SIDE = 192  # pixels of a picture that is read from the dataset
+_LEAST_SIDE, _LEAST_SIDE_BESIDE = 150, 98  # pixels of a picture on the page
 
 
-def _page_of(run: Run, rows: pd.DataFrame, about: str) -> tuple[pd.DataFrame, int, str]:
+def _page_of(run: Run, rows: pd.DataFrame, about: str, a_page: int) -> tuple[pd.DataFrame, int, str]:
     """The rows of the current page, the number of pages, and the key of the control that turns them.
 
     Args:
         about: identifies the list of rows, so that each list remembers its own page.
     """
-    pages = -(-len(rows) // A_PAGE)
-    key = f"page-{run.manifest.run_id}-{'&'.join((*as_texts(run.conditions), about))}"
+    pages = -(-len(rows) // a_page)
+    key = f"page-{run.manifest.run_id}-{a_page}-{'&'.join((*as_texts(run.conditions), about))}"
     page = min(st.session_state.get(key, 1), pages)
     if st.session_state.get(key, page) != page:
         st.session_state[key] = page
-    return rows.iloc[(page - 1) * A_PAGE : page * A_PAGE], pages, key
+    return rows.iloc[(page - 1) * a_page : page * a_page], pages, key
 
 
 def show_sheet_page(
@@ -49,6 +50,7 @@ def show_sheet_page(
     item: Callable[[dict[Hashable, Any]], SheetItem],
     about: str,
     parameters: Mapping[str, str | Sequence[str]] | None = None,
+    beside: bool = False,
 ) -> pd.DataFrame:
     """Shows one page of these rows, and returns the rows of the page with their columns `file` and `doubt`.
 
@@ -58,15 +60,16 @@ def show_sheet_page(
         item: what stands below the picture of a row, which then has these columns, too.
         about: see `_page_of`.
         parameters: how an address names this list, besides the filter; None if it cannot.
+        beside: the sheet stands beside something else, so its pictures are smaller and a page has fewer.
     """
-    shown, pages, key = _page_of(run, rows, about)
+    shown, pages, key = _page_of(run, rows, about, A_PAGE_BESIDE if beside else A_PAGE)
     more = run.detail(shown, ["file", DOUBT])
     shown = shown.assign(file=more["file"], doubt=more[DOUBT])
     if pictures:
+        put_selection_in_address(run.manifest.run_id)
         offer_selection(services, run, rows, shown)
-        _show_tiles(
-            services, run, pictures, shown, item, f"sheet-{key}-{st.session_state.get(key, 1)}", rows, parameters
-        )
+        sheet_key = f"sheet-{key}-{st.session_state.get(key, 1)}"
+        _show_tiles(services, run, pictures, shown, item, sheet_key, rows, parameters, beside)
     if pages > 1:
         st.pagination(pages, key=key, persist_state="session")
     return shown
@@ -81,6 +84,7 @@ def _show_tiles(
     key: str,
     rows: pd.DataFrame,
     parameters: Mapping[str, str | Sequence[str]] | None,
+    beside: bool,
 ) -> None:
     run_id = run.manifest.run_id
     tiles, readable = pictures.tiles(shown["index"].tolist(), shown["file"].tolist(), _SIDE)
@@ -101,6 +105,8 @@ def _show_tiles(
         selected_images(run_id),
         key,
         counted(len(shown), "image"),
+        side=_LEAST_SIDE_BESIDE if beside else _LEAST_SIDE,
+        few=True,
         opens=can_be_explained,
         on_select=partial(select, run_id),
         verdicts=verdicts(services, run_id, shown["index"].tolist()),

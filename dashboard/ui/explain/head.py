@@ -13,16 +13,16 @@ from dashboard.core.explanations.methods import METHODS, Method
 from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.images.drawing import fit_side
 from dashboard.core.images.preprocessing import FIT_NAMES
-from dashboard.core.models.facts import stages
+from dashboard.core.models.facts import ConvLayer, stages
 from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY, say_that_it_is_unknown
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.doubtful_labels import doubtful_labels
-from dashboard.ui.evaluation_address import IN_VIEW, SHOW, VIEW, WHERE
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
 from dashboard.ui.feedback_form import ask_for_feedback
-from dashboard.ui.headline import show_headline
+from dashboard.ui.headline import show_cautions, show_headline
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, Picture, forget_picture, run_image_in_address
 from dashboard.ui.question import Look, Question, choose_opacity, made_maps
@@ -44,7 +44,8 @@ def show_ways_on(services: Services) -> None:
                 PAGES / "compare.py", label="Back to comparison", icon=":material/compare:", query_params=compared
             )
         if run_id:
-            there = {name: st.query_params.get_all(of) for name, of in ((WHERE, WHERE), (SHOW, SHOW), (VIEW, IN_VIEW))}
+            named = ((WHERE, WHERE), (SHOW, SHOW), (SORT, SORT), (VIEW, IN_VIEW))
+            there = {name: st.query_params.get_all(of) for name, of in named}
             st.page_link(
                 PAGES / "evaluate.py",
                 label="Back to evaluation",
@@ -65,6 +66,7 @@ def show_head(services: Services, picture: Picture, answer: Answer) -> None:
         st.image(on_page(fit_side(answer.picture, SIDE)), width="stretch", alt="The picture")
     with words, st.container(width=440, gap="xsmall"):
         st.text(picture.name)
+        show_cautions(answer)
         show_headline(answer, ", which is set in the sidebar of Predict")
         if picture.from_run:
             _show_label(services, picture.from_run, answer)
@@ -195,14 +197,21 @@ def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple
     return Question(answer, picture.data, target, layer, picture.from_run), Look(opacity, smooth)
 
 
+def offered_layers(answer: Answer) -> list[ConvLayer]:
+    """The layers that a reader can choose, in the order of the forward pass; none if the model has no usable layer."""
+    if not (explanation := answer.explanation) or explanation.layer is None:
+        return []
+    offered = {layer.name for layer in (*stages(explanation.layers), explanation.layer)}
+    return [layer for layer in explanation.layers if layer.name in offered]
+
+
 def _choose_layer(answer: Answer, above: DeltaGenerator, disabled: bool) -> str | None:
     """Name of the chosen layer; None for the default layer, or if the model has no usable layer."""
     explanation = answer.explanation
     if explanation is None or explanation.layer is None:
         return None
     default = explanation.layer.name
-    offered = {layer.name for layer in (*stages(explanation.layers), explanation.layer)}
-    layers = {layer.name: layer for layer in explanation.layers if layer.name in offered}
+    layers = {layer.name: layer for layer in offered_layers(answer)}
     if (wanted := st.session_state.get(EXPLAIN_LAYER_KEY)) not in layers:
         st.session_state[EXPLAIN_LAYER_KEY] = default
         if wanted:

@@ -43,18 +43,24 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         f"estimated from {RANDOM_MAPS} of them. Close to the limit, "
         "the verdict is partly luck. The test is about the map, not about whether the answer is right."
     )
-    row = st.container(horizontal=True, key="maps-actions")
-    button, reasons, waiting = row.empty(), st.container(), st.empty()
+    row = st.container(horizontal=True, vertical_alignment="center", key="maps-actions")
+    # a place of its own for each, so that the second does not move when the first is gone
+    slower = row.container(horizontal=True, vertical_alignment="center", width="content")
+    download = row.container(width="content")
+    reasons, waiting = st.container(), st.empty()
     wanted = bool(missing) and st.session_state.get(_WANTED) == question.key
-    if missing and not wanted:
-        button.button(
-            "Make the slower maps too" if quick else "Make the maps",
+    if missing:
+        # of one key, so that the browser does not show both while the maps are made
+        slower.button(
+            "Making the slower maps ..." if wanted else "Make the slower maps too" if quick else "Make the maps",
             key="slow-methods",
-            icon=":material/more_time:",
+            icon="spinner" if wanted else ":material/more_time:",
             help=f"{', '.join(method.title for method in missing)}: some seconds each.",
+            disabled=wanted,
             on_click=st.session_state.update,
             args=({_WANTED: question.key},),
         )
+    doing = slower.empty() if wanted else None
     if not all(is_made(question, method.name) for method in quick):
         with waiting.container():
             st.text("Making the maps and testing them ...")
@@ -69,24 +75,22 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
     waiting.empty()
     _show_tiles(question, found, look, missing if wanted else [])
     if found:
-        with row:
+        with download:
             _offer_all(question, found, look, reasons)
-    if wanted:
-        _make_slow(services, question, slow, button)
+    if doing:
+        _make_slow(services, question, slow, doing)
     key, faults = st.session_state.get(_FAULTS, (None, {}))
     for name, fault in faults.items() if key == question.key else ():
         reasons.warning(f"{METHODS[name].title} could not be made. {plain(fault)}", icon=":material/error:")
 
 
-def _make_slow(services: Services, question: Question, slow: Sequence[Method], button: DeltaGenerator) -> NoReturn:
-    """Makes the slow maps one after another, while the button says which one, and then shows all maps in order."""
+def _make_slow(services: Services, question: Question, slow: Sequence[Method], doing: DeltaGenerator) -> NoReturn:
+    """Makes the slow maps one after another, says meanwhile which one, and then shows all maps in order."""
     faults: dict[str, str] = {}
     for number, method in enumerate(slow, start=1):
         if is_made(question, method.name):
             continue
-        button.button(
-            f"{method.title}, {number} of {len(slow)} ...", key=f"making-{method.name}", icon="spinner", disabled=True
-        )
+        doing.text(f"{method.title}, {number} of {len(slow)}", width="content")
         try:
             explanations(services, question, [method.name], "")
         except DashboardError as error:

@@ -18,11 +18,11 @@ from dashboard.core.metrics.percent import percent, rounded
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
-from dashboard.ui.explain.head import choose_method
+from dashboard.ui.explain.head import choose_method, offered_layers
 from dashboard.ui.question import Look, Question, base_picture, explanations, is_checked, randomization
 from dashboard.ui.thumbnails import LARGE_SIDE, SMALL_SIDE
 from dashboard.ui.verdict import show_verdict
-from dashboard.ui.words import plain
+from dashboard.ui.words import layer_names, plain
 
 
 def show_one_map(services: Services, question: Question, look: Look) -> None:
@@ -48,11 +48,10 @@ def show_one_map(services: Services, question: Question, look: Look) -> None:
             theme=None,
             alt=f"{method.title} heatmap for {question.target} over the picture; point at a cell for its value",
         )
-        grid = "x".join(str(n) for n in explanation.heatmap.shape)
-        where = f"Layer {plain(explanation.layer_name)}, " if explanation.layer_name else ""
-        st.caption(
-            f"Evidence for {target}, from 0 to 1 (brighter = stronger). {where}{grid} cells. Point at a cell for its value."
-        )
+        where = "x".join(str(n) for n in explanation.heatmap.shape) + " cells"
+        if explanation.layer:
+            where = layer_names(offered_layers(question.answer))[explanation.layer.name].capitalize()
+        st.caption(f"Evidence for {target}, from 0 to 1 (brighter = stronger). {where}. Point at a cell for its value.")
         st.caption(f"{method.title} ({method.paper}). {method.summary}")
         _offer_files(question, explanation, look)
         if not explanation.empty:

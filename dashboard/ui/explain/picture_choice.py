@@ -18,8 +18,7 @@ def choose_picture(samples_dir: Path, class_names: Sequence[str]) -> None:
         files = sample_files(samples_dir, class_names)
         take = "No picture at hand? Take a sample. " if files else ""
         st.caption(f"{take}The images of an evaluation have a link to this page, too.")
-        clicked = clicked_sample(files) if files else None
-        picture = (clicked.name, clicked.read_bytes()) if clicked else None
+        picture = clicked_sample(files) if files else None
     if picture:
         keep_picture(*picture)
         st.rerun()

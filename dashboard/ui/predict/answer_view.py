@@ -6,11 +6,12 @@ import streamlit as st
 
 from dashboard.charts.probabilities import probability_bars, rest_of_bars
 from dashboard.core.explanations.answer import Answer
-from dashboard.ui.headline import show_headline
+from dashboard.ui.headline import show_cautions, show_headline
 
 
 def show_answer(answer: Answer) -> None:
-    """Shows the answer, and notes on the file."""
+    """Shows the answer, above it why it may be wrong, and below it notes on the file."""
+    show_cautions(answer)
     show_headline(answer)
     for note in answer.notes:
         st.caption(note)

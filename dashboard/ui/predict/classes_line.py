@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.ui.sidebar import classes_in_use
-from dashboard.ui.words import number_in_words, plain
+from dashboard.ui.words import number_in_words, plain, shortened
 
 MOST_CHARACTERS = 160  # of all names together
 SHOWN = 6  # if there are more
@@ -22,7 +22,7 @@ def show_classes() -> None:
         st.markdown(f"{count} classes: {plain(', '.join(names))}.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="classes"):
-        some = ", ".join(name.split(",")[0][:30] for name in names[:SHOWN])
+        some = ", ".join(map(shortened, names[:SHOWN]))
         st.markdown(f"{count} classes: {plain(some)} ...", width="content")
         with st.popover("All classes", type="tertiary", icon=":material/list:"):
             st.dataframe(pd.DataFrame({"class": names}), hide_index=True, alt="All classes of the model")

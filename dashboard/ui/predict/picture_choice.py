@@ -44,7 +44,7 @@ def choose_picture(samples_dir: Path, class_names: Sequence[str]) -> tuple[str, 
 
 def _offer_samples(files: list[Path]) -> None:
     if clicked := clicked_sample(files):
-        choose(clicked.name, clicked.read_bytes())
+        choose(*clicked)
         st.rerun()
 
 

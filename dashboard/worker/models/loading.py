@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 
 from dashboard.core.errors import ModelError
+from dashboard.core.files import is_full
 from dashboard.core.images.preprocessing import normalize
 from dashboard.core.metrics.temperature import softmax
 from dashboard.core.models.facts import ModelFacts
@@ -49,6 +50,8 @@ def load_file(data: bytes, what: str) -> keras.Model:
         try:
             return keras.saving.load_model(path, custom_objects=OF_CONVNEXT, compile=False, safe_mode=True)
         except Exception as error:  # layers can raise any exception
+            if isinstance(error, OSError) and is_full(error):
+                raise  # Keras writes the weights into a file of their own
             raise ModelError(
                 f"{what} cannot be loaded by Keras {keras.__version__}: {type(error).__name__}: {str(error)[:300]}",
                 "Save the model again with this version of Keras, then add it with `python -m dashboard models add`.",

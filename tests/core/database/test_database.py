@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,23 @@ def damaged_page(file: Path) -> None:
     file.write_bytes(data)
 
 
+@pytest.mark.parametrize("ending", ["", "-wal", ".in-use", ".writer"])
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/dev/zero")], ids=["folder", "zeros"])
+def test_what_is_no_file_is_named_with_the_way_out(
+    sqlite_settings: Settings, ending: str, make: Callable[[Path], object]
+) -> None:
+    database = Database(sqlite_settings)
+    add(database, "earlier")
+    database.close()
+    path = sqlite_settings.data_dir / f"{FILE}{ending}"
+    path.unlink(missing_ok=True)
+    make(path)
+    with pytest.raises(DatabaseError, match=r"A folder, not a file|Not a regular file") as caught:
+        add(database, "a")
+    assert caught.value.fix.startswith(f"Remove {path}, which should be a file.")
+    database.close()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -371,4 +389,6 @@ def test_after_a_restart_of_the_server_it_goes_on(postgres: Postgres, tmp_path: 
 
 def test_a_full_disk_is_told_with_its_own_way_out(tmp_path: Path) -> None:
     told = as_database_error(file_address(tmp_path / "d.sqlite"), sqlite3.OperationalError("database or disk is full"))
-    assert told.fix.startswith("Free some space") and "Predictions on the pages and the command line go on" in told.fix
+    assert (
+        told.fix.startswith("Free some space") and "Predictions on the pages and the command line continue" in told.fix
+    )

@@ -249,12 +249,12 @@ def lying(shape: str) -> bytes:
 def test_36_a_shape_that_lies_is_found_before_any_data_are_read(tmp_path: Path, shape: str) -> None:
     path = tmp_path / "x.npy"
     path.write_bytes(lying(shape))
-    before, start = psutil.Process().memory_info().rss, time.perf_counter()
+    before, start = psutil.Process().memory_info().rss, time.process_time()
     assert refused(path).code in ("array_size", "array_damaged")
     with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images.npy", lying(shape))
     assert refused(tmp_path / "x.npz").code in ("array_size", "array_damaged")
-    assert psutil.Process().memory_info().rss - before < 30 * 2**20 and time.perf_counter() - start < 2
+    assert psutil.Process().memory_info().rss - before < 30 * 2**20 and time.process_time() - start < 2
 
 
 def test_a_bomb_of_600_kb_is_not_unpacked_into_memory(tmp_path: Path) -> None:

@@ -103,3 +103,41 @@ def test_copies_within_each_class(tmp_path: Path) -> None:
     with pytest.raises(UndecidedError, match="holds more than one copy"):
         open_dataset(path)
     assert label_counts(open_dataset(path, Choices(split="raw")).samples) == {"cat": 2, "dog": 2}
+
+
+@pytest.mark.parametrize("one, other", [("raw", "processed"), ("images", "images_resized")])
+@pytest.mark.parametrize("table", ["labels.csv", "train.csv"])
+def test_a_table_whose_names_fit_images_of_each_copy(tmp_path: Path, one: str, other: str, table: str) -> None:
+    path = folder_of(tmp_path / "d", [f"{folder}/{image}.png" for folder in (one, other) for image in ("a", "b", "c")])
+    (path / table).write_text("file,label\na.png,cat\nb.png,dog\nc.png,cat\n")
+    with pytest.raises(UndecidedError, match=f"holds more than one copy.*{one}: 3 images in {one}"):
+        open_dataset(path)
+    chosen = open_dataset(path, Choices(split=one))
+    assert names(chosen) == [f"{one}/{image}.png" for image in ("a", "b", "c")]
+    assert [sample.label for sample in chosen.samples] == ["cat", "dog", "cat"]
+    assert label_counts(open_dataset(path, Choices(split=ALL_SPLITS)).samples) == {"cat": 4, "dog": 2}
+    elsewhere = tmp_path / table
+    (path / table).rename(elsewhere)
+    with pytest.raises(UndecidedError, match="holds more than one copy"):
+        open_dataset(path, Choices(labels=str(elsewhere)))
+
+
+def test_classes_called_like_copies_are_none(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, [f"{state}/{i}.png" for state in ("raw", "cooked", "processed") for i in range(3)])
+    assert label_counts(open_dataset(path).samples) == {"raw": 3, "cooked": 3, "processed": 3}
+
+
+@pytest.mark.parametrize(
+    "one, other", [("pets", "pets - Copy"), ("pets", "Copy of pets"), ("pets", "pets (1)"), ("v1", "v2"), ("a/pets", "a/backup")]
+)  # fmt: skip
+def test_the_same_files_twice_are_asked_about_whatever_their_folders_are_called(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    path = folder_of(tmp_path, [f"{one}/{image}" for image in IMAGES])
+    shutil.copytree(path / one, path / other)
+    with pytest.raises(UndecidedError, match="holds more than one copy, or different images"):
+        open_dataset(path)
+    assert label_counts(open_dataset(path, Choices(split=one.rpartition("/")[2])).samples) == {"cat": 2, "dog": 1}
+    for image in IMAGES:  # other images of the same names are none
+        (path / other / image).write_bytes(encoded(picture(99)))
+    assert label_counts(open_dataset(path).samples) == {"cat": 4, "dog": 2}

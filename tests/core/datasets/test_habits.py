@@ -177,6 +177,11 @@ def test_small_files_beside_images_are_read_if_each_holds_one_class(
             ['{"label": ["cat", "dog"]}', '{"label": "cat"}', '{"label": "cat"}'],
             "0.json does not hold the name",
         ),
+        (
+            "json",
+            ['{"class": "a"}', '{"class": "b"}', '{"imagePath": "2.png", "shapes": [{"label": "c"}]}'],
+            "no two of them hold the same class",
+        ),
     ],
 )
 def test_what_small_files_hold_otherwise_is_no_label(
@@ -185,7 +190,7 @@ def test_what_small_files_hold_otherwise_is_no_label(
     texts = {f"{i}.{suffix}": content for i, content in enumerate(contents)}
     dataset = tar(tmp_path / "x.tar", {**images("0.png", "1.png", "2.png"), **texts})
     assert labels(dataset) == {"0.png": None, "1.png": None, "2.png": None}
-    assert any(f"The .{suffix} files beside the images are not read as labels: {why}" in note for note in dataset.notes)
+    assert any(f"The .{suffix} files of the images are not read as labels: {why}" in note for note in dataset.notes)
 
 
 def labelme(shapes: list[str], **flags: bool) -> bytes:
@@ -214,16 +219,53 @@ def test_annotations_of_labelme_are_read_where_they_agree_on_one_class(tmp_path:
 def test_annotations_of_labelme_for_few_images_are_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="LabelMe's annotation of one image") as refused:
         tar(tmp_path / "x.tar", {**images("0.png", "1.png", "2.png"), "0.json": labelme(["cat"])})
-    assert "annotate the other images too" in refused.value.fix
+    assert "Annotate the other images too" in refused.value.fix
 
 
-def test_annotations_of_labelme_in_a_folder_of_their_own_are_told_once(tmp_path: Path) -> None:
-    pictures = images(*(f"images/{i}.png" for i in range(6)))
+@pytest.mark.parametrize(
+    "pictures, annotations",
+    [
+        ("images/{}.png", "annotations/{}.json"),
+        ("{}.png", "ann/{}.json"),
+        ("data/img/{}.png", "data/labelme/v2/{}.json"),
+    ],
+)
+@pytest.mark.parametrize("count", [6, 60])
+def test_annotations_of_labelme_in_a_folder_of_their_own(
+    tmp_path: Path, pictures: str, annotations: str, count: int
+) -> None:
+    classes = [("cat", "dog")[i % 2] for i in range(count)]
+    files = images(*(pictures.format(i) for i in range(count)))
+    told = {annotations.format(i): labelme([label]) for i, label in enumerate(classes)}
+    dataset = tar(tmp_path / "x.tar", files | told)
+    assert labels(dataset) == {pictures.format(i): label for i, label in enumerate(classes)}
+    assert dataset.notes == ("Labels are taken from the .json files.",)
+
+
+def test_annotations_of_labelme_of_splits_are_those_of_the_same_folder(tmp_path: Path) -> None:
+    files = images(*(f"images/{split}/{i}.png" for split in ("train", "test") for i in range(3)))
+    told = {
+        f"annotations/{split}/{i}.json": labelme([label])
+        for split, label in (("train", "dog"), ("test", "cat")) for i in range(3)
+    }  # fmt: skip
+    assert labels(tar(tmp_path / "x.tar", files | told)) == {f"images/test/{i}.png": "cat" for i in range(3)}
+    of_any = {f"json/{i}.json": labelme(["cat"]) for i in range(3)}
+    assert "cat" not in labels(tar(tmp_path / "y.tar", files | of_any)).values()
+
+
+def test_other_json_of_each_image_in_a_folder_of_its_own_is_not_read(tmp_path: Path) -> None:
+    pictures = images(*(f"images/{i}.png" for i in range(4)))
+    told = {f"annotations/{i}.json": b'{"label": "cat"}' for i in range(4)}
+    dataset = tar(tmp_path / "x.tar", pictures | told)
+    assert "cat" not in labels(dataset).values()
+    assert "The .json files of the images are not read as labels: not all of them are LabelMe's." in dataset.notes
+
+
+def test_annotations_of_labelme_for_some_images_are_told_once(tmp_path: Path) -> None:
+    pictures = images(*(f"images/{i}.png" for i in range(12)))
     dataset = tar(tmp_path / "x.tar", pictures | {f"annotations/{i}.json": labelme(["cat"]) for i in range(6)})
     [note] = [note for note in dataset.notes if "LabelMe" in note]
-    assert "such files are read only beside their images" in note and note.endswith("The same goes for 5 other files.")
-    moved = pictures | {f"images/{i}.json": labelme(["cat"]) for i in range(6)}
-    assert set(labels(tar(tmp_path / "y.tar", moved)).values()) == {"cat"}
+    assert "such files are read only if nearly all" in note and note.endswith("The same goes for 5 other files.")
 
 
 def test_annotations_of_createml_are_refused_by_name(tmp_path: Path) -> None:
@@ -239,11 +281,18 @@ def test_annotations_of_createml_are_refused_by_name(tmp_path: Path) -> None:
         ("{}.xml", b"<annotation><object/></annotation>", "annotations in the format of Pascal VOC, which is not read"),
         ("xml/{}.xml", b"<?xml?>\n<annotations><image/></annotations>", "annotations in the format of CVAT for images"),
         ("{}.xml", b"<playlist/>", ""),
+        (
+            "lists/{}.txt",
+            b"0.png 3\nimages/1.png 5\n",
+            "lines that begin with an image, so perhaps a list of its labels",
+        ),
+        ("lists/{}.txt", b"0.png\n1.png\n", ""),
+        ("lists/{}.txt", b"a photo\n1.png 5\n", ""),
     ],
 )
 def test_annotations_that_are_not_read_are_told(tmp_path: Path, name: str, data: bytes, told: str) -> None:
     files = images(*(f"{i}.png" for i in range(4))) | {name.format(i): data for i in range(3)}
-    notes = [note for note in tar(tmp_path / "x.tar", files).notes if "annotations" in note]
+    notes = [note for note in tar(tmp_path / "x.tar", files).notes if "annotations" in note or " begin with " in note]
     assert len(notes) == bool(told)
     assert not told or (notes[0].startswith(f"{name.format(0)} and 2 other files: {told}"))
 

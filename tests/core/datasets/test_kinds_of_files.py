@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from pyarrow import feather
 
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.uploads import LOOSE_FILES
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.errors import DatasetError, ImageError, commands_in
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.closed_zips import encrypted, with_method
 
@@ -134,6 +135,7 @@ def test_a_dataset_of_such_files_alone_says_what_they_are(
         (["cat.npy", "dog.npy"], "images.npy"),
         (["images_0.npy", "labels_0.npy"], "images.npy"),
         (["batches.meta.txt", "test_batch.bin"], "the Python version of CIFAR-10"),
+        (["class_names.txt", "test_X.bin", "test_y.bin"], "STL-10's binary files are not read. Save them as arrays"),
         (["batches.meta", "test_batch"], "`tar -czf cifar10.tar.gz test_batch`"),
         (["dataset_info.json", "data-00000-of-00001.arrow"], "as Parquet"),
         (["a.feather"], "as Parquet"),
@@ -216,3 +218,15 @@ def test_a_zip_that_is_encrypted_as_a_whole_is_one_message(make_zip: MakeZip) ->
     with pytest.raises(DatasetError, match=r"images\.zip is encrypted") as caught:
         open_dataset(path)
     assert caught.value.code == "encrypted"
+
+
+def test_the_advice_on_stl10_works(tmp_path: Path) -> None:
+    (tmp_path / "test_X.bin").write_bytes(bytes(2 * 3 * 96 * 96))
+    (tmp_path / "test_y.bin").write_bytes(bytes([1, 3]))
+    (tmp_path / "class_names.txt").write_text("airplane\nbird\ncar\n")
+    with pytest.raises(DatasetError) as refused:
+        open_dataset(tmp_path)
+    [command] = commands_in(refused.value.fix)
+    subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
+    dataset = open_dataset(tmp_path / "stl10.npz")
+    assert [sample.label for sample in dataset.samples] == ["airplane", "car"] and dataset.image(0).shape == (96, 96, 3)

@@ -166,7 +166,7 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.csv", "file,label\n", "no rows"),
         ("labels.csv", "one,two,three\na.png,x,y\n", "not certain which of its columns holds the labels"),
         ("labels.csv", "a\tb\tc\nx\ty\tz\n", "no columns of file names and labels"),
-        ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "begins with lines that are no rows (# made in 2024)"),
+        ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "begins with lines that are not rows (# made in 2024)"),
         ("labels.csv", "made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
         ("labels.csv", "file,cat,dog\na.png,x,\nb.png,,x\n", "its columns seem to be classes"),
         ("labels.csv", "file,cat,dog\na.png,1,-1\nb.png,-1,1\n", "its columns seem to be classes"),

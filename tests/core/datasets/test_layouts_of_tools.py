@@ -52,6 +52,19 @@ def labels(dataset: Dataset) -> dict[str, str | None]:
 
 
 CSV = "".join(f"{name},{label}\n" for name, label in ALL.items())
+
+
+def via(about_image: bool) -> dict[str, object]:
+    """Annotations of the VGG Image Annotator."""
+    return {
+        f"{name}123": {
+            "filename": name, "size": 123, "file_attributes": {"class": label} if about_image else {},
+            "regions": [] if about_image else [{"shape_attributes": {}, "region_attributes": {"class": label}}] * 2,
+        }
+        for name, label in ALL.items()
+    }  # fmt: skip
+
+
 STUDIO = [
     {"data": {"image": f"/data/upload/7/0a1b2c3d-{name}"}, "annotations": [{"result": [{"value": {"choices": [label]}}]}]}
     for name, label in ALL.items()
@@ -76,6 +89,9 @@ STUDIO = [
         ("labels.json", json.dumps({"columns": ["file", "label"], "index": [0, 1, 2], "data": list(ALL.items())})),
         ("labels.json", json.dumps({"version": 1, "data": [{"file": n, "label": v} for n, v in ALL.items()]})),
         ("labels.json", json.dumps({"cat": ["01.png", "10.png"], "dog": ["images/02.png"]})),
+        ("via.json", json.dumps(via(True))),
+        ("via.json", json.dumps(via(False))),
+        ("via_project.json", json.dumps({"_via_settings": {}, "_via_img_metadata": via(True), "_via_image_id_list": ["a"]})),
         ("labels.csv", "Nr;Datei;Klasse\n" + "".join(f"{i};{n};{v}\n" for i, (n, v) in enumerate(ALL.items()))),
         ("labels.csv", "id;fichier;Cat\u00e9gorie\n" + "".join(f"{i};{n};{v}\n" for i, (n, v) in enumerate(ALL.items()))),
         ("labels.csv", "archivo;c\u00e1mara;etiqueta\n" + "".join(f"{n};a;{v}\n" for n, v in ALL.items())),

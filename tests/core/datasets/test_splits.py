@@ -10,7 +10,8 @@ import pytest
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS, Choices
 from dashboard.core.datasets.described import describe
-from dashboard.core.datasets.splits import Folders, find_splits, split_called
+from dashboard.core.datasets.split_names import split_called
+from dashboard.core.datasets.splits import Folders, find_splits
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
@@ -142,6 +143,49 @@ def test_folders_of_images_beside_such_that_are_no_splits_are_asked_about(
     rows = [f"{folder}/{i}.png,{'cat' if folder in ('test', 'te') else 'dog'}\n" for i, folder in enumerate(folders)]
     (path / "labels.csv").write_text("file,label\n" + "".join(rows))
     assert label_counts(open_dataset(path).samples) == {"cat": 1}, "a table labels them, so the folders are splits"
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("test", "fold1", "fold2"), ("test", "site_a", "site_b"), ("Testing Set", "Set A", "Set B"), ("test", "raw", "processed"),
+        ("test", "old_test", "site_a"),
+    ],
+)  # fmt: skip
+def test_a_test_split_beside_folders_with_the_same_classes_is_not_pooled_with_them(
+    tmp_path: Path, folders: tuple[str, ...]
+) -> None:
+    paths = [f"{folder}/{label}/{folder}.png" for folder in folders for label in ("cat", "dog")]
+    path = folder_of(tmp_path, [*paths, "figures/setup/0.png"])
+    with pytest.raises(UndecidedError, match="holds more than one split, or classes") as asked:
+        open_dataset(path)
+    values = [answer.value for answer in asked.value.question.answers]
+    assert asked.value.question.chosen is None and values == ["test", *sorted(folders[1:]), ALL_SPLITS, NO_SPLITS]
+    for value, folder in zip(("test", *folders[1:]), folders, strict=True):
+        assert names(open_dataset(path, Choices(split=value))) == [
+            f"{folder}/cat/{folder}.png",
+            f"{folder}/dog/{folder}.png",
+        ]
+    assert len(open_dataset(path, Choices(split=ALL_SPLITS)).samples) == len(paths)
+
+
+def test_a_folder_beside_a_split_may_be_called_like_an_answer(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, [f"{folder}/{label}/0.png" for folder in ("all", "test") for label in ("cat", "dog")])
+    assert {name.partition("/")[0] for name in names(open_dataset(path, Choices(split="folder all")))} == {"all"}
+    assert len(open_dataset(path, Choices(split=ALL_SPLITS)).samples) == 4
+
+
+def test_many_folders_beside_a_test_split_are_one_split(tmp_path: Path) -> None:
+    folders = ["test", *(f"patient{i:02}" for i in range(13))]
+    path = folder_of(tmp_path, [f"{folder}/{label}/0.png" for folder in folders for label in ("cat", "dog")])
+    with pytest.raises(UndecidedError, match="others: 26 images in patient00, patient01, patient02 and 10 more"):
+        open_dataset(path)
+    assert len(open_dataset(path, Choices(split="others")).samples) == 26
+
+
+def test_a_class_called_test_with_its_images_in_a_folder_of_its_own_is_no_split(tmp_path: Path) -> None:
+    path = folder_of(tmp_path, [f"{label}/images/0.png" for label in ("cat", "dog", "test")])
+    assert label_counts(open_dataset(path).samples) == {"cat": 1, "dog": 1, "test": 1}
 
 
 def test_names_of_the_same_split_are_not_pooled(tmp_path: Path) -> None:
@@ -283,9 +327,32 @@ def test_train_and_test_are_not_pooled_unasked(tmp_path: Path, one: str, other: 
     "paths",
     [
         ["rps/cat/0.png", "rps-test-set/dog/1.png"], ["trains/0.png", "tests/1.png"], ["car/left/0.png", "toy_train/left/1.png"],
-        ["camera1/cat/0.png", "camera2/cat/1.png", "test/cat/2.png"],
     ],
-    ids=["other classes", "flat", "another name", "several others"],
+    ids=["other classes", "flat", "another name"],
 )  # fmt: skip
 def test_what_one_folder_called_like_a_split_does_not_tell(tmp_path: Path, paths: list[str]) -> None:
     assert len(open_dataset(folder_of(tmp_path, paths)).samples) == len(paths)
+
+
+@pytest.mark.parametrize(
+    "lists, told",
+    [
+        (["meta/train.json", "meta/test.txt"], True),
+        (["train_test_split.txt"], True),
+        (["testimonials.txt", "readme.txt"], False),
+        (["captions_val2017.json"], False),
+    ],
+)
+def test_lists_of_splits_are_not_read_but_told(tmp_path: Path, lists: list[str], told: bool) -> None:
+    path = folder_of(tmp_path, ["cat/0.png", "dog/1.png"])
+    for name in lists:
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).write_text("cat/0\n")
+    dataset = open_dataset(path)
+    notes = [note for note in dataset.notes if "may list the images for training or testing" in note]
+    assert len(dataset.samples) == 2 and len(notes) == told and all(name in note for note in notes for name in lists)
+    (path / "dog").rename(path / "test")
+    assert not any(
+        "may list the images" in note
+        for note in open_dataset(folder_of(path, ["train/cat/0.png", "test/cat/1.png"])).notes
+    )

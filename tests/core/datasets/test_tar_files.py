@@ -225,7 +225,7 @@ def test_what_is_no_archive_behind_one_is_said(tmp_path: Path) -> None:
     path = tar(tmp_path / "a.tar", PICTURES)
     path.write_bytes(path.read_bytes() + b"signed by me")
     dataset = open_dataset(path)
-    assert len(dataset.samples) == 3 and "something that is no archive" in dataset.notes[0]
+    assert len(dataset.samples) == 3 and "something that is not an archive" in dataset.notes[0]
 
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
@@ -272,8 +272,8 @@ def test_a_negative_size_does_not_lead_round_in_circles(tmp_path: Path) -> None:
     negative = with_checksum(header[:124] + b"\xff" * 10 + b"\xfe\x00" + header[136:])  # -512 in base 256
     first = entry("cat/a.png", size=9).tobuf() + b"x" * 512
     (tmp_path / "a.tar").write_bytes(first + negative + bytes(1024))
-    start = time.perf_counter()
-    assert refused(tmp_path / "a.tar").code == "tar_damaged" and time.perf_counter() - start < 2
+    start = time.process_time()
+    assert refused(tmp_path / "a.tar").code == "tar_damaged" and time.process_time() - start < 2
 
 
 def test_headers_that_take_memory_are_refused(tmp_path: Path) -> None:
@@ -297,9 +297,9 @@ def test_a_bomb_is_refused_at_once(tmp_path: Path) -> None:
         for _ in range(400):
             file.write(bytes(2**20))
     assert path.stat().st_size < 500_000
-    start, before = time.perf_counter(), psutil.Process().memory_info().rss
+    start, before = time.process_time(), psutil.Process().memory_info().rss
     assert refused(path).code == "tar_expands"
-    assert time.perf_counter() - start < 5 and psutil.Process().memory_info().rss - before < 50 * 2**20
+    assert time.process_time() - start < 5 and psutil.Process().memory_info().rss - before < 50 * 2**20
 
 
 def test_very_many_files_open_in_seconds(tmp_path: Path) -> None:

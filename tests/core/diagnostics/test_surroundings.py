@@ -76,7 +76,7 @@ def test_misspelt_settings_are_warnings(monkeypatch: pytest.MonkeyPatch) -> None
     assert [check.status for check in check_settings()] == ["ok"]
     monkeypatch.setenv("DASHBOARD_WORKRES", "3")
     [check] = check_settings()
-    assert check.status == "warning" and check.summary == "DASHBOARD_WORKRES is no setting of the dashboard"
+    assert check.status == "warning" and check.summary == "DASHBOARD_WORKRES is not a setting of the dashboard"
     assert check.fix.startswith("Did you mean DASHBOARD_WORKERS?")
 
 

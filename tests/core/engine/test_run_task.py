@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
@@ -40,6 +43,19 @@ def test_memory_that_ran_out_is_told_from_other_failures(raised: Exception, code
     ok, error = run_task({"fail": fail}, "fail", ())
     assert not ok and error.code == code
     assert error.message == f"fail failed: {type(raised).__name__}: {raised}."
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"), [(errno.EFBIG, "`ulimit -f unlimited`"), (errno.ENOSPC, "Free some space")]
+)
+def test_a_full_disk_is_told_with_the_way_out(number: int, way_out: str) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    ok, error = run_task({"predict_samples": fail}, "predict_samples", ())
+    assert not ok and error.code == "storage" and way_out in error.fix and "start the dashboard again" in error.fix
+    assert error.message.startswith("A worker could not write a temporary file in ")
+    assert error.message.endswith(f" while it was predicting images of an evaluation: {os.strerror(number)}.")
 
 
 def test_numpys_own_fault_is_one_of_memory() -> None:

@@ -11,7 +11,7 @@ from dashboard.core.errors import Advice, Choice, DatasetError, as_option, meani
 from dashboard.core.questions import Answer, Question
 
 CORE = Path(__file__).resolve().parents[3] / "dashboard" / "core"
-OPTION = re.compile(r"--(map|labels|labels-from|split|zip-encoding)\b(?!-)")
+OPTION = re.compile(r"--(map|labels|label-column|labels-from|split|zip-encoding)\b(?!-)")
 
 
 def names(choice: Choice) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.datasets import image_files
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.labels_elsewhere import read_labels_elsewhere
+from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.asking import ask, with_classes_named
 from dashboard.core.evaluation.opening import begin_run
@@ -150,3 +154,23 @@ def test_a_map_that_names_all_folders_says_that_they_are_classes(
     path = make_zip({}, extra=pictures(*files))
     assert with_classes_named(path, Choices(), label_map) == Choices(split=NO_SPLITS if whole else "")
     assert with_classes_named(path, Choices(split="test"), label_map) == Choices(split="test")
+
+
+def test_labels_elsewhere_are_read_once_also_with_a_map(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_zip({}, extra=pictures("0.png", "1.png"))
+    labels = tmp_path / "truth.csv"
+    labels.write_text("file,label\n0.png,left\n1.png,right\n")
+    first, second = tiny_version.class_names[:2]
+    label_map = {"left": first, "right": second}
+    read: list[Path] = []
+
+    def reading(where: Path, names: Sequence[str], column: str) -> LabelsTable:
+        read.append(where)
+        return read_labels_elsewhere(where, names, column)
+
+    monkeypatch.setattr(image_files, "read_labels_elsewhere", reading)
+    choices = with_classes_named(path, Choices(labels=str(labels)), label_map)
+    assert plan_run(describe(path, choices, tmp_path), tiny_version, label_map).mapping.class_of == label_map
+    assert read == [labels]

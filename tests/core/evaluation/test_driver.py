@@ -354,7 +354,7 @@ def test_images_whose_pixels_were_made_in_a_special_way_are_counted(
     assert f"4 {told}" in go_on(resumed, pool, 60, lambda progress: None).notes
     resumed.folder.finish(resumed.manifest, "cancelled", 1)  # as if it ended once its rows were packed into one file
     again = take_up_run(run.manifest.run_id, store, tiny_registry)
-    assert isinstance(again, OpenRun) and again.folder.is_packed()
+    assert isinstance(again, OpenRun) and again.folder.rows.is_packed()
     assert f"4 {told}" in go_on(again, pool, 60, lambda progress: None).notes
 
 

@@ -154,7 +154,7 @@ def test_a_killed_server_goes_on_from_the_last_part_when_it_is_started_again(
         until(lambda: len(list(store.root.glob("*/part-*"))) >= 3)
         first.send_signal(signal.SIGKILL)
     [manifest] = store.list()
-    done = store.folder(manifest.run_id).parts()
+    done = store.folder(manifest.run_id).rows.parts()
     assert manifest.state == "running" and not store.folder(manifest.run_id).is_owned() and 3 <= len(done) < 16
     with server(tiny_registry.root, store.root) as second:
         printed, _ = second.communicate(timeout=PATIENCE_S)

@@ -59,7 +59,9 @@ def test_ids_of_which_some_do_not_fit_are_counted_and_can_be_left_out(
 ) -> None:
     path = tmp_path / "ids.npz"
     np.savez(path, images=np.zeros((20, 8, 8, 3), np.uint8), labels=np.arange(20))
-    with pytest.raises(DatasetError, match=r"10 of the 20 labels \(10, 11, .*\) are no class ids of tiny@1") as refused:
+    with pytest.raises(
+        DatasetError, match=r"10 of the 20 labels \(10, 11, .*\) are not class ids of tiny@1"
+    ) as refused:
         plan_run(path, tiny_version)
     assert "Class ids go from 0 to 9." in refused.value.message
     assert "leave out the rest with --labels-from 0 and --map '*='." in refused.value.fix

@@ -125,12 +125,12 @@ def test_what_is_taken_up_goes_on_with_its_rows_and_its_time(
     begun = begin_run(plan, store, CHUNK, EARLIER)
     assert not begun.taken_up
     stopped_after_one_chunk(begun, fast)
-    done = store.folder(EARLIER).parts()
+    done = store.folder(EARLIER).rows.parts()
     again = open_run(plan, store, CHUNK + 1, "new")
     assert isinstance(again, OpenRun) and again.taken_up and again.manifest.run_id == EARLIER
     assert again.manifest.chunk_size == CHUNK, "the parts that are there were cut like that"
     assert again.seconds_before == store.folder(EARLIER).manifest().seconds > 0
-    assert again.folder.parts() == done and again.manifest.state == "running"
+    assert again.folder.rows.parts() == done and again.manifest.state == "running"
     again.owner.release()
 
 

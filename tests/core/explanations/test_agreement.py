@@ -126,6 +126,12 @@ def test_of_equal_groups_the_one_with_the_best_map_counts() -> None:
         ([explained("grad-cam", spot(0.5, 0.5), verdict="mixed")], 1, "No map can be relied on for this picture."),
         ([explained("grad-cam", spot(0.5, 0.5), verdict="unsure"), explained("hires-cam", spot(0.5, 0.5), verdict="chance")],
          8, "None of these 2 maps can be relied on for this picture. 6 methods are not tested yet."),
+        ([explained(m, spot(0.5, 0.5), verdict="chance") for m in ("grad-cam", "hires-cam", "grad-cam++", "layer-cam")], 8,
+         "None of the 4 quick maps can be relied on for this picture. The 4 slower ones have not been tried yet: the tab "
+         "Methods makes them."),
+        ([explained(m, np.zeros((4, 4)), verdict="empty") for m in ("grad-cam", "hires-cam", "grad-cam++", "layer-cam")], 8,
+         "The 4 quick maps show no evidence for this class. The 4 slower ones have not been tried yet: the tab Methods makes "
+         "them."),
         ([explained("grad-cam", spot(0.5, 0.5), verdict="chance")], 8,
          "Grad-CAM cannot be relied on for this picture. 7 methods are not tested yet."),
         ([explained("grad-cam", spot(0.5, 0.5))], 8,

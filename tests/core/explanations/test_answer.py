@@ -79,17 +79,25 @@ def test_a_small_picture_is_not_resampled(
 @pytest.mark.parametrize(
     "width, height, words",
     [
-        (8, 8, ("only 8x8 pixels",)),
         (90, 30, ("the width of the picture",)),
         (320, 20, ("the width of the picture was reduced 16 times more",)),
         (64, 40, ()),
     ],
 )
-def test_small_and_squeezed_pictures_are_told(
+def test_squeezed_pictures_are_told(
     inference: Inference, explainer: Explainer, tiny_version: ModelVersion, width: int, height: int, words: tuple[str]
 ) -> None:
     notes = ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, width, height))).notes
     assert len(notes) == len(words) and all(word in note for word, note in zip(words, notes, strict=True))
+
+
+def test_a_small_picture_is_cautioned_about(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion
+) -> None:
+    small, usual = (
+        ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, side, side))) for side in (8, 32)
+    )
+    assert "only 8x8 pixels" in small.cautions[0] and (small.notes, usual.cautions) == ((), ())
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,7 @@ def test_what_was_exported_can_be_evaluated(
         assert write_zip(feedback.opinions(None), history, file).written == 5
     run = runs.folder(evaluate(path, tiny_version, pool, runs).run_id).load()
     assert run.state == "finished" and len(run.evaluated) == 5
-    assert "none of these is no class: such images are predicted, but not compared." in run.manifest.notes
+    assert "none of these is not a class: such images are predicted, but not compared." in run.manifest.notes
     assert sorted(run.labelled["true_label"]) == ["cat", "dog", "dog", "frog"]
 
 

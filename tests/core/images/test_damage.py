@@ -178,9 +178,9 @@ def test_a_progressive_jpeg_without_its_colours_is_cut_off() -> None:
 def test_too_many_scans_are_refused_at_once() -> None:
     data = encoded(Image.new("L", (4000, 4000)), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
-    start = time.perf_counter()
+    start = time.process_time()
     assert refused(data[:-2] + last * 20_000 + END).code == "too_large"
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     small = encoded(Image.new("L", (16, 16)), "JPEG", progressive=True)
     last = small[small.rindex(b"\xff\xda") : -2]
     repeated = refused(small[:-2] + last * (MOST_SCANS // 2) + END)  # not too many, but each may come once only

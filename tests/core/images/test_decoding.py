@@ -119,9 +119,9 @@ def test_no_bit_flip_in_the_pixel_data_goes_unnoticed(level: int) -> None:
 
 
 def test_a_header_of_50000_x_50000_is_refused_before_memory_is_taken() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     error = refused(png_file(50_000, 50_000, 8, 2, b"\0" * 1000))
-    assert error.code == "too_many_pixels" and time.perf_counter() - start < 0.5
+    assert error.code == "too_many_pixels" and time.process_time() - start < 0.5
 
 
 def test_a_real_9000_x_9000_image_is_refused_before_memory_is_taken() -> None:

@@ -112,10 +112,10 @@ def lying_about_its_size(data: bytes, width: int, height: int) -> bytes:
 
 def test_a_heic_that_says_it_is_huge_is_refused_at_once() -> None:
     data = encoded(picture(1, 64, 64), "HEIF")
-    start = time.perf_counter()
+    start = time.process_time()
     for side in (8_000, 50_000):
         assert refused(lying_about_its_size(data, side, side)).code == "too_many_pixels"
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @BOTH
@@ -177,9 +177,9 @@ def test_16_bits_of_a_pgm_are_told() -> None:
 
 
 def test_a_ppm_that_is_written_as_text_is_refused_before_it_takes_long() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     error = refused(b"P3 3000 3000 255\n" + b"0 " * 9_000_000)
-    assert error.code == "too_large" and "text" in error.message and time.perf_counter() - start < 1
+    assert error.code == "too_large" and "text" in error.message and time.process_time() - start < 1
 
 
 def test_ppms_that_lie_or_are_cut_off() -> None:

@@ -127,7 +127,7 @@ def test_many_pages_take_no_time() -> None:
     size, pages = len(page) + 4, 20_000
     data = b"II*\0" + struct.pack("<I", 8)
     data += b"".join(page + struct.pack("<I", 8 + size * (n + 1) if n < pages - 1 else 0) for n in range(pages))
-    start = time.perf_counter()
+    start = time.process_time()
     assert decode_image(data).notes == ("Only the first frame is used.",)
-    assert time.perf_counter() - start < 0.2
+    assert time.process_time() - start < 0.2
     assert decode_image(encoded(COLORS, "TIFF")).notes == ()

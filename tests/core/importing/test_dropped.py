@@ -12,7 +12,9 @@ import pytest
 
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.uploads import keep_upload
+from dashboard.core.errors import DatasetError
 from dashboard.core.importing.dropped import keep_predictions, recognise
+from dashboard.core.importing.opening import open_predictions, read_arrays
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.settings import Settings
 from tests.conftest import encoded, picture
@@ -79,11 +81,123 @@ def test_a_parquet_file_of_images_and_probabilities_is_asked_about(tmp_path: Pat
     assert recognise([tmp_path / "images.parquet"], CLASS_NAMES) is None
 
 
+LABELS = np.array([0, 1, 1])
+THREE = np.array([[0.9, 0.1], [0.25, 0.75], [0.4, 0.6]])
+
+
+@pytest.mark.parametrize(
+    "arrays, probs, labels",
+    [
+        ({"a": THREE, "b": LABELS}, "a", "b"),
+        ({"b": np.array(["cat", "dog", "dog"]), "a": THREE}, "a", "b"),
+        ({"x": np.eye(2)[LABELS], "y": THREE}, "y", "x"),
+        ({"y_true": LABELS, "y_pred": THREE}, "y_pred", "y_true"),
+        ({"ids": LABELS + 7, "truth": LABELS, "z": THREE}, "z", "truth"),
+        ({"classes": LABELS, "predicted": LABELS, "z": THREE}, "z", "classes"),
+        ({"a": THREE, "b": np.arange(5)}, "a", None),
+    ],
+)  # fmt: skip
+def test_the_arrays_of_an_npz_are_known_by_shape_and_values(
+    tmp_path: Path, arrays: dict[str, np.ndarray], probs: str, labels: str | None
+) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and (found.n_rows, found.n_classes, found.unsure, found.readings) == (3, 2, "", ())
+    told = f"{labels} the true labels" if labels else "no array true labels"
+    assert found.notes == (f"By the shapes of the arrays in x.npz, {probs} holds the probabilities, {told}.",)
+    assert bool(found.label_counts) == bool(labels)
+
+
+def test_arrays_that_may_be_read_in_two_ways_are_asked_about(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=THREE, b=THREE[::-1], c=LABELS)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and [(each.probs, each.labels) for each in found.readings] == [("a", "c"), ("b", "c")]
+    chosen = found.read_as(found.readings[1])
+    assert (chosen.n_rows, chosen.n_classes, chosen.label_counts) == (3, 2, {"0": 1, "1": 2})
+    with pytest.raises(
+        DatasetError, match=r"x.npz does not say which array .* either a holds .*, or b holds"
+    ) as refused:
+        open_predictions(tmp_path / "x.npz", None)
+    assert "`--arrays a,c`" in refused.value.fix
+    assert read_arrays(tmp_path / "x.npz", "a,c") == found.readings[0]
+    with pytest.raises(DatasetError, match=r"x.npz has no array d; it has a, b, c"):
+        read_arrays(tmp_path / "x.npz", "a,d")
+    np.savez(tmp_path / "labels.npz", a=THREE, b=LABELS, c=1 - LABELS)
+    found = recognise([tmp_path / "labels.npz"], CLASS_NAMES)
+    assert found and [each.labels for each in found.readings] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    "other", [{"logits": THREE * 9}, {"features": np.ones((3, 128))}, {"images": np.zeros((3, 8, 8, 3))}]
+)
+def test_other_arrays_of_an_npz_are_no_predictions(tmp_path: Path, other: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "x.npz", **other, b=LABELS)
+    assert recognise([tmp_path / "x.npz"], CLASS_NAMES) is None
+
+
+def test_numbers_of_an_npz_that_may_be_anything(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.array([0.1, 0.7, 0.9]), b=LABELS)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and (found.n_classes, found.unsure) == (1, "a may hold any numbers between 0 and 1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "label,prediction",
+        "true,pred",
+        "actual,predicted",
+        "y_true,y_pred",
+        "target,output",
+        "True Label;Predicted Label",
+    ],
+)
+@pytest.mark.parametrize("rows", [["cat,cat", "dog,cat", "dog,dog"], ["0,0", "1,0", "1,1"]])
+def test_predicted_classes_without_probabilities(tmp_path: Path, header: str, rows: list[str]) -> None:
+    rows = [row.replace(",", ";") for row in rows] if ";" in header else rows
+    (tmp_path / "x.csv").write_text("\n".join([header, *rows]))
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    names = ("cat", "dog") if "cat" in rows[0] else ("0", "1")
+    assert found and (found.n_rows, found.class_names, found.unsure) == (3, names, "")
+    assert found.label_counts == {names[0]: 1, names[1]: 2}
+    assert found.notes[0].startswith("x.csv has no probabilities, only predicted classes.")
+
+
+def test_predicted_classes_and_labels_in_two_tables(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("file,prediction\na.png,cat\nb.png,dog\n")
+    (tmp_path / "truth.csv").write_text("file,label\nb.png,ship\na.png,cat\n")
+    found = recognise([tmp_path / "truth.csv", tmp_path / "p.csv"], CLASS_NAMES)
+    assert found and found.predictions.name == "p.csv" and found.class_names == ("cat", "dog", "ship")
+
+
+def test_decimals_that_are_predicted_are_probabilities(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("label,prediction\n0,0.25\n1,0.75\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and found.n_classes == 1 and found.unsure
+
+
+@pytest.mark.parametrize(
+    "rows, why",
+    [
+        ("20.5,31.5\n31.5,40.5", "does not say which columns are probabilities"),
+        ("0,cat\n1,dog", "has no class that is both in"),
+    ],
+)
+def test_columns_that_do_not_fit_are_no_predicted_classes(tmp_path: Path, rows: str, why: str) -> None:
+    with pytest.raises(DatasetError, match=why):
+        keep_predictions(
+            [("x.csv", io.BytesIO(f"label,prediction\n{rows}\n".encode()))], CLASS_NAMES, Settings(data_dir=tmp_path)
+        )
+
+
 def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     image, table = ("a.png", io.BytesIO(encoded(picture(1)))), ("labels.csv", io.BytesIO(b"file,label\na.png,cat\n"))
     assert keep_predictions([image, table], CLASS_NAMES, settings) is None
-    assert keep_predictions([table], CLASS_NAMES, settings) is None
+    with pytest.raises(DatasetError, match=r"labels.csv is a table without images, and no predictions are recognised"):
+        keep_predictions([table], CLASS_NAMES, settings)
+    with pytest.raises(DatasetError, match=r"labels.csv and more.csv are tables without images"):
+        keep_predictions([table, ("more.csv", io.BytesIO(b"id,age\n1,2\n"))], CLASS_NAMES, settings)
     assert not settings.uploads_dir.exists() or list(settings.uploads_dir.iterdir()) == []
     kept = keep_predictions(
         [("p.npy", io.BytesIO(saved(tmp_path / "p.npy", PROBS).read_bytes()))], CLASS_NAMES, settings

@@ -17,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dashboard.core.analysis.findings.find import find_in
 from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.datasets.attributes import MOST_COLUMNS
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
+from dashboard.core.importing.which_arrays import Reading
 from dashboard.core.labels.class_names import LEAVE_OUT
 from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.evaluate_again import import_again
@@ -438,8 +440,8 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
         assert name in refused(tmp_path / name, store).message
     np.save(tmp_path / "cube.npy", PROBS[:, :, None])
     assert "(N, classes) are needed" in refused(tmp_path / "cube.npy", store).message
-    np.savez(tmp_path / "keys.npz", foo=PROBS, bar=LABELS)
-    assert "it has foo, bar" in refused(tmp_path / "keys.npz", store).message
+    np.savez(tmp_path / "keys.npz", foo=PROBS * 9, bar=LABELS)
+    assert "it has foo (" in refused(tmp_path / "keys.npz", store).message
 
 
 def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) -> None:
@@ -704,6 +706,26 @@ def test_a_column_of_labels_that_may_hold_predictions_is_pointed_out(tmp_path: P
         pd.DataFrame({"label": labels, **columns}).to_csv(tmp_path / "x.csv", index=False)
         notes = import_file(tmp_path / "x.csv", store).manifest.notes
         assert any(said in note for note in notes) == doubtful
+
+
+def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore) -> None:
+    rows = [("Cat", "cat")] * 60 + [("dog", "DOG")] * 30 + [("dog", "cat")] * 20 + [("cat", "")]
+    (tmp_path / "x.csv").write_text("true,pred\n" + "".join(f"{true},{pred}\n" for true, pred in rows))
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == pytest.approx(90 / 110)
+    assert (imported.n_evaluated, imported.n_failed, imported.manifest.class_names) == (110, 1, ("cat", "dog"))
+    assert "x.csv has no probabilities, only predicted classes." in imported.manifest.notes[0]
+    about = {finding.id for finding in find_in(store.folder(imported.manifest.run_id))}
+    assert not about & {"overconfident", "miscalibrated", "label_errors", "mislabelled_class", "confident_mistakes"}
+    (tmp_path / "ids.csv").write_text("y_true,y_pred\n1,1\n2,1\n2,2\n")
+    assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
+
+
+def test_the_arrays_that_the_user_means(tmp_path: Path, store: RunStore) -> None:
+    np.savez(tmp_path / "x.npz", a=PROBS, b=PROBS[:, ::-1], c=PROBS.argmax(axis=1))
+    for probs, accuracy in (("a", 1.0), ("b", float((PROBS[:, ::-1].argmax(axis=1) == PROBS.argmax(axis=1)).mean()))):
+        imported = import_file(tmp_path / "x.npz", store, reading=Reading(probs, "c"))
+        assert imported.evaluation and imported.evaluation.accuracy.value == accuracy
 
 
 def test_a_folder_is_told_as_such(store: RunStore, tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_labels_of_exports_that_are_no_classes_are_predicted_but_not_compared() 
     names = ["cat", "no label", "none of these"]
     mapping = match_labels(names, CLASS_NAMES)
     assert mapping.class_of == {"cat": "cat", "no label": None, "none of these": None} and not mapping.unknown
-    assert mapping.notes == ("no label, none of these are no classes: such images are predicted, but not compared.",)
+    assert mapping.notes == ("no label, none of these are not classes: such images are predicted, but not compared.",)
     assert match_labels(names, CLASS_NAMES, mapping.label_map()) == mapping
     assert match_labels(names, [*CLASS_NAMES, "None of these"]).class_of["none of these"] == "None of these"
     assert match_labels(names, CLASS_NAMES, {"*": LEAVE_OUT}).left_out == ("no label", "none of these")

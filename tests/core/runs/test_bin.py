@@ -6,12 +6,15 @@ import os
 import re
 import shlex
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
+from dashboard.core.runs.bin import Bin
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.run import damaged, how_to_finish
 from dashboard.core.runs.store import RunStore, storage_error
 from tests.run_rows import manifest, ok, table_of
@@ -70,6 +73,84 @@ def test_commands_in_advice_hold_for_any_name_of_a_folder(tmp_path: Path) -> Non
     for fix in (*advice, caught.value.fix):
         [command] = re.findall("`(.*)`", fix)
         assert shlex.split(command)[-1] == name, fix
+
+
+def test_two_who_restore_a_run_at_once(store: RunStore) -> None:
+    class Slow(Bin):
+        def _own_entries(self) -> Sequence[tuple[int, Path]]:
+            found = super()._own_entries()
+            store.bin.restore("a")
+            return found
+
+    store.delete("a")
+    with pytest.raises(
+        DatasetError, match=r"There is no deleted evaluation 'a'|There is an evaluation 'a' already"
+    ) as caught:
+        Slow(store.root).restore("a")
+    assert caught.value.code in ("run_unknown", "run_exists") and len(store.list()) == 1
+
+
+def test_two_who_delete_a_run_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def after_another(folder: Path) -> None:
+        Bin(store.root).add(folder)
+        Bin(store.root).add(folder)
+
+    monkeypatch.setattr(store.bin, "add", after_another)
+    store.delete("a")
+    assert [run.run_id for run in store.bin.list()] == ["a"]
+
+
+def test_a_run_that_is_deleted_while_it_is_read_is_not_called_damaged(store: RunStore) -> None:
+    run = store.folder("a").load()
+    store.delete("a")
+    for read in (lambda: run.detail(run.table, ["reason"]), lambda: run.column("margin"), lambda: run.answers):
+        with pytest.raises(DatasetError) as caught:
+            read()
+        assert caught.value.code == "run_unknown"
+
+
+def test_a_run_that_is_restored_while_it_is_looked_for_is_not_called_damaged(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.delete("a")
+    folder = RunFolder(store.root / "a")
+    exist = folder.rows.exist
+
+    def restored_meanwhile() -> bool:
+        store.restore("a")
+        return exist()
+
+    monkeypatch.setattr(folder.rows, "exist", restored_meanwhile)
+    with pytest.raises(DatasetError) as caught:
+        folder.manifest()
+    assert caught.value.code == "run_unknown" and folder.manifest() == manifest("a")
+
+
+def test_what_is_no_folder_in_the_bin_hides_nothing(store: RunStore) -> None:
+    store.delete("a")
+    (store.root / ".bin" / "99").write_text("no folder")
+    (store.root / ".bin" / "98").symlink_to("98")
+    (store.root / ".bin" / "97").mkdir()
+    (store.root / ".bin" / "97" / "file").write_text("no run")
+    assert "a" in [run.run_id for run in store.bin.list()]
+    store.tidy()
+    store.restore("a")
+    assert [run.run_id for run in store.list()] == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["file", "loop"])
+def test_a_folder_of_all_runs_that_is_none_is_told(tmp_path: Path, kind: str) -> None:
+    root = tmp_path / "runs"
+    if kind == "file":
+        root.write_text("no folder")
+    else:
+        root.symlink_to(root)
+    store = RunStore(root)
+    for ask in (store.list, store.damaged, store.read):
+        with pytest.raises(DatasetError, match=f"The evaluations in {root} cannot be read") as caught:
+            ask()
+        assert caught.value.code == "storage" and caught.value.fix
+    assert store.bin.list() == []
 
 
 def test_a_run_with_the_same_id_is_not_replaced(store: RunStore) -> None:

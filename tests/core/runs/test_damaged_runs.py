@@ -13,6 +13,7 @@ import pytest
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
+from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.store import RunStore
 from tests.compared_runs import write_run
@@ -97,7 +98,7 @@ def test_a_finished_run_without_its_rows_is_damaged(tmp_path: Path, content: byt
     write_run(tmp_path, "gone", ["cat", "dog"], np.eye(2), ["cat", "dog"])
     store = RunStore(tmp_path)
     folder = store.folder("gone")
-    folder.pack(folder.load().files)
+    folder.rows.pack(folder.load().files)
     assert store.damaged() == [] and len(folder.load().table) == 2
     [rows] = folder.path.glob("*.parquet")
     rows.unlink() if content is None else rows.write_bytes(content)
@@ -144,10 +145,13 @@ def test_the_command_line_lists_the_others_and_the_damaged_run(store: RunStore, 
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b"", b"no Parquet at all"])
-def test_damaged_further_columns_are_damage_of_the_run(store: RunStore, content: bytes) -> None:
+def test_without_damaged_further_columns_the_rest_can_be_used(store: RunStore, content: bytes) -> None:
     folder = store.folder("good")
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
     (folder.path / "attributes.parquet").write_bytes(content)
-    with pytest.raises(DatasetError, match="The evaluation good cannot be read") as caught:
-        folder.filter_source(folder.load().files)
-    assert caught.value.code == "run_damaged"
+    run = folder.load()
+    assert [*run.file_faults] == ["attributes.parquet"] and run.further_detail(np.array([0])) == [{}]
+    assert len(folder.load(("index",), parse_filter(["confidence>0.1"])).table) == 1
+    with pytest.raises(DatasetError, match="the further columns of its dataset are missing") as caught:
+        folder.load(("index",), parse_filter(["weather=rain"]))
+    assert caught.value.code == "run_file_damaged" and f"Remove {folder.path}" in caught.value.fix

@@ -107,7 +107,7 @@ def stored(store: RunStore, derived: bool = True, packed: bool = False) -> RunFo
             pq.write_table(rows, folder.path / f"part-{part:07d}.parquet")
     if packed:
         if derived:
-            folder.pack(folder.load().files)
+            folder.rows.pack(folder.load().files)
         else:
             pq.write_table(table, folder.path / "rows.parquet")
     folder.annotate(lambda found: found.tagged("odd", range(1, N, 2)).tagged("few", [1, 2]))

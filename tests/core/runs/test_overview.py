@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,9 @@ def test_a_list_knows_the_measured_accuracy_without_the_rows(store: RunStore) ->
 def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None:
     assert overviews(store)[0].accuracy == proportion(3, 4)
     file = store.folder("run-2").evaluation_file
-    file.write_text(file.read_text().replace('"value": 0.75', '"value": 0.5'))
+    file.write_text(
+        json.dumps({**json.loads(file.read_text()), "accuracy": {"value": 0.5, "low": 0, "high": 1, "n": 4}})
+    )
     os.utime(file, ns=(1, 1))
     found = overviews(store)[0].accuracy
     assert found is not None and found.value == 0.5
@@ -44,7 +47,9 @@ def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None
 
 def test_metrics_of_another_run_are_not_shown(store: RunStore) -> None:
     file = store.folder("run-2").evaluation_file
-    file.write_text(file.read_text().replace('"n": 4', '"n": 4000'))
+    file.write_text(
+        json.dumps({**json.loads(file.read_text()), "accuracy": {"value": 0.5, "low": 0, "high": 1, "n": 4000}})
+    )
     os.utime(file, ns=(3, 3))
     assert overviews(store)[0].accuracy is None
 
@@ -55,6 +60,13 @@ def test_metrics_of_the_rows_before_a_run_went_on_are_not_shown(store: RunStore)
     assert overviews(store)[0].accuracy is None
 
 
+def test_a_changed_digit_of_the_metrics_is_damage(store: RunStore) -> None:
+    file = store.folder("run-2").evaluation_file
+    file.write_text(file.read_text().replace('"value": 0.75', '"value": 0.85'))
+    os.utime(file, ns=(4, 4))
+    assert overviews(store)[0].accuracy is None
+
+
 def test_damaged_metrics_are_left_out_and_damaged_notes_say_so(store: RunStore) -> None:
     folder = store.folder("run-2")
     folder.evaluation_file.write_text("{")
@@ -62,4 +74,4 @@ def test_damaged_metrics_are_left_out_and_damaged_notes_say_so(store: RunStore) 
     (folder.path / "annotations.json").write_text("[")
     found = overviews(store)[0]
     assert found.accuracy is None and found.annotations.verdict == ""
-    assert "annotations.json is damaged. Remove " in found.note
+    assert "annotations.json of the evaluation run-2 cannot be read" in found.note and "Remove " in found.note

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
@@ -65,7 +66,7 @@ def _reader(name: str) -> Callable[[bytes, Path], Content]:
 
 def _read_run(folder: RunFolder) -> Content:
     manifest = folder.manifest()
-    folder.parts(), folder.thumbnails()
+    folder.rows.parts(), folder.thumbnails()
     faults = []
     for attempt in (
         lambda: folder.load(COLUMNS).evaluation(),
@@ -95,6 +96,17 @@ def _npy() -> bytes:
     return out.getvalue()
 
 
+def _parquet(name: str) -> Callable[[], Sequence[bytes]]:
+    """The file as it is, and as earlier versions wrote it, without a checksum of the whole."""
+
+    def contents() -> Sequence[bytes]:
+        out = io.BytesIO()
+        pq.write_table(pq.read_table(io.BytesIO(_file(name))), out, write_page_checksum=True)
+        return _file(name), out.getvalue()
+
+    return contents
+
+
 def _json(name: str) -> Callable[[], Sequence[bytes]]:
     return lambda: [json.dumps(json.loads(_file(name))).encode()]
 
@@ -103,7 +115,7 @@ PARSERS: Sequence[Parser] = (
     Parser("run-manifest", _json(MANIFEST), _reader(MANIFEST), (json_values, json_values, text)),
     Parser("run-evaluation", _json("evaluation.json"), _reader("evaluation.json"), (json_values, json_values)),
     Parser("run-annotations", _json("annotations.json"), _reader("annotations.json"), (json_values, json_values)),
-    Parser("run-rows", lambda: [_file("rows.parquet")], _reader("rows.parquet")),
-    Parser("run-attributes", lambda: [_file("attributes.parquet")], _reader("attributes.parquet")),
+    Parser("run-rows", _parquet("rows.parquet"), _reader("rows.parquet")),
+    Parser("run-attributes", _parquet("attributes.parquet"), _reader("attributes.parquet")),
     Parser("run-thumbnails", lambda: [_npy()], _reader("thumbnails.npy"), (npy_header,)),
 )

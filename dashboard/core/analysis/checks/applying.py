@@ -47,14 +47,14 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     Raises:
         DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; a run cannot be read, with
-            the code `run_damaged`; or a check names a class, a subset, a column or a run that does not exist or is not
+            the code `run_damaged`, `run_unreadable` or `run_file_damaged`; or a check names a class, a subset, a column or a run that does not exist or is not
             finished, and the message names its line.
     """
     folder = store.folder(run_id)
     manifest = folder.manifest()
     check_classes(file, manifest.class_names)
     check_finished(manifest, folder.state(manifest))
-    subsets = {**folder.annotations().subsets, **file.subsets}
+    subsets = {**folder.readable_annotations().subsets, **file.subsets}
 
     @cache
     def run_under(where: tuple[str, ...]) -> Run:
@@ -72,6 +72,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     def outcome(check: Check) -> Outcome:
         if check.subset and check.subset not in subsets:
+            folder.annotations()  # raises DatasetError if the subsets of the run cannot be read
             raise DatasetError(
                 f"There is no subset {check.subset!r}.",
                 f"There are: {listed(sorted(subsets))}." if subsets else "Define it under `subsets:` in this file.",
@@ -103,7 +104,11 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         try:
             outcomes.append(outcome(check))
         except DatasetError as error:
-            if error.code == "run_damaged":  # the file of checks is not to blame
+            if error.code in (
+                "run_damaged",
+                "run_file_damaged",
+                "run_unreadable",
+            ):  # the file of checks is not to blame
                 raise
             raise wrong_line(file.name, check.line, error.message, error.fix) from error
     return outcomes

@@ -11,6 +11,7 @@ import yaml
 from dashboard.core.analysis.checks.check import Check, ChecksFile, wrong_line
 from dashboard.core.analysis.checks.sentences import EXAMPLES, read_sentence
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.files import read_whole
 from dashboard.core.runs.filters import parse_filter
 
 _MOST_BYTES = 2**20
@@ -27,7 +28,7 @@ def read_checks(path: Path) -> ChecksFile:
         DatasetError: the file cannot be read, or a line is not a check; the message names the line.
     """
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.", "Name a file of checks.", "checks") from error
     if len(data) > _MOST_BYTES:

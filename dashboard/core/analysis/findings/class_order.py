@@ -105,13 +105,22 @@ def at_chance(evidence: Evidence) -> Search:
     kappa_high = (accuracy.high - chance) / (1 - chance)
     if kappa_high > _MOST_KAPPA_AT_CHANCE or _agrees_beyond_chance(evidence):
         return Search(1)
+    step = (
+        "Check whether the model, its class names and the labels belong together, how the pixels are scaled, and that the "
+        "file was saved after training."
+    )
+    if recorded := evidence.run.manifest.recorded_accuracy:
+        step = (
+            f"The model was right for {percent(recorded.value)} of its test images, so the labels may be matched wrongly: check "
+            "that each one belongs to its image and means the class that it is matched to. If they do, check whether the images "
+            "differ from those that the model was trained on."
+        )
     finding = Finding(
         "at_chance",
         f"Only {n - evidence.errors:,} of {n:,} answers are right ({in_words(accuracy)}), no more than by chance "
         f"({percent(chance)}).",
         accuracy.value, accuracy.low, accuracy.high, n,
-        "Check whether the model, its class names and the labels belong together, how the pixels are scaled, and that the "
-        "file was saved after training.",
+        step,
         evidence.errors, evidence.positions[~evidence.correct], ("correct=no",),
     )  # fmt: skip
     return Search(1, [Candidate(finding)])

@@ -11,6 +11,7 @@ import pyarrow as pa
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding
 from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, WRONG_LABELS
+from dashboard.core.analysis.label_issues import issues_in_words
 from dashboard.core.errors import counted
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
@@ -28,9 +29,22 @@ _MOST_OF_ITS_IMAGES = 0.5
 _FEW = 100  # labelled images; fewer show large differences only
 _LABELS_FIRST = "Check the labels first: most of these images are also in a finding about wrong labels."
 _LABELS_BEFORE_CONFIDENCE = (
-    "Look at the labels first: a wrong one makes a right answer look too sure. Then evaluate again."
+    "Look at the labels first: a wrong one makes a right answer look overconfident. Then evaluate again."
 )
 _LATER = (_LABELS_FIRST, _LABELS_BEFORE_CONFIDENCE)
+_UNLIKE = (
+    "Most of these images are unlike those that the model knows, which may explain the mistakes. If it should recognise such "
+    "images, add some of every class to its training images."
+)
+_ABOVE_LABELS = (
+    "label_errors",
+    "wrong_pixels",
+    "wrong_order",
+    "never_predicted",
+    "at_chance",
+    "unfamiliar",
+    "below_record",
+)
 _TOO_SURE = ("overconfident", "miscalibrated")
 _OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
 
@@ -79,6 +93,8 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
     evidence = Evidence(run, thumbnails, attributes)
     chosen = by_answers(run.conditions)
     rules = [rule for rule in RULES if (evidence.n or not rule.needs_labels) and not (chosen and rule.about_answers)]
+    if (evidence.confidence == 1).all():  # as in predictions of another program that have no probabilities
+        rules = [rule for rule in rules if not rule.about_confidence]
     searches = [rule.search(evidence) for rule in rules]
     limits = significance_limits(
         [[each.p_value for each in s.candidates] for s in searches], [s.tests for s in searches]
@@ -89,7 +105,14 @@ def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | 
         kept += _of_rule(significant, rule.explained_by, kept)
     about_labels = [finding.rows for finding in kept if finding.id in ABOUT_LABELS]
     doubtful = np.concatenate([*about_labels, np.array([], int)])
-    kept = [replace(each, next_step=_LABELS_FIRST) if _is_due_to(doubtful, each) else each for each in kept]
+    unlike = np.concatenate([*(finding.rows for finding in kept if finding.id == "unfamiliar"), np.array([], int)])
+    kept = [
+        replace(each, next_step=_UNLIKE) if _is_of(("confused_pair", "weak_class"), each, unlike) else each
+        for each in kept
+    ]
+    kept = [
+        replace(each, next_step=_LABELS_FIRST) if _is_of(("weak_class",), each, doubtful) else each for each in kept
+    ]
     if any(each.id in WRONG_LABELS for each in kept):
         kept = [replace(each, next_step=_LABELS_BEFORE_CONFIDENCE) if each.id in _TOO_SURE else each for each in kept]
     ranked = sorted(kept, key=lambda each: (each.id not in FIRST, each.next_step in _LATER, -each.cost))
@@ -108,9 +131,9 @@ def _by_number(run: Run, finding: Finding) -> tuple[str, ...]:
     return (f"index={'|'.join(str(i) for i in run.table['index'].loc[finding.rows])}",)
 
 
-def _is_due_to(doubtful: np.ndarray, finding: Finding) -> bool:
-    """Whether it is about a class most of whose mistakes are images with doubtful labels, given as positions."""
-    return finding.id == "weak_class" and bool(np.isin(finding.rows, doubtful).mean() >= _MOST_OF_ITS_IMAGES)
+def _is_of(ids: Sequence[str], finding: Finding, positions: np.ndarray) -> bool:
+    """Whether a finding of these rules is mostly about images at these positions."""
+    return finding.id in ids and bool(np.isin(finding.rows, positions).mean() >= _MOST_OF_ITS_IMAGES)
 
 
 def by_answers(conditions: Filter) -> bool:
@@ -150,18 +173,51 @@ def _of_rule(candidates: Sequence[Candidate], explained_by: Sequence[str], kept:
     return found
 
 
-def nothing_found(run: Run) -> str:
-    """What to say if there is no finding about a run. Raises DatasetError if its rows cannot be read."""
+def nothing_found(run: Run, doubtful: int | None, where: str = "in the view Labels") -> str:
+    """What to say if there is no finding about a run.
+
+    Args:
+        doubtful: the number of labels that `label_issues` finds; None if they were not looked for.
+        where: the place that lists these labels.
+
+    Raises:
+        DatasetError: the rows of the run cannot be read.
+    """
     labelled = len(run.labelled)
-    if by_answers(run.conditions):
-        return (
-            "Nothing stands out in the files and labels. Mistakes were not looked for, because the filter chooses images by "
-            "their answers."
-        )
     if run.evaluated.empty and (unfinished := not_finished(run)):
         return unfinished
+    nothing = f"{doubtful_in_words(doubtful, labelled, where)} Apart from them, nothing" if doubtful else "Nothing"
+    more = f" {doubtful_in_words(doubtful, labelled, where)}" if labelled and doubtful is None else ""
+    if by_answers(run.conditions):
+        return (
+            f"{nothing} stands out in the files and labels. Mistakes were not looked for, because the filter chooses images "
+            f"by their answers.{more}"
+        )
     if not labelled:
         return "Nothing stands out. Mistakes are found only where images have labels."
     if labelled < _FEW:
-        return f"Nothing stands out, but {counted(labelled, 'labelled image')} can only show large differences."
-    return "Nothing stands out: no group of images differs by more than chance would explain. Smaller differences may still be real."
+        return f"{nothing} stands out, but {counted(labelled, 'labelled image')} can only show large differences.{more}"
+    return (
+        f"{nothing} stands out: no group of images differs by more than chance would explain. Smaller differences may still "
+        f"be real.{more}"
+    )
+
+
+def besides(findings: Sequence[Finding], run: Run, doubtful: int | None, where: str = "in the view Labels") -> str:
+    """What to say about doubtful labels beside these findings.
+
+    "" if there are none, if a finding counts them, or if one says why the model contradicts right labels.
+
+    Args:
+        doubtful, where: as in `nothing_found`.
+    """
+    if not doubtful or any(finding.id in _ABOVE_LABELS for finding in findings):
+        return ""
+    return doubtful_in_words(doubtful, len(run.labelled), where)
+
+
+def doubtful_in_words(doubtful: int | None, labelled: int, where: str) -> str:
+    """A sentence with the number of doubtful labels and the place that lists them, both as in `nothing_found`."""
+    if doubtful is None:
+        return f"Labels that may be wrong, if there are any, are listed {where}."
+    return f"{issues_in_words(doubtful, labelled)}: see them {where}."

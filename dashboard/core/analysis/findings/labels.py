@@ -59,7 +59,7 @@ def instead_of_overconfidence(evidence: Evidence) -> str:
         return ""
     return (
         f"{len(mistakes):,} of the {evidence.errors:,} mistakes have a confidence of {_SURE:.0%} or more. Either the model "
-        "is too sure, or their labels are wrong."
+        "is overconfident, or their labels are wrong."
     )
 
 

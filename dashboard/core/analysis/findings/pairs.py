@@ -1,4 +1,4 @@
-"""Rule: two classes that are mistaken for each other more often than the other classes."""
+"""Rule: two classes that are confused with each other more often than the other classes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _both_ways(evidence: Evidence, a: int, b: int) -> Finding:
     either = f"{names[a]}|{names[b]}"
     return Finding(
         "confused_pair",
-        f"{names[a]} and {names[b]} are mistaken for each other {there + back:,} times in {share.n:,} images "
+        f"{names[a]} and {names[b]} are confused with each other {there + back:,} times in {share.n:,} images "
         f"({in_words(share)}): {there:,} images of {names[a]} are predicted as {names[b]}, and {back:,} the other way.",
         share.value, share.low, share.high, share.n,
         f"Look at them: if their labels are right, add training images that tell {names[a]} from {names[b]}.",

@@ -28,6 +28,7 @@ class Rule:
     explained_by: tuple[str, ...] = ()  # a finding is left out if findings of these rules have most of its images
     needs_labels: bool = True
     about_answers: bool = True  # makes no sense if the images were chosen by their answers
+    about_confidence: bool = False  # makes no sense without probabilities
 
 
 _WHOLE = ("wrong_pixels", "wrong_order")
@@ -45,20 +46,24 @@ RULES = (  # a rule stands after those that explain it
     Rule(("at_chance",), at_chance, (*_WHOLE, "never_predicted")),
     Rule(("conflicting_labels",), conflicting_labels, about_answers=False),
     Rule(("repeated_images",), repeated_images, ("conflicting_labels",), needs_labels=False, about_answers=False),
-    Rule(("mislabelled_class",), mislabelled_class, (*_WHOLE, "never_predicted", "at_chance")),
+    Rule(("mislabelled_class",), mislabelled_class, (*_WHOLE, "never_predicted", "at_chance"), about_confidence=True),
     Rule(("confused_pair",), confused_pair, _CAUSES),
     Rule(("depends_on_property",), depends_on_property, (*_CAUSES, "depends_on_property")),
     Rule(("rare_class",), rare_class, ("never_predicted",)),
-    Rule(("label_errors",), label_errors, (*_CAUSES, "conflicting_labels", "depends_on_property")),
+    Rule(
+        ("label_errors",), label_errors, (*_CAUSES, "conflicting_labels", "depends_on_property"), about_confidence=True
+    ),
     Rule(
         ("overconfident", "underconfident", "miscalibrated"),
         miscalibrated,
         (*_CAUSES, "depends_on_property", "label_errors"),
+        about_confidence=True,
     ),
     Rule(
         ("confident_mistakes",),
         confident_mistakes,
         (*_CAUSES, *ABOUT_LABELS, "confused_pair", "depends_on_property", "overconfident", "miscalibrated"),
+        about_confidence=True,
     ),
     Rule(("weak_class",), weak_class, (*_CAUSES, "confused_pair")),
     Rule(

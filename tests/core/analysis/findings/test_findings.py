@@ -12,7 +12,13 @@ import pytest
 
 from dashboard.core.analysis.findings import class_order, labels
 from dashboard.core.analysis.findings.evidence import Evidence
-from dashboard.core.analysis.findings.find import FALSE_DISCOVERIES, find_in, significance_limits
+from dashboard.core.analysis.findings.find import (
+    FALSE_DISCOVERIES,
+    besides,
+    find_in,
+    nothing_found,
+    significance_limits,
+)
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.analysis.findings.labels import instead_of_overconfidence
 from dashboard.core.analysis.findings.rules import IDS, RULES
@@ -544,8 +550,15 @@ def test_the_order_is_that_of_the_classes_that_occur(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("n", [200, 2000])
 def test_answers_by_chance(n: int, tmp_path: Path) -> None:
     run = clean(1, n)
-    (finding,) = found_in(replace(run, true=np.random.default_rng(0).integers(0, 10, n)), tmp_path)
+    guessed = replace(run, true=np.random.default_rng(0).integers(0, 10, n))
+    (finding,) = found_in(guessed, tmp_path)
     assert finding.id == "at_chance" and abs(finding.value - 0.1) < 0.05 and finding.cost == len(finding.rows)
+    assert "saved after training" in finding.next_step
+    (finding, *_) = find_in(guessed.store(tmp_path / "trained", recorded_accuracy=proportion(1904, 2000)))
+    assert finding.id == "at_chance" and finding.next_step.startswith(
+        "The model was right for 95.2% of its test images"
+    )
+    assert "labels may be matched wrongly" in finding.next_step and "images differ" in finding.next_step
 
 
 def of_two_classes(n_ok: int, n_defect: int, false_alarms: int, missed: int) -> Simulated:
@@ -599,8 +612,48 @@ def test_two_classes_that_look_alike_are_one_finding(tmp_path: Path) -> None:
         probs[some] = 0.005
         probs[some, b], probs[some, a] = 0.6, 0.36
     (finding, *others) = found_in(replace(run, pred_probs=probs), tmp_path)
-    assert finding.id == "confused_pair" and finding.statement.startswith("cat and dog are mistaken for each other ")
+    assert finding.id == "confused_pair" and finding.statement.startswith("cat and dog are confused with each other ")
     assert finding.where == ("true_label=cat|dog", "predicted_label=cat|dog", "correct=no") and not others
+
+
+def test_mistakes_in_images_that_are_unlike_the_known_ones_are_not_put_down_to_two_classes(tmp_path: Path) -> None:
+    run = confused_pair(1)
+    steps = {
+        share: {finding.id: finding.next_step for finding in found_in(replace(run, doubt=doubt), tmp_path / share)}
+        for share, doubt in (("none", np.zeros(len(run), bool)), ("nearly all", np.arange(len(run)) % 100 > 0))
+    }
+    assert steps["none"]["confused_pair"].endswith("add training images that tell dog from cat.")
+    assert steps["nearly all"]["confused_pair"].startswith("Most of these images are unlike those that the model knows")
+
+
+def test_without_a_finding_doubtful_labels_are_counted(tmp_path: Path) -> None:
+    """It said that nothing stands out, although nearly all changed labels were found."""
+    run = clean(1, 200)
+    true = run.true.copy()
+    true[:5] = (true[:5] + 1) % 10
+    folder = replace(run, true=true).store(tmp_path / "20260101-000000-abc")
+    stored, findings = folder.load(VIEW_COLUMNS), find_in(folder)
+    count = len(label_issues(stored))
+    assert not findings and 3 <= count <= 30
+    assert nothing_found(stored, count).startswith(
+        f"{count} of 200 labels may be wrong: see them in the view Labels. Apart from them, nothing stands out: no group"
+    )
+    assert nothing_found(stored, 0).startswith("Nothing stands out: no group")
+    assert nothing_found(stored, None, "there").endswith(
+        "Labels that may be wrong, if there are any, are listed there."
+    )
+    mistakes = folder.load(VIEW_COLUMNS, parse_filter(["correct=no"]))
+    assert nothing_found(mistakes, 2).startswith("2 of ") and "were not looked for" in nothing_found(mistakes, 2)
+
+
+def test_beside_other_findings_doubtful_labels_are_counted_unless_one_explains_them(tmp_path: Path) -> None:
+    folder = confused_pair(1).store(tmp_path / "20260101-000000-abc")
+    run, (pair, *_) = folder.load(VIEW_COLUMNS), find_in(folder)
+    assert pair.id == "confused_pair"
+    assert besides([pair], run, 7) == "7 of 2,000 labels may be wrong: see them in the view Labels."
+    assert besides([pair], run, 0) == besides([pair], run, None) == ""
+    for above in ("label_errors", "unfamiliar", "at_chance"):
+        assert besides([pair, replace(pair, id=above)], run, 7) == ""
 
 
 def test_runs_without_labels_or_rows(tmp_path: Path) -> None:

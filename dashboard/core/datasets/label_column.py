@@ -1,0 +1,77 @@
+"""Which column of a table holds the labels: the one that the user names, or one that is called so; else the user is asked."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among, plain_column
+from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
+from dashboard.core.questions import Answer, Question, UndecidedError
+
+_PREDICTED = re.compile(
+    r"(y_?)?pred(icted|iction)?s?([ _-].*)?|outputs?|prob(ability)?|conf(idence)?|score", re.IGNORECASE
+)
+_MOST_CLASSES = 1000
+MOST_COLUMNS = 40  # that are offered
+_EXAMPLES = 4
+
+
+class NoLabelColumnError(DatasetError):
+    """A table names images, but none of its columns is called like labels. `answers` are those that may hold them."""
+
+    answers: tuple[Answer, ...] = ()
+
+
+def label_column(name: str, columns: Sequence[str], chosen: str) -> str | None:
+    """The column that the user chose, else the likeliest by its name; None if none is called like labels.
+
+    Raises DatasetError if the table lacks the chosen column.
+    """
+    if not chosen:
+        return column_among(columns, LABEL_COLUMNS)
+    if (found := column_among(columns, [plain_column(chosen)])) is None:
+        raise DatasetError(
+            f"{name} has no column {chosen!r}; it has {listed([column for column in columns if column.strip()])}.",
+            Advice("Choose one of these with ", Choice("label_column"), ", or leave it out."), "choice",
+        )  # fmt: skip
+    return found
+
+
+def is_predicted(column: str) -> bool:
+    """True for the name of a column of predictions, which are no labels."""
+    return _PREDICTED.fullmatch(column.strip()) is not None
+
+
+def possible_columns(values_of: Mapping[str, Iterable[object]]) -> tuple[Answer, ...]:
+    """The columns that may hold labels, with examples: those with several values, of which each occurs twice on average.
+
+    Args:
+        values_of: the cells of each column that is known to hold nothing else. None is an empty one.
+    """
+    answers = []
+    for column, values in values_of.items():
+        texts = [text for value in values if value is not None and (text := str(value).strip())]
+        different = Counter(texts)
+        if column.strip() and not is_predicted(column) and 1 < len(different) <= min(_MOST_CLASSES, len(texts) // 2):
+            answers.append(Answer(column.strip(), listed([text for text, _ in different.most_common()], _EXAMPLES)))
+    return tuple(answers[:MOST_COLUMNS])
+
+
+def question_about(name: str, answers: Sequence[Answer], chosen: str = "") -> Question:
+    """The question which column of a table holds the labels."""
+    if chosen and chosen not in [answer.value for answer in answers]:
+        answers = (Answer(chosen, "as chosen"), *answers)
+    return Question(
+        "label_column", f"Which column of {name} holds the labels?", tuple(answers), chosen or None, bool(chosen)
+    )
+
+
+def undecided_column(name: str, answers: Sequence[Answer]) -> UndecidedError:
+    """The error for a table whose column of labels the user has to choose."""
+    columns = f"one of {counted(len(answers), 'column')} may" if len(answers) > 1 else "a column may"
+    return UndecidedError(
+        f"{name} names images, but none of its columns is called like labels; {columns} hold them.",
+        question_about(name, answers), "labels_file", ("\nOr call the column of the labels `label`.",),
+    )  # fmt: skip

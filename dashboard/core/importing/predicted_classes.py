@@ -1,0 +1,60 @@
+"""Predictions without probabilities: a table with a column of predicted classes, such as `label,prediction`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+MOST_CLASSES = 1000
+NO_PROBABILITIES = (
+    "{name} has no probabilities, only predicted classes. Each counts as a probability of 100%, so figures about "
+    "confidence, calibration and doubtful labels say nothing."
+)
+
+
+def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) -> tuple[str, ...]:
+    """The classes in the columns of predictions and true labels; () if these are no classes, or have none in common.
+
+    Upper and lower case do not matter; a class is spelled as its label. Numbers are class ids. Between 0 and the
+    largest, those that do not occur are classes too, unless most do not.
+    """
+    spelled = {value.casefold(): value for value in labels if value is not None}
+    of_predicted = {value.casefold(): value for value in predicted if value is not None}
+    if spelled and spelled.keys().isdisjoint(of_predicted):
+        return ()
+    found = {**of_predicted, **spelled}.values()
+    if not 2 <= len(found) <= MOST_CLASSES:
+        return ()
+    if not all(value.isdecimal() for value in found):
+        return () if any(map(_is_number, found)) else tuple(sorted(found))
+    ids = sorted(map(int, found))
+    return tuple(map(str, range(ids[-1] + 1) if ids[-1] < 2 * len(ids) else ids))
+
+
+def are_probabilities(values: Sequence[str]) -> bool:
+    """True for numbers in [0, 1] with decimals, which are the probabilities of one of two classes."""
+    if not values or not all(map(_is_number, values)):
+        return False
+    numbers = np.array(values, np.float64)
+    return bool(((numbers >= 0) & (numbers <= 1)).all()) and not np.isin(numbers, (0, 1)).all()
+
+
+def as_probabilities(predicted: Sequence[str | None], class_names: Sequence[str]) -> np.ndarray:
+    """(n, K) float64: 1 for the predicted class, else 0. A row without a prediction is NaN."""
+    ids = {name.casefold(): i for i, name in enumerate(class_names)}
+    probs = np.zeros((len(predicted), len(class_names)))
+    for row, value in enumerate(predicted):
+        if value is None:
+            probs[row] = np.nan
+        else:
+            probs[row, ids[value.casefold()]] = 1
+    return probs
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

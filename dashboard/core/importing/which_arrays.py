@@ -1,0 +1,97 @@
+"""Which arrays of an .npz file hold probabilities and true labels: those that are called so, else the only possible ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, PREDICTED_COLUMNS, PROBS_NAMES, column_among
+from dashboard.core.datasets.npy import StoredArray
+from dashboard.core.errors import DatasetError, listed_and
+from dashboard.core.importing.rows import SUM_TOLERANCE
+
+ROWS_LOOKED_AT = 4096
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A possible reading of an .npz file."""
+
+    probs: str  # name of the array
+    labels: str | None
+
+    @property
+    def in_words(self) -> str:
+        """What holds what."""
+        labels = f"{self.labels} the true labels" if self.labels else "no array true labels"
+        return f"{self.probs} holds the probabilities, {labels}"
+
+
+def chosen_reading(typed: str, arrays: Mapping[str, StoredArray], file: str) -> Reading:
+    """The reading that a user typed: the name of the array of probabilities, and after a comma that of the true labels.
+
+    Raises DatasetError if there are no such arrays.
+    """
+    probs, _, labels = (part.strip() for part in typed.partition(","))
+    if missing := [name for name in (probs, labels) if name and name not in arrays]:
+        raise DatasetError(
+            f"{file} has no array {listed_and(missing)}; it has {', '.join(arrays) or 'none'}.",
+            "Name the arrays of the probabilities and of the true labels: `--arrays PROBS,LABELS`.", "predictions",
+        )  # fmt: skip
+    return Reading(probs, labels or None)
+
+
+def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:
+    """The readings of the arrays of a file, one if it is certain. Raises DatasetError for a damaged file."""
+    named = column_among(list(arrays), PROBS_NAMES)
+    if named:
+        return [Reading(named, column_among(list(arrays), LABEL_KEYS))]
+    likely = [name for name, array in arrays.items() if are_probabilities(array)]
+    others = [name for name in likely if not only_zeros_and_ones(arrays[name])]  # else they are one-hot labels
+    matrices = [name for name in others or likely if len(arrays[name].header.shape) == 2]
+    readings = []
+    for probs in matrices or others or likely:
+        labels = [name for name in arrays if name != probs and _may_be_labels(name, arrays[name], len(arrays[probs]))]
+        called = column_among(labels, (*LABEL_KEYS, *LABEL_COLUMNS))
+        labels = [called] if called else labels
+        readings += [Reading(probs, name) for name in labels] or [Reading(probs, None)]
+    return readings
+
+
+def _may_be_labels(name: str, array: StoredArray, count: int) -> bool:
+    shape, kind = array.header.shape, array.header.dtype.kind
+    if not shape or shape[0] != count or len(shape) > 2 or column_among([name], PREDICTED_COLUMNS):
+        return False
+    if shape[1:] in ((), (1,)):
+        return kind in "iuUS"
+    return are_probabilities(array) and only_zeros_and_ones(array)
+
+
+def are_probabilities(array: StoredArray) -> bool:
+    """True for an array (N, K) whose rows sum to 1, or (N,) or (N, 1) of numbers between 0 and 1, as far as looked at."""
+    shape = array.header.shape
+    if not 1 <= len(shape) <= 2 or not shape[0] or array.header.dtype.kind not in "fiu":
+        return False
+    rows = _first_rows(array)
+    if shape[1:] in ((), (1,)):
+        return within_bounds(rows) and not np.isin(rows, (0, 1)).all()  # else they are labels
+    return within_bounds(rows) and bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+
+
+def only_zeros_and_ones(array: StoredArray) -> bool:
+    """True if all numbers are 0 or 1, as far as looked at."""
+    return bool(np.isin(_first_rows(array), (0, 1)).all())
+
+
+def within_bounds(probs: np.ndarray) -> bool:
+    """True for numbers between 0 and 1."""
+    return bool(((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all())
+
+
+def _first_rows(array: StoredArray) -> np.ndarray:
+    try:
+        return array.rows(0, ROWS_LOOKED_AT).astype(np.float64)
+    except OSError as error:
+        raise DatasetError(f"{array.name} cannot be read: {error}.", "Copy the file again.", "array_damaged") from error

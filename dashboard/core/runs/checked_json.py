@@ -1,0 +1,35 @@
+"""JSON files with a checksum, so that a changed digit is never taken for another figure."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dashboard.core.files import json_bytes, read_whole, write_atomically
+
+_CRC = re.compile(rb'\{\n  "crc32": "([0-9a-f]{8})",\n')
+
+
+def write_checked_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Writes `record`, which is not empty, with the CRC-32 of its JSON as the first value, atomically.
+
+    Raises OSError; also if the folder is missing.
+    """
+    text = json_bytes(record)
+    write_atomically(path, b'{\n  "crc32": "%08x",\n' % zlib.crc32(text) + text.removeprefix(b"{\n"), make_folder=False)
+
+
+def read_checked_json(path: Path, most_bytes: int) -> bytes:
+    """The JSON of the record, or the whole file if it has no checksum, as those of earlier versions.
+
+    Raises OSError, also if the checksum does not match, or the file is larger than `most_bytes`.
+    """
+    text = read_whole(path, most_bytes)
+    if found := _CRC.match(text):
+        text = b"{\n" + text[found.end() :]
+        if zlib.crc32(text) != int(found[1], 16):
+            raise OSError(f"{path.name}: its checksum does not match")
+    return text

@@ -1,0 +1,140 @@
+"""Tables whose column of labels has a name that is not known: the user says which column it is."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dashboard.core.datasets import Dataset, label_counts, open_dataset
+from dashboard.core.datasets.choices import FOLDERS, Choices
+from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.labels_option import labels_choice
+from dashboard.core.errors import DatasetError
+from dashboard.core.evaluation.asking import ask
+from dashboard.core.models.version import ModelVersion
+from dashboard.core.questions import UndecidedError
+from tests.core.datasets.test_splits import folder_of
+
+ROWS = pd.DataFrame(
+    {
+        "lesion_id": [f"HAM_{i:03}" for i in range(6)],
+        "image_id": [f"ISIC_{i}" for i in range(6)],
+        "dx": ["cat", "dog", "cat", "dog", "cat", "ship"],
+        "age": [80.5, 71.5, 60.5, 42.5, 33.5, 24.5],
+        "sex": ["male", "female", "female", "male", "", "male"],
+        "dx_type": ["histo"] * 6,
+    }
+)
+COUNTS = {"cat": 3, "dog": 2, "ship": 1}
+
+
+def written(suffix: str, rows: pd.DataFrame = ROWS) -> bytes:
+    """The rows as a file of this kind."""
+    if suffix == "parquet":
+        file = io.BytesIO()
+        rows.to_parquet(file)
+        return file.getvalue()
+    records = rows.to_dict("records")
+    texts = {"csv": rows.to_csv(index=False), "tsv": rows.to_csv(index=False, sep="\t"), "json": json.dumps(records)}
+    return texts.get(suffix, "\n".join(map(json.dumps, records))).encode()
+
+
+def make(root: Path, suffix: str = "csv", folder: str = "", table: str = "metadata") -> Path:
+    folder_of(root, [f"{folder}ISIC_{i}.png" for i in range(6)])
+    (root / f"{table}.{suffix}").write_bytes(written(suffix))
+    return root
+
+
+def used(dataset: Dataset) -> dict[str, int]:
+    return label_counts(dataset.samples)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "json", "jsonl", "parquet"])
+@pytest.mark.parametrize("folder", ["", "images/", "HAM10000_images_part_1/"])
+def test_the_column_of_the_labels_is_asked(tmp_path: Path, suffix: str, folder: str) -> None:
+    path = make(tmp_path / "d", suffix, folder)
+    with pytest.raises(
+        UndecidedError, match="none of its columns is called like labels; one of 2 columns may"
+    ) as asked:
+        open_dataset(path)
+    question = asked.value.question
+    assert (question.topic, question.chosen) == ("label_column", None)
+    told = {answer.value: answer.meaning for answer in question.answers}
+    assert told == {"dx": "cat, dog, ship", "sex": "male, female"} and "--label-column dx " in asked.value.fix
+    dataset = open_dataset(path, Choices(label_column="dx"))
+    assert used(dataset) == COUNTS and {"sex", "age"} <= {*dataset.attributes().columns.column_names}  # type: ignore[union-attr]
+    assert [(each.topic, each.chosen, each.certain) for each in dataset.questions] == [("label_column", "dx", True)]
+    described = describe(path, Choices(label_column="dx"), tmp_path / "described")
+    assert used(open_dataset(described)) == COUNTS
+    with pytest.raises(
+        DatasetError, match="has no column 'breed'; it has lesion_id, image_id, dx, age, sex"
+    ) as refused:
+        open_dataset(path, Choices(label_column="breed"))
+    assert refused.value.code == "choice"
+
+
+def test_a_known_column_can_be_replaced_by_another(tmp_path: Path) -> None:
+    folder_of(tmp_path, [f"{i}.png" for i in range(4)])
+    (tmp_path / "t.csv").write_text(
+        "file,label,dx\n" + "".join(f"{i}.png,{i % 2},{'cat' if i < 2 else 'dog'}\n" for i in range(4))
+    )
+    assert used(open_dataset(tmp_path)) == {"0": 2, "1": 2}
+    assert used(open_dataset(tmp_path, Choices(label_column="DX"))) == {"cat": 2, "dog": 2}
+
+
+def test_a_table_elsewhere_is_asked_about_too(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "d", [f"ISIC_{i}.png" for i in range(6)])
+    (tmp_path / "truth.csv").write_bytes(written("csv"))
+    labels = labels_choice(path, str(tmp_path / "truth.csv"))
+    with pytest.raises(UndecidedError, match=r"truth.csv names images, but none of its columns is called like labels"):
+        open_dataset(path, Choices(labels=labels))
+    assert used(open_dataset(path, Choices(labels=labels, label_column="dx"))) == COUNTS
+
+
+def test_folders_that_may_be_classes_are_an_answer(tmp_path: Path, tiny_version: ModelVersion) -> None:
+    path = make(tmp_path / "d", folder="cat/")
+    with pytest.raises(UndecidedError, match=r"a table that could be its labels.*so could its folders, cat") as asked:
+        open_dataset(path)
+    assert [answer.value for answer in asked.value.question.answers] == ["metadata.csv", FOLDERS]
+    assert used(open_dataset(path, Choices(labels=FOLDERS))) == {"cat": 6}
+    assert used(open_dataset(path, Choices(labels="metadata.csv", label_column="dx"))) == COUNTS
+
+    first = ask(path, tiny_version, {"labels": "metadata.csv"}, (asked.value.question,))
+    assert [each.topic for each in first.questions] == ["labels", "label_column"] and first.needs_the_user
+    both = ask(path, tiny_version, {"labels": "metadata.csv", "label_column": "dx"}, first.questions)
+    assert both.dataset is not None and used(both.dataset) == COUNTS
+    other = ask(path, tiny_version, {"labels": FOLDERS, "label_column": "dx"}, both.questions)
+    assert other.dataset is not None and used(other.dataset) == {"cat": 6}
+
+
+def test_class_folders_are_used_and_the_table_is_offered(tmp_path: Path) -> None:
+    folder_of(tmp_path, [f"{'hound' if i % 2 else 'tabby'}/ISIC_{i}.png" for i in range(6)])
+    (tmp_path / "metadata.csv").write_bytes(written("csv"))
+    dataset = open_dataset(tmp_path)
+    assert used(dataset) == {"tabby": 3, "hound": 3}
+    [question] = dataset.questions
+    assert (question.topic, question.chosen, question.certain) == ("labels", FOLDERS, True)
+    assert [answer.value for answer in question.answers] == ["metadata.csv", FOLDERS]
+    assert used(open_dataset(tmp_path, Choices(label_column="dx"))) == COUNTS
+
+
+def test_a_choice_of_a_column_needs_a_table(tmp_path: Path) -> None:
+    folder_of(tmp_path, ["cat/0.png", "dog/1.png"])
+    with pytest.raises(DatasetError, match="has no table whose columns could be chosen") as refused:
+        open_dataset(tmp_path, Choices(label_column="dx"))
+    assert refused.value.code == "choice" and "--label-column" in refused.value.fix
+
+
+@pytest.mark.parametrize("header", ["file,prediction,age", "file,output", "file,age,pred,score"])
+def test_predictions_are_not_offered_as_labels(tmp_path: Path, header: str) -> None:
+    folder_of(tmp_path, [f"{i}.png" for i in range(4)])
+    cells = {"prediction": "cat,{}.5", "output": "cat", "age,pred,score": "{}.5,cat,0.5"}
+    row = cells.get(header.removeprefix("file,"), "cat,{}.5")
+    rows = "".join(f"{i}.png,{row.format(i) if i % 2 else row.format(i).replace('cat', 'dog')}\n" for i in range(4))
+    (tmp_path / "results.csv").write_text(f"{header}\n{rows}")
+    with pytest.raises(DatasetError, match=r"results.csv cannot be used as a labels file"):
+        open_dataset(tmp_path)
