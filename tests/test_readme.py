@@ -49,7 +49,7 @@ NOT_RUN = {
     "classifier-dashboard run --port 9000": INSTALLS,
     "python -m dashboard data get-cifar10": "it downloads 163 MB; tests/core/datasets/test_download.py has a small file",
     "DASHBOARD_PRECISION=float32 python -m dashboard evaluate data/downloads/cifar-10-python.tar.gz": "it needs CIFAR-10",
-    "python -m dashboard.training --recipe cifar10-resnet --quick": HOURS,
+    "python -m dashboard.training --quick": HOURS,
     "KERAS_BACKEND=jax python -m dashboard.training --recipe cifar10-teacher": HOURS,
     "KERAS_BACKEND=jax python -m dashboard.training --recipe cifar10-resnet-patient --name cifar10-resnet": HOURS,
     "python -m dashboard.training --recipe cifar10-resnet-robust --start-from cifar10-resnet --name cifar10-resnet": HOURS,

@@ -142,7 +142,7 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         found = list(error.errors())
-        faults = [f"{_place(each)}: {each['msg']}" for each in found[:MOST_FAULTS]]
+        faults = [f"{_place(each)}: {_words(each)}" for each in found[:MOST_FAULTS]]
         if len(found) > MOST_FAULTS:
             faults.append(f"and {len(found) - MOST_FAULTS:,} more")
         choices = [
@@ -175,6 +175,10 @@ def tell_problems(app: FastAPI) -> None:
 def _place(fault: Mapping[str, Any]) -> str:
     """The name of what is wrong, or `body` for the whole body."""
     return ".".join(map(str, fault["loc"][1:] or fault["loc"]))
+
+
+def _words(fault: Mapping[str, Any]) -> str:
+    return "there is no such field" if fault["type"] == "extra_forbidden" else str(fault["msg"])
 
 
 def _see_docs(request: Request) -> str:

@@ -17,8 +17,6 @@ from dashboard.core.shell import print_anything
 
 # the name of each command, its module and name there, and the first paragraph of its help
 COMMANDS = (
-    ("import", "import_predictions", "import_command",
-     "Import predictions made elsewhere as an evaluation without images."),
     ("run", "run", "run",
      "Serve the dashboard. Ctrl-C ends it."),
     ("predict", "predict", "predict",
@@ -27,6 +25,8 @@ COMMANDS = (
      "Show where a model looks: heatmaps over images. Exits with 1 if an image could not be explained."),
     ("evaluate", "evaluate", "evaluate",
      "Evaluate a model on a dataset. The result of the same dataset and version is reused."),
+    ("import", "import_predictions", "import_command",
+     "Import predictions made elsewhere as an evaluation without images."),
     ("doctor", "doctor", "doctor",
      "Check packages, TensorFlow, models, workers and storage. Exits with 1 if a check finds an error."),
     ("models", "models", "models_app",

@@ -14,7 +14,7 @@ from dashboard.schemas.findings import FindingRecord
 
 
 def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -> None:
-    """List what stands out in an evaluation: labels and classes that are certainly wrong, then the most costly.
+    """List what stands out in an evaluation: first what is certainly wrong with labels or classes, then what costs the most.
 
     Lists at most ten findings, and only those that are unlikely to be chance.
     """

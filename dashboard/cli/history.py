@@ -112,7 +112,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete predictions that were made before. Those of evaluations stay until the evaluation is deleted."""
+    """Delete predictions that were made before a time. Those of evaluations stay until the evaluation is deleted."""
     end = moment(before)
     with records(as_json) as opened:
         if not yes:

@@ -25,7 +25,10 @@ def show_run(run: Run) -> None:
     evaluation = run.evaluation()
     has_begun = run.state == "finished" or not run.evaluated.empty
     if evaluation is None and (has_begun or run.conditions):
-        say("No image has both a known label and a prediction, so there are no figures.", "yellow")
+        none = "No image has both a known label and a prediction"
+        if run.conditions and not image_count(run):
+            none = "No image passes this filter"
+        say(f"{none}, so there are no figures.", "yellow")
     elif evaluation:
         table, per_class = table_of("class", "images", "precision", "recall", "F1"), evaluation.per_class
         if many := len(per_class) > CLASSES_SHOWN:

@@ -103,6 +103,12 @@ def test_nothing_that_is_said_is_passed_over(client: TestClient, make_zip: Files
     assert next(iter(*said.values())) in response.json()["detail"]
 
 
+def test_a_field_that_there_is_not_is_told_in_words(client: TestClient, make_zip: Files) -> None:
+    files = {"file": ("p.zip", make_zip().read_bytes())}
+    refused = client.post(f"{V1}/evaluations", files=files, data={"modle": "x"}).json()
+    assert refused["detail"] == "modle: there is no such field"
+
+
 def test_an_order_in_json_says_everything_there(client: TestClient) -> None:
     order = {"dataset": "Sample images"}
     refused = client.post(f"{V1}/evaluations", json=order, params={"no_cache": "true"})

@@ -111,3 +111,16 @@ def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands
 def test_wrong_usage_exits_with_2(commands: Commands, store: RunStore, arguments: tuple[str, ...]) -> None:
     done = commands.run(*arguments, fails=True)
     assert done.exit_code == 2, done.output
+
+
+def test_a_filter_that_no_image_passes_is_told_as_such(commands: Commands, store: RunStore) -> None:
+    done = commands.run("runs", "show", "r-a", "--where", "file=nowhere.png")
+    assert "No image passes this filter, so there are no figures." in done.stderr
+
+
+def test_a_count_of_evaluations_reads_well(commands: Commands, store: RunStore) -> None:
+    assert "Deleted 1 evaluation. " in commands.run("runs", "delete", "r-a", "--yes").stdout
+    assert "Restored 1 evaluation." in commands.run("runs", "restore", "r-a").stdout
+    asked = commands.run("runs", "delete", "r-a", "r-b", fails=True)
+    assert "Delete 2 evaluations?" in asked.stderr
+    assert "Removed 0 deleted evaluations for good." in commands.run("runs", "empty-bin").stdout

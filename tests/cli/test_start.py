@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +15,7 @@ from typer.testing import CliRunner
 from dashboard.cli.app import COMMANDS, app
 from dashboard.cli.lazy import lazily
 from tests.conftest import ROOT
+from tests.e2e.dashboard_server import free_port
 
 NEVER = {"tensorflow", "keras", "streamlit", "altair", "sklearn", "scipy", "cv2"}
 FOR_TABLES = {"pandas", "pyarrow"}
@@ -78,3 +83,21 @@ def test_a_server_cannot_listen_on_an_address_of_another_machine(host: str) -> N
 def test_a_server_does_not_pass_over_a_word_that_is_no_option() -> None:
     done = CliRunner().invoke(app, ["run", "9000"], env={"COLUMNS": "200"})
     assert done.exit_code == 2 and "'9000' is not an option" in done.output and "`--port 9000`" in done.output
+
+
+def test_ctrl_c_ends_a_server_without_a_complaint(tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    command = [sys.executable, "-m", "dashboard", "run", "--port", str(port)]
+    environment = os.environ | {"DASHBOARD_DATA_DIR": str(tmp_path)}
+    with log.open("wb") as out:
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + 120
+        while "startup complete" not in log.read_text():
+            assert server.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(0.1)
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 130
+    finally:
+        server.kill()
+    assert "shutdown complete" in log.read_text() and "Aborted" not in log.read_text()

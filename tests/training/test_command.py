@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,17 @@ def test_choices_that_there_are_not_are_refused(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, wrong: tuple[str, ...]
 ) -> None:
     assert run(monkeypatch, *arguments, *wrong) == 2
+
+
+def test_every_training_of_the_readme_is_one_that_the_command_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+    monkeypatch.setattr(command, "train", lambda recipe, options: begun.append(recipe.name))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = re.findall(
+        r"^(?:KERAS_BACKEND=jax )?python -m dashboard\.training(.*?)(?:  +#.*)?$", readme, re.MULTILINE
+    )
+    assert [run(monkeypatch, *arguments.split()) for arguments in written] == [0] * 4
+    assert begun == ["cifar10-resnet-short", "cifar10-teacher", "cifar10-resnet-patient", "cifar10-resnet-robust"]
 
 
 def test_a_start_of_another_size_is_refused_in_words(
