@@ -50,7 +50,7 @@ def test_the_answer_is_on_standard_output_and_with_json_nothing_else(
         (("predict",), "Missing argument"),
         (("predict", "a.png", "--threshold", "70"), "'--threshold': 70 is not between 0 and 1. Write 70% if you mean percent."),
         (("predict", "a.png", "--tresh", "1"), "--tresh"),
-        (("history", "list", "--from", "yesterday"), "no date"),
+        (("history", "list", "--from", "yesterday"), "not a date"),
         (("runs", "guarantee", "RUN", "--max-error", "2"), "not between 0 and 1"),
         (("runs", "guarantee", "RUN", "--max-error", "100%"), "not between 0 and 1"),
         (("evaluate", "a.zip", "--min-accuracy", "93"), "Write 93% if you mean percent."),
