@@ -119,7 +119,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     alerts = []
     page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
     evaluate(page, samples_zip)
-    assert metric(page, "Evaluated") == "160"
+    assert metric(page, "Evaluated") == "176"
     assert metric(page, "Not evaluated") == "1"
     accuracy = metric(page, "Accuracy")
     assert page.title() == f"my pictures.zip, {accuracy}"
@@ -146,6 +146,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
 
     page.reload()
     chosen.wait_for()
+    page.get_by_text("4 selected").wait_for()
     page.get_by_text("Confusion matrix").wait_for()
     assert metric(page, "Accuracy") == accuracy
     page.get_by_role("link", name="Predict").click()
@@ -162,7 +163,7 @@ def test_downloaded_predictions_have_a_row_for_every_file(page, samples_zip: Pat
     with page.expect_download() as download:
         page.locator(".st-key-download-csv button").click()
     lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert len(lines) == 1 + 161
+    assert len(lines) == 1 + 177
     assert sum(",failed," in line for line in lines) == 1
 
 
