@@ -407,7 +407,9 @@ def test_runs_are_listed_shown_resumed_exported_and_deleted(folder: Path, tmp_pa
     assert b"Resuming the evaluation begun" in resumed.stderr and only_json(resumed)["run_id"] == "begun"
     assert resumed.returncode == 0 and only_json(resumed)["n_evaluated"] == 22
     shown = dashboard("runs", "show", "begun", "--json", data_dir=data)
-    assert only_json(shown) == only_json(resumed) | {name: only_json(shown)[name] for name in ("metrics", "where")}
+    assert only_json(shown) == only_json(resumed) | {
+        name: only_json(shown)[name] for name in ("metrics", "where", "damaged")
+    }
     done = dashboard("runs", "export", "begun", "--out", tmp_path / "out", data_dir=data)
     assert done.returncode == 0 and len(list((tmp_path / "out").iterdir())) == 3
     asked = process("runs", "delete", "begun", "--json", data_dir=data)  # nobody answers the question
