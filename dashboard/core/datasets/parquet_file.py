@@ -44,10 +44,15 @@ def read_columns(file: pq.ParquetFile, columns: Sequence[str], most_bytes: int) 
     The metadata of single columns are not asked: if these are damaged, Arrow ends the whole process.
     """
     tables, size = [], 0
-    for group in range(file.num_row_groups):
-        if file.metadata.row_group(group).total_byte_size > _TIMES * most_bytes:
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        if group.total_byte_size > _TIMES * most_bytes:
             return None
-        tables.append(file.read_row_group(group, columns=list(columns)))
+        tables.append(file.read_row_group(number, columns=list(columns)))
+        if len(tables[-1]) != group.num_rows:  # Arrow does not compare them
+            raise ValueError(
+                f"it is damaged: {' and '.join(columns)[:80]} should have {group.num_rows:,} rows, and has {len(tables[-1]):,}"
+            )
         _check_indices(tables[-1])
         size += tables[-1].nbytes
         if size > most_bytes:

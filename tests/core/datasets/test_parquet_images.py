@@ -235,3 +235,18 @@ def test_one_large_row_group_is_read_piece_by_piece(tmp_path: Path) -> None:
     pq.write_table(pa.table({"image": pa.array(cells, pa.binary())}), tmp_path / "x.parquet", **pages)
     del noise, cells
     assert 0 < most_allocated(tmp_path / "x.parquet", 400) < 50 * 2**20  # of 80 MB
+
+
+def test_a_column_with_fewer_rows_than_the_others_is_damage(tmp_path: Path) -> None:
+    count = 5_001
+    whole = hugging_face(tmp_path / "whole.parquet")
+    table = pq.read_table(whole).take(pa.array(np.arange(count) % len(FILES)))
+    pq.write_table(table.append_column("age", pa.array(np.arange(count))), tmp_path / "x.parquet", use_dictionary=False)
+    data = (tmp_path / "x.parquet").read_bytes()
+    said, fewer = (bytes([(2 * n & 127) | 128, 2 * n >> 7]) for n in (count, count - 1))  # as Thrift writes numbers
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    at = data.rindex(said, 0, data.rindex(said, 0, footer))  # a page says it twice; the first is how many values it has
+    (tmp_path / "x.parquet").write_bytes(data[:at] + fewer + data[at + len(said) :])
+    dataset = open_dataset(tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match="it is damaged: age should have 5,001 rows, and has 5,000"):
+        dataset.attributes()
