@@ -14,13 +14,15 @@ from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.runs.rows import PROPERTY_FIELDS
 from dashboard.core.runs.run import Run
+from dashboard.core.runs.stored_array import StoredArray
 
+_READ_AT_ONCE = 4096  # thumbnails
 MOST_DECODED = 2000  # images; if more look equal, they count as equal
 _PROPERTIES = tuple(field.name for field in PROPERTY_FIELDS)
 Pixels = Callable[[int], bytes | None]  # a hash of the decoded image of a row; None if it cannot be read
 
 
-def equal_images(run: Run, thumbnails: np.ndarray | None, pixels: Pixels | None = None) -> list[np.ndarray]:
+def equal_images(run: Run, thumbnails: StoredArray | None, pixels: Pixels | None = None) -> list[np.ndarray]:
     """Groups of images with the same pixels, each as positions in ascending order, in the order of their first.
 
     Candidates have equal thumbnails and measured properties. Their images are decoded and compared, if the dataset can
@@ -37,7 +39,9 @@ def equal_images(run: Run, thumbnails: np.ndarray | None, pixels: Pixels | None 
     if thumbnails is None and alike[list(_PROPERTIES)].isna().to_numpy().any():
         return []
     if thumbnails is not None:
-        alike["thumbnail"] = [_hash(thumbnails[index]) for index in alike["index"]]
+        indices = alike["index"].to_numpy()
+        pieces = (thumbnails[indices[at : at + _READ_AT_ONCE]] for at in range(0, len(indices), _READ_AT_ONCE))
+        alike["thumbnail"] = [_hash(picture) for piece in pieces for picture in piece]
     groups = _equal_rows(alike.drop(columns="index"))
     n_alike = sum(map(len, groups))
     if not n_alike or n_alike > MOST_DECODED:

@@ -18,7 +18,7 @@ from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
-from dashboard.core.runs.thumbnail_file import mapped_array
+from dashboard.core.runs.stored_array import StoredArray
 
 CHUNK = 256  # images per progress report
 _FILE = "embeddings.npy"
@@ -37,13 +37,13 @@ class RunEmbeddings:
         task = self._tasks.get(run_id)
         return task.state if task else TaskState()
 
-    def stored(self, run: Run) -> np.ndarray | None:
-        """The stored embeddings, (N, d) float32, memory-mapped, one per row of `run.evaluated`; None if missing.
+    def stored(self, run: Run) -> StoredArray | None:
+        """The stored embeddings, (N, d) float32, one per row of `run.evaluated`; None if missing.
 
         Damaged ones count as missing, with a warning in the log.
         """
         try:
-            return mapped_array(self._path(run.manifest.run_id), (len(run.evaluated), None), np.float32)
+            return StoredArray(self._path(run.manifest.run_id), (len(run.evaluated), None), np.float32)
         except FileNotFoundError:
             return None
         except OSError as error:

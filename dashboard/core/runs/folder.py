@@ -32,8 +32,9 @@ from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
 from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged, unknown_run
+from dashboard.core.runs.stored_array import StoredArray
 from dashboard.core.runs.stored_rows import StoredRows
-from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile, mapped_array
+from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile
 from dashboard.core.shell import in_command
 
 MANIFEST = "manifest.json"
@@ -300,7 +301,7 @@ class RunFolder:
         if fault := AttributeFile(self.path).fault:
             found[ATTRIBUTES] = fault
         try:
-            self._mapped_thumbnails()
+            self._thumbnails()
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -361,15 +362,15 @@ class RunFolder:
         """Removes the thumbnails; small pictures then come from the dataset. Raises OSError."""
         (self.path / THUMBNAILS).unlink(missing_ok=True)
 
-    def thumbnails(self) -> np.ndarray | None:
-        """The thumbnails by `index`, a memory map (N, height, width, 3) uint8; None if the run has none that are whole."""
+    def thumbnails(self) -> StoredArray | None:
+        """The thumbnails by `index`, (N, height, width, 3) uint8; None if the run has none that are whole."""
         with contextlib.suppress(OSError):
-            return self._mapped_thumbnails()
+            return self._thumbnails()
         return None
 
-    def _mapped_thumbnails(self) -> np.ndarray:
+    def _thumbnails(self) -> StoredArray:
         check_regular(self.path / THUMBNAILS)  # before the manifest, which is not needed if there is no such file
-        return mapped_array(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
+        return StoredArray(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
 
     def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
         """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""

@@ -37,13 +37,13 @@ def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
         out.write(_MARK + zlib.crc32(footer, crc).to_bytes(_CRC_BYTES, "little") + footer)
 
 
-def open_parquet(path: Path, memory_map: bool = True, **options: Any) -> pq.ParquetFile:
+def open_parquet(path: Path, **options: Any) -> pq.ParquetFile:
     """Opens a file that `parquet_writer`, or an earlier version without it, has written.
 
     Its checksum is compared once, and again when the file has changed.
 
     Args:
-        memory_map, options: of `pq.ParquetFile`.
+        options: of `pq.ParquetFile`.
 
     Raises:
         OSError: it is missing, no regular file, or its checksum does not match.
@@ -52,9 +52,8 @@ def open_parquet(path: Path, memory_map: bool = True, **options: Any) -> pq.Parq
     check_regular(path)
     state = path.stat()
     _check(path, state.st_ino, state.st_mtime_ns, state.st_size)
-    # Memory-mapped, because these files are never changed: each is written elsewhere and renamed, so an open file stays
-    # whole. A file that a user may overwrite must not be mapped, since the process dies when mapped bytes vanish.
-    return pq.ParquetFile(path, memory_map=memory_map, page_checksum_verification=True, **options)
+    # not mapped into memory: the process would die if somebody copied another file over this one (SIGBUS)
+    return pq.ParquetFile(path, memory_map=False, page_checksum_verification=True, **options)
 
 
 @lru_cache(2**16)

@@ -170,8 +170,7 @@ class RowFiles:
         groups, ends = self._groups
         for (path, number), end in zip(groups, ends, strict=True):
             with reading(path):
-                # not mapped, because Windows does not replace a mapped file, as packing it anew does
-                rows = _typed(_open(path, (), memory_map=False).read_row_group(number))
+                rows = _typed(_open(path, ()).read_row_group(number))
             if positions is not None:
                 here = positions[(positions >= end - len(rows)) & (positions < end)]
                 rows = rows.take(pa.array(here - (end - len(rows))))
@@ -273,8 +272,8 @@ def reading(path: Path) -> Iterator[None]:
         raise OSError(f"{path.name}: {error}") from error
 
 
-def _open(path: Path, as_dictionary: Sequence[str] = (*_LABELS, "status"), memory_map: bool = True) -> pq.ParquetFile:
-    file = open_parquet(path, memory_map, read_dictionary=list(as_dictionary))
+def _open(path: Path, as_dictionary: Sequence[str] = (*_LABELS, "status")) -> pq.ParquetFile:
+    file = open_parquet(path, read_dictionary=list(as_dictionary))
     if unknown := {*file.schema_arrow.names} - {*STORED.names}:  # else its values would silently be missing
         raise ValueError(f"there is no column {unknown.pop()[:80]!r}")
     return file

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from dashboard.core.files import check_regular, open_atomically
-from dashboard.core.runs.rows import reading
+from dashboard.core.files import open_atomically
+from dashboard.core.runs.stored_array import StoredArray
 
 MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
 
@@ -28,20 +27,17 @@ class ThumbnailFile:
         """
         whole = (n, *shape, 3)
         try:
-            array = mapped_array(path, whole, np.uint8)
+            array = StoredArray(path, whole, np.uint8)
         except OSError:
             if not new:
                 raise
             _make(path, whole)
-            array = mapped_array(path, whole, np.uint8)
+            array = StoredArray(path, whole, np.uint8)
         self._offset, self._bytes_each = array.offset, int(np.prod(array.shape[1:]))
         self._path = path
 
     def write(self, indices: np.ndarray, thumbnails: np.ndarray) -> None:
-        """Writes thumbnails (M, height, width, 3) uint8 at their indices (M,). Raises OSError.
-
-        Does not write through a memory map, since a full disk would then end the process.
-        """
+        """Writes thumbnails (M, height, width, 3) uint8 at their indices (M,). Raises OSError."""
         with self._path.open("r+b", buffering=0) as file:
             breaks = np.flatnonzero(np.diff(indices) != 1) + 1
             for places, images in zip(np.split(indices, breaks), np.split(thumbnails, breaks), strict=True):
@@ -58,33 +54,6 @@ def _make(path: Path, shape: tuple[int, ...]) -> None:
     with open_atomically(path, make_folder=False) as file:
         file.write(header.getvalue())
         file.truncate(len(header.getvalue()) + int(np.prod(shape, dtype=np.int64)))
-
-
-def mapped_array(path: Path, shape: Sequence[int | None], dtype: type) -> np.memmap:
-    """The array in a `.npy` file, as a memory map.
-
-    The file must be one of ours, made by `open_atomically` and never shortened: the process dies when mapped bytes
-    vanish.
-
-    Args:
-        shape: the shape that it must have; None: any length.
-
-    Raises:
-        OSError: the file is missing, damaged, or holds another array.
-    """
-    check_regular(path)
-    with reading(path):
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    fits = (
-        isinstance(array, np.memmap)
-        and array.dtype == dtype
-        and len(array.shape) == len(shape)
-        and array.flags.c_contiguous
-        and all(wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True))
-    )
-    if not fits:
-        raise OSError(f"{path.name} holds another array than expected")
-    return array
 
 
 def _write_all(file: io.FileIO, data: bytes, offset: int) -> None:

@@ -18,6 +18,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.rows import DOUBT, SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
+from dashboard.core.runs.stored_array import StoredArray
 
 MOST = 10  # findings that are shown
 MOST_OF_A_RULE = 3
@@ -70,7 +71,7 @@ def find_all(run: Run, folder: RunFolder) -> list[Finding]:
     return find(run, folder.thumbnails(), attributes)
 
 
-def find(run: Run, thumbnails: np.ndarray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
+def find(run: Run, thumbnails: StoredArray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
     """The findings, those that cost most images first.
 
     Before them stand those about labels or classes that are certainly wrong, behind them what wrong labels may have caused:
