@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.explanations.answer import Answer
 from dashboard.ui.answering import first_answer
 from dashboard.ui.choices import TAB_KEY, put_choices_in_address
 from dashboard.ui.errors import show_error
@@ -22,9 +23,15 @@ services = visitors_services()
 
 
 def show(picture: Picture) -> None:
-    """The answer, then the tabs; only the open one is worked out."""
+    """The ways on to other pictures, then the answer, as soon as there is one."""
     show_ways_on(services)
-    answer = first_answer(services, model_in_use(), picture.name, picture.data)
+    answer, place = first_answer(services, model_in_use(), picture.name, picture.data)
+    with place:
+        show_answer(picture, answer)
+
+
+def show_answer(picture: Picture, answer: Answer) -> None:
+    """The answer, then the tabs; only the open one is worked out."""
     show_head(services, picture, answer)
     summary = st.empty()
     summary.skeleton(40)  # the sentence needs the maps, which are made below

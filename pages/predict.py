@@ -27,10 +27,11 @@ if picture := choose_picture(services.settings.samples_dir, classes_in_use()):
 
     name_tab(picture[0], "Predict")
     try:
-        answer = first_answer(services, model_in_use(), *picture)
+        answer, place = first_answer(services, model_in_use(), *picture)
         keep_predicted(*picture)
         from dashboard.ui.predict.picture_view import show_picture
 
-        show_picture(services, answer, picture[1])
+        with place:
+            show_picture(services, answer, picture[1])
     except DashboardError as error:
         show_error(error, "Could not predict.", fault)

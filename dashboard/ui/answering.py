@@ -29,22 +29,28 @@ _recorded_lock = threading.Lock()
 _threads = ThreadPoolExecutor(32, thread_name_prefix="answering")
 
 
-def first_answer(services: Services, version: ModelVersion, name: str, data: bytes) -> Answer:
-    """The model's prediction with its default map. While it is made, a status and a skeleton stand in its place.
+def first_answer(services: Services, version: ModelVersion, name: str, data: bytes) -> tuple[Answer, DeltaGenerator]:
+    """The model's prediction with its default map, and the place to show it.
+
+    While the prediction is made, a status and a skeleton stand in this place, instead of the answer about another picture.
 
     Raises:
         ImageError, DependencyError, ModelError, WorkerError: the model could not predict.
     """
     key = answer_key(name, data, version)
-    place = st.empty()  # in every run, so that what follows does not move under a click
+    around = st.container()
+    place = around  # what is shown is always the first in `around`, so that nothing is drawn anew after a click
 
     def make() -> Answer:
+        nonlocal place
         coming, began = _asked(services, version, name, data, key)
+        place = around.empty()
         _wait(place, services, version, coming)
         answer = coming.result()
         return replace(answer, prediction_id=_record(services, answer, data, (time.perf_counter() - began) * 1000))
 
-    return remembered("answers", key, "", make, ANSWERS_KEPT)
+    answer = remembered("answers", key, "", make, ANSWERS_KEPT)
+    return answer, place.container()
 
 
 def _record(services: Services, answer: Answer, data: bytes, latency_ms: float) -> str:
@@ -88,8 +94,9 @@ def _wait(place: DeltaGenerator, services: Services, version: ModelVersion, comi
                 words.text(doing)
                 said = doing
             wait([coming], _POLL_S)
-    place.empty()
-    if not coming.exception():
+    if coming.exception():
+        place.empty()
+    else:
         _answered.add(version.sha256)
 
 

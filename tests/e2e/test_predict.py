@@ -153,3 +153,25 @@ def test_a_tall_picture_leaves_room_for_the_rest(page, tmp_path: Path) -> None:
         page.wait_for_selector(IDLE)
         found = page.locator("[data-testid=stMain] [data-testid=stImage] img").evaluate_all(heights)
         assert len(found) >= 5 and found[0] <= 256 and 100 < max(found) <= 512, found
+
+
+def test_an_old_answer_leaves_as_soon_as_another_picture_is_waited_for(page, samples: Path, server: Server) -> None:
+    page.goto("/")
+    page.get_by_text("Ten classes: airplane").wait_for()
+    page.locator(UPLOAD).set_input_files(next((samples / "ship").glob("*.png")))
+    page.locator(ANSWER).get_by_text("ship").wait_for()
+    page.wait_for_selector(IDLE)
+    page.evaluate(
+        """answer => {
+          window.together = 0
+          new MutationObserver(() => {
+            const waiting = document.querySelector(".st-key-waiting"), old = document.querySelector(answer)
+            if (waiting) window.waited = true
+            if (waiting && old) window.together += 1
+          }).observe(document.body, {childList: true, subtree: true})
+        }""",
+        ANSWER,
+    )
+    page.locator(UPLOAD).set_input_files(next((samples / "frog").glob("*.png")))
+    page.locator(ANSWER).get_by_text("frog").wait_for()
+    assert page.evaluate("[window.waited, window.together]") == [True, 0]
