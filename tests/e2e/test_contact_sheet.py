@@ -172,7 +172,7 @@ def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(pag
     page.goto("/history")
     page.get_by_role("heading", name="History").wait_for()
     page.goto(f"/evaluate?run={run_id}&show=status%3Dok")
-    page.locator(".sheet input").nth(59).wait_for()
+    page.locator(".sheet input").nth(15).wait_for()
     page.get_by_role("combobox", name="Sort by").click()
     page.get_by_role("option", name="As in the dataset").click()
     page.wait_for_url("**sort=dataset*")
@@ -182,7 +182,7 @@ def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(pag
     page.wait_for_url("**ticked=0%2C2%2C4*")
     expect_selected(page, 3)
     page.reload()
-    page.locator(".sheet input").nth(59).wait_for(timeout=60_000)
+    page.locator(".sheet input").nth(15).wait_for(timeout=60_000)
     expect_selected(page, 3)
     assert [page.locator(".sheet input").nth(place).is_checked() for place in range(5)] == [True, False] * 2 + [True]
     page.go_back()  # to the default order, and not to two ticks
@@ -191,6 +191,33 @@ def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(pag
     page.wait_for_selector(IDLE)
     page.go_back()
     page.wait_for_url("**/history*")
+
+
+def test_the_page_of_a_list_is_there_after_a_reload_and_back(page, run_id: str) -> None:
+    def current() -> str:
+        return page.locator("[data-testid=stPagination] [aria-current=page]").inner_text()
+
+    page.goto(f"/evaluate?run={run_id}&show=status%3Dok&view=Images")
+    page.locator(".sheet input").nth(39).wait_for()
+    page.locator("[data-testid=stPagination]").get_by_role("button", name="Page 2", exact=True).click()
+    page.wait_for_url("**page=2-*")
+    page.wait_for_selector(IDLE)
+    page.reload()
+    page.locator(".sheet input").first.wait_for(timeout=60_000)
+    page.wait_for_selector(IDLE)
+    assert current() == "2"
+    page.locator(".sheet button, .sheet a").nth(3).click()  # Explain
+    page.get_by_role("heading", name="Explain").wait_for()
+    page.wait_for_selector(IDLE)
+    page.go_back()
+    page.locator(".sheet input").first.wait_for(timeout=60_000)
+    page.wait_for_selector(IDLE)
+    assert current() == "2"
+    page.get_by_role("combobox", name="Sort by").click()
+    page.get_by_role("option", name="As in the dataset").click()
+    page.wait_for_url("**sort=dataset*")
+    page.wait_for_selector(IDLE)
+    assert current() == "1" and "page=" not in page.url  # another list begins at its first page
 
 
 def test_five_pictures_stand_side_by_side_and_two_on_a_phone(sheet, run_id: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
 from dashboard.ui.address import went_in_history
-from dashboard.ui.evaluation_address import SHOW, TICKED, UPLOAD, WHERE
+from dashboard.ui.evaluation_address import PAGE, SHOW, TICKED, UPLOAD, WHERE
 
 _RUN = "run"  # in the address
 _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
@@ -34,7 +34,7 @@ def show_none() -> None:
 
 def _forget_images() -> None:
     """Removes from the address which images are shown. The view stays, since its widgets own it there."""
-    for parameter in (WHERE, SHOW, TICKED):
+    for parameter in (WHERE, SHOW, PAGE, TICKED):
         st.query_params.pop(parameter, None)
 
 
