@@ -60,6 +60,16 @@ def set_address(parameters: Mapping[str, str | Sequence[str]]) -> None:
         st.query_params.from_dict(wanted)
 
 
+def set_parameter(name: str, value: str) -> None:
+    """Sets a query parameter, or removes it if `value` is "". An address that stays the same gets no entry in the history."""
+    if value == st.query_params.get(name, ""):
+        return
+    if value:
+        st.query_params[name] = value
+    else:
+        del st.query_params[name]
+
+
 def put_in_address(parameter: str, owner: str, texts: Sequence[str]) -> None:
     """Replaces the texts of a query parameter."""
     st.session_state[_kept(parameter, owner)] = list(texts)

@@ -12,9 +12,9 @@ import pandas as pd
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.rows import PROPERTY_FIELDS
 from dashboard.core.runs.run import Run
-from dashboard.core.runs.stored_array import StoredArray
 
 _READ_AT_ONCE = 4096  # thumbnails
 MOST_DECODED = 2000  # images; if more look equal, they count as equal
@@ -22,7 +22,7 @@ _PROPERTIES = tuple(field.name for field in PROPERTY_FIELDS)
 Pixels = Callable[[int], bytes | None]  # a hash of the decoded image of a row; None if it cannot be read
 
 
-def equal_images(run: Run, thumbnails: StoredArray | None, pixels: Pixels | None = None) -> list[np.ndarray]:
+def equal_images(run: Run, thumbnails: ArrayFile | None, pixels: Pixels | None = None) -> list[np.ndarray]:
     """Groups of images with the same pixels, each as positions in ascending order, in the order of their first.
 
     Candidates have equal thumbnails and measured properties. Their images are decoded and compared, if the dataset can

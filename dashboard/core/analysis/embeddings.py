@@ -16,9 +16,9 @@ from dashboard.core.datasets.unchanged import check_still_there
 from dashboard.core.files import write_atomically
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
-from dashboard.core.runs.stored_array import StoredArray
 
 CHUNK = 256  # images per progress report
 _FILE = "embeddings.npy"
@@ -37,13 +37,13 @@ class RunEmbeddings:
         task = self._tasks.get(run_id)
         return task.state if task else TaskState()
 
-    def stored(self, run: Run) -> StoredArray | None:
+    def stored(self, run: Run) -> ArrayFile | None:
         """The stored embeddings, (N, d) float32, one per row of `run.evaluated`; None if missing.
 
         Damaged ones count as missing, with a warning in the log.
         """
         try:
-            return StoredArray(self._path(run.manifest.run_id), (len(run.evaluated), None), np.float32)
+            return ArrayFile(self._path(run.manifest.run_id), (len(run.evaluated), None), np.float32)
         except FileNotFoundError:
             return None
         except OSError as error:

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from dashboard.core.errors import listed_and
-from dashboard.core.runs.stored_array import StoredArray
+from dashboard.core.runs.array_file import ArrayFile
 
 PIECE_ROWS = 8192  # embeddings in memory at a time; a run may have a million
 
 
 def similar_images(
     evaluated: pd.DataFrame,
-    embeddings: np.ndarray | StoredArray,
+    embeddings: np.ndarray | ArrayFile,
     query: np.ndarray,
     most: int,
     leave_out: int | None = None,
@@ -35,7 +35,7 @@ def similar_images(
     return evaluated.iloc[order].assign(similarity=similarity[order])
 
 
-def usual_similarity(embeddings: np.ndarray | StoredArray, query: np.ndarray) -> float:
+def usual_similarity(embeddings: np.ndarray | ArrayFile, query: np.ndarray) -> float:
     """The median similarity of embeddings (N, d) with a query (d,), in [-1, 1]; of a regular sample if there are many.
 
     At least one of them must have a similarity, see `cosine_similarity`.
@@ -43,7 +43,7 @@ def usual_similarity(embeddings: np.ndarray | StoredArray, query: np.ndarray) ->
     return float(np.nanmedian(cosine_similarity(embeddings[:: -(-len(embeddings) // PIECE_ROWS)], query)))
 
 
-def cosine_similarity(embeddings: np.ndarray | StoredArray, query: np.ndarray) -> np.ndarray:
+def cosine_similarity(embeddings: np.ndarray | ArrayFile, query: np.ndarray) -> np.ndarray:
     """The cosine of each row of embeddings (N, d) with a query (d,): (N,) in [-1, 1]; NaN if a vector is 0 or NaN."""
     query = np.asarray(query, np.float64)
     similarity = np.empty(len(embeddings))

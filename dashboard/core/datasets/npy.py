@@ -159,19 +159,26 @@ def _stored(name: str, file: IO[bytes], end: int) -> StoredArray:
         end: position in the file where the array ends.
     """
     try:
-        return StoredArray(name, file, _read_header(file, name, end))
+        return StoredArray(name, file, _checked_header(file, name, end))
     except BaseException:
         file.close()
         raise
 
 
-def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
+def read_header(file: IO[bytes]) -> ArrayHeader:
+    """The header at the place of an opened file, unchecked. May raise any exception."""
+    version = np.lib.format.read_magic(file)
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:
+        raise ValueError(f"version {version} of the format is not supported")
+    shape, fortran_order, dtype = readers[version](file)
+    return ArrayHeader(shape, dtype, file.tell(), fortran_order and len(shape) > 1)
+
+
+def _checked_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
     with parsing(lambda e: DatasetError(f"{name} is not a NumPy array: {reason(e)}.", _SAVE_AGAIN, "array_damaged")):
-        version = np.lib.format.read_magic(file)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in readers:
-            raise ValueError(f"version {version} of the format is not supported")
-        shape, fortran_order, dtype = readers[version](file)
+        header = read_header(file)
+    shape, dtype = header.shape, header.dtype
     if not shape:
         raise DatasetError(f"{name} is a single value, not an array of images or labels.", _SAVE_AGAIN, "array_scalar")
     if dtype.hasobject or dtype.kind not in "biufSU":
@@ -179,7 +186,6 @@ def _read_header(file: IO[bytes], name: str, end: int) -> ArrayHeader:
             f"{name} holds Python objects or records ({dtype}), which are not read because they can run code.",
             _SAVE_AGAIN, "array_objects",
         )  # fmt: skip
-    header = ArrayHeader(shape, dtype, file.tell(), fortran_order and len(shape) > 1)
     claimed, there = header.row_bytes * shape[0], end - header.offset
     if claimed != there or min(shape) < 0:
         raise DatasetError(

@@ -27,9 +27,7 @@ class Asked:
     dataset: Dataset | None  # None: a question must be answered first
     labels: LabelChoices | None  # None: as `dataset`
     label_map: Mapping[str, str] = field(default_factory=dict)  # class ids, if the user has said where they begin
-    above: LabelChoices | None = (
-        None  # the folders above the labels, if some labels match no class and these may instead
-    )
+    above: LabelChoices | None = None  # the folders above the labels, if these may be classes and the labels are not
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from dashboard.core.images import jpeg_files
 from dashboard.core.images.damage import check_png, ends_in_zeros, png_lacks_rows
 from dashboard.core.images.file_size import check_size
 from dashboard.core.images.other_files import AVIF_BRANDS, FIRST_BYTES, readable_kind, why_not_read
+from dashboard.core.images.packages import needing
 from dashboard.core.images.tiff_files import (
     BITS_PER_SAMPLE,
     PHOTOMETRIC_INTERPRETATION,
@@ -27,7 +28,6 @@ from dashboard.core.images.tiff_files import (
     unread_kind,
     why_unknown,
 )
-from dashboard.core.shell import install_requirements
 
 FORMATS = (
     "PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF",
@@ -127,13 +127,8 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
 @lru_cache(maxsize=1)
 def _learn_heif() -> None:
     """Teaches Pillow to read HEIC. Raises ImageError when pillow-heif is missing or broken."""
-    try:
+    with needing("pillow-heif", "HEIC images"):
         from pillow_heif import register_heif_opener  # most processes never see a HEIC
-    except ImportError as error:
-        raise ImageError(
-            f"HEIC images need the package pillow-heif ({error}).",
-            f"Install it with `{install_requirements()}`.", "dependency_broken",
-        ) from error  # fmt: skip
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
@@ -189,18 +184,16 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None, 
         mend(image)
     _scale_transparency(image)
     bits = _bits_of_a_colour(image)
-    is_jpeg = image.format in ("JPEG", "MPO")
-    if not is_jpeg:
-        image.load()
-    else:
+    if image.format in ("JPEG", "MPO"):
         image, told = jpeg_files.load(image, data)
         notes += told
+    else:
+        image.load()
+        whole = image.size  # only a JPEG is decoded smaller than it is
     if image.width * image.height > most:  # a HEIC may be larger than it says
         raise _too_many_pixels(image.size, most)
     if coarse:
         notes.append("The JPEG holds only a coarse picture: the last of its scans were left out.")
-    if not is_jpeg:
-        whole = image.size  # only a JPEG is decoded smaller than it is
     if image.format == "PNG" and png_lacks_rows(data, image):
         raise ImageError("The image is cut off: its last rows are missing.", "Export or copy it again.", "truncated")
     if _lies_on_its_side(image):

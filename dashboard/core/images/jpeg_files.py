@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from dashboard.core.errors import ImageError
-from dashboard.core.shell import install_requirements
+from dashboard.core.images.packages import needing
 
 MOST_SCANS = 200  # programs write up to about 20; each is a pass over the whole picture
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # the first after the data of a scan
@@ -73,16 +73,8 @@ def lacks_scans(data: bytes) -> bool:
     if frame is None or frame.marker not in _PROGRESSIVE:
         return False
     if len(done) < frame.components:
-        raise without_scans()
+        raise _damaged("cut off: the last of its scans, which hold its details, are missing")
     return any(any(low) for low in done.values())
-
-
-def without_scans() -> ImageError:
-    """The error for a progressive JPEG without its last scans."""
-    return ImageError(
-        "The image is cut off: the last of its scans, which hold its details, are missing.",
-        "Export or copy it again.", "truncated",
-    )  # fmt: skip
 
 
 def why_unread(data: bytes) -> ImageError | None:
@@ -107,9 +99,9 @@ def why_unread(data: bytes) -> ImageError | None:
 def load(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
     """Decodes an opened JPEG at the scale of `image`. Gives the pixels, and notes on them.
 
-    simplejpeg decodes it, because it reports the warnings by which libjpeg-turbo tells that data are wrong. Pillow
-    decodes the same pixels without a word. It is used for CMYK, and for files that simplejpeg refuses for no such reason,
-    such as those with an unusual subsampling.
+    simplejpeg decodes it, because it reports the warnings with which libjpeg-turbo tells that data are wrong. Pillow gives
+    the same pixels, but keeps the warnings to itself. So Pillow decodes only CMYK, and files that simplejpeg does not read
+    although it found no damage, such as those with an unusual subsampling.
 
     Raises:
         ImageError: `truncated` if a part of the data is missing or wrong, `dependency_broken` without simplejpeg.
@@ -130,13 +122,8 @@ def load(image: Image.Image, data: bytes) -> tuple[Image.Image, tuple[str, ...]]
 
 def _decode(data: bytes, image: Image.Image) -> np.ndarray:
     """The pixels at the scale of `image`, (H, W, C) uint8. Raises ValueError with libjpeg-turbo's warning or error."""
-    try:
+    with needing("simplejpeg", "JPEG images"):
         from simplejpeg import decode_jpeg, decode_jpeg_header
-    except ImportError as error:
-        raise ImageError(
-            f"JPEG images need the package simplejpeg ({error}).",
-            f"Install it with `{install_requirements()}`.", "dependency_broken",
-        ) from error  # fmt: skip
     width, height = image.size
     if decode_jpeg_header(data, min_width=width, min_height=height)[:2] != (height, width):
         raise ValueError("Its size is not the one that Pillow read and that was checked.")

@@ -23,6 +23,7 @@ from dashboard.core.errors import AccessError, DatasetError
 from dashboard.core.files import check_regular, how_to_write_again, read_whole, rename, write_json
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
 from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
@@ -32,7 +33,6 @@ from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
 from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged, unknown_run
-from dashboard.core.runs.stored_array import StoredArray
 from dashboard.core.runs.stored_rows import StoredRows
 from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile
 from dashboard.core.shell import in_command
@@ -362,15 +362,15 @@ class RunFolder:
         """Removes the thumbnails; small pictures then come from the dataset. Raises OSError."""
         (self.path / THUMBNAILS).unlink(missing_ok=True)
 
-    def thumbnails(self) -> StoredArray | None:
+    def thumbnails(self) -> ArrayFile | None:
         """The thumbnails by `index`, (N, height, width, 3) uint8; None if the run has none that are whole."""
         with contextlib.suppress(OSError):
             return self._thumbnails()
         return None
 
-    def _thumbnails(self) -> StoredArray:
+    def _thumbnails(self) -> ArrayFile:
         check_regular(self.path / THUMBNAILS)  # before the manifest, which is not needed if there is no such file
-        return StoredArray(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
+        return ArrayFile(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
 
     def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
         """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""

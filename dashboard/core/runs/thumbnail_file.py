@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.files import open_atomically
-from dashboard.core.runs.stored_array import StoredArray
+from dashboard.core.runs.array_file import ArrayFile
 
 MOST_BYTES = 2**30  # a run that needs more keeps no thumbnails
 
@@ -27,13 +27,13 @@ class ThumbnailFile:
         """
         whole = (n, *shape, 3)
         try:
-            array = StoredArray(path, whole, np.uint8)
+            array = ArrayFile(path, whole, np.uint8)
         except OSError:
             if not new:
                 raise
             _make(path, whole)
-            array = StoredArray(path, whole, np.uint8)
-        self._offset, self._bytes_each = array.offset, int(np.prod(array.shape[1:]))
+            array = ArrayFile(path, whole, np.uint8)
+        self._offset, self._bytes_each = array.header.offset, array.header.row_bytes
         self._path = path
 
     def write(self, indices: np.ndarray, thumbnails: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from dashboard.core.runs.annotations import MOST_NAME, Annotations
 from dashboard.core.runs.class_folders import MOST_EXPORTED, write_class_folders
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.address import set_parameter
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.sheet_feedback import offer_feedback
@@ -41,12 +42,7 @@ def selected_images(run_id: str) -> set[int]:
 def put_selection_in_address(run_id: str) -> None:
     """Puts the selected images into the address, so that a reload finds them again, unless they are many."""
     selected = selected_images(run_id)
-    wanted = ",".join(map(str, sorted(selected))) if len(selected) <= _MOST_IN_ADDRESS else ""
-    if wanted != st.query_params.get(TICKED, ""):
-        if wanted:
-            st.query_params[TICKED] = wanted
-        else:
-            del st.query_params[TICKED]
+    set_parameter(TICKED, ",".join(map(str, sorted(selected))) if len(selected) <= _MOST_IN_ADDRESS else "")
 
 
 def selected_rows(run: Run) -> pd.DataFrame:

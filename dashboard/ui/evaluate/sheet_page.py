@@ -18,7 +18,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.address import went_in_history
+from dashboard.ui.address import set_parameter, went_in_history
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.evaluate.selection import offer_selection, put_selection_in_address, select, selected_images
 from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
@@ -53,12 +53,7 @@ def _page_of(run: Run, rows: pd.DataFrame, about: str, a_page: int) -> tuple[pd.
 
 
 def _put_page_in_address(key: str, page: int) -> None:
-    wanted = f"{page}-{_mark(key)}" if page > 1 else ""
-    if wanted != st.query_params.get(PAGE, ""):
-        if wanted:
-            st.query_params[PAGE] = wanted
-        else:
-            del st.query_params[PAGE]
+    set_parameter(PAGE, f"{page}-{_mark(key)}" if page > 1 else "")
 
 
 def _mark(key: str) -> str:

@@ -14,10 +14,10 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.answer import answer_key
 from dashboard.core.metrics.percent import rounded
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures, run_image
 from dashboard.core.runs.run import Run
-from dashboard.core.runs.stored_array import StoredArray
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.errors import show_error
@@ -100,7 +100,7 @@ def _watch(services: Services, run_id: str) -> None:
     st.progress(state.share, f"{state.done:,} of {state.total:,} images analysed")
 
 
-def _show_similar(services: Services, run: Run, embeddings: StoredArray, question: Question) -> None:
+def _show_similar(services: Services, run: Run, embeddings: ArrayFile, question: Question) -> None:
     rows = run.evaluated
     version = version_of_run(services.registry, run.manifest)  # the version with the fit that the run used
     seen = answer_key(question.answer.name, question.data, version)

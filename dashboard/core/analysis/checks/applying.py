@@ -26,6 +26,11 @@ from dashboard.core.runs.run import Run, check_finished
 from dashboard.core.runs.store import RunStore
 
 _ACCURACY = BY_NAME["accuracy"]
+_ABOUT_THE_RUN = (
+    "run_damaged",
+    "run_file_damaged",
+    "run_unreadable",
+)  # codes of faults that are not in the file of checks
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip
@@ -47,8 +52,8 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     Raises:
         DatasetError: there is no such run; it is not finished, with the code `run_unfinished`; a run cannot be read, with
-            the code `run_damaged`, `run_unreadable` or `run_file_damaged`; or a check names a class, a subset, a column or a run that does not exist or is not
-            finished, and the message names its line.
+            the code `run_damaged`, `run_unreadable` or `run_file_damaged`; or a check names a class, a subset, a column or
+            a run that does not exist or is not finished, and the message names its line.
     """
     folder = store.folder(run_id)
     manifest = folder.manifest()
@@ -104,11 +109,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         try:
             outcomes.append(outcome(check))
         except DatasetError as error:
-            if error.code in (
-                "run_damaged",
-                "run_file_damaged",
-                "run_unreadable",
-            ):  # the file of checks is not to blame
+            if error.code in _ABOUT_THE_RUN:
                 raise
             raise wrong_line(file.name, check.line, error.message, error.fix) from error
     return outcomes

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from dashboard.core.analysis.duplicates import equal_images
 from dashboard.core.analysis.findings.accuracy_curve import AccuracyCurve, accuracy_curve
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.run import Run
-from dashboard.core.runs.stored_array import StoredArray
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Evidence:
     """A run, and what is stored beside its rows. Arrays are (N,), one value for each labelled row with a prediction."""
 
     run: Run
-    thumbnails: StoredArray | None = None  # by `index`, (images, height, width, 3)
+    thumbnails: ArrayFile | None = None  # by `index`, (images, height, width, 3)
     attributes: pa.Table | None = None  # further columns of the dataset, one row for each stored row
 
     @cached_property

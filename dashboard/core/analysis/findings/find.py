@@ -13,12 +13,12 @@ from dashboard.core.analysis.findings.finding import Candidate, Finding
 from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, WRONG_LABELS
 from dashboard.core.analysis.label_issues import issues_in_words
 from dashboard.core.errors import counted
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.rows import DOUBT, SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
-from dashboard.core.runs.stored_array import StoredArray
 
 MOST = 10  # findings that are shown
 MOST_OF_A_RULE = 3
@@ -71,7 +71,7 @@ def find_all(run: Run, folder: RunFolder) -> list[Finding]:
     return find(run, folder.thumbnails(), attributes)
 
 
-def find(run: Run, thumbnails: StoredArray | None = None, attributes: pa.Table | None = None) -> list[Finding]:
+def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | None = None) -> list[Finding]:
     """The findings, those that cost most images first.
 
     Before them stand those about labels or classes that are certainly wrong, behind them what wrong labels may have caused:

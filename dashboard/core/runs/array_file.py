@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.core.datasets.npy import read_header
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import check_regular
 from dashboard.core.runs.rows import reading
 
 
-class StoredArray:
+class ArrayFile:
     """The array (N, ...) in a file. It takes the place of a NumPy array where rows are read.
 
-    The file is not mapped into memory: if somebody copied another one over it, the process would die (SIGBUS).
+    The file is not mapped into memory: if somebody copied another one over it, the process would die (SIGBUS). It is
+    open only while rows are read.
     """
 
     def __init__(self, path: Path, shape: Sequence[int | None], dtype: type) -> None:
@@ -29,23 +31,19 @@ class StoredArray:
             OSError: the file is missing, damaged, or holds another array.
         """
         check_regular(path)
+        self._path = path
         with reading(path), path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read_header = (
-                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            )
-            self.shape, by_columns, self.dtype = read_header(file)
-            self.offset = file.tell()  # bytes before the array
-        self._path, self._row_bytes = path, int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+            self.header = read_header(file)
+        self.shape, self.dtype = self.header.shape, self.header.dtype
         fits = (
             self.dtype == dtype
             and len(self.shape) == len(shape)
-            and not by_columns
+            and not self.header.by_columns
             and all(wanted in (None, length) for wanted, length in zip(shape, self.shape, strict=True))
         )
         if not fits:
             raise OSError(f"{path.name} holds another array than expected")
-        if path.stat().st_size < self.offset + len(self) * self._row_bytes:
+        if path.stat().st_size < self.header.offset + len(self) * self.header.row_bytes:
             raise OSError(f"{path.name} is cut off")
 
     def __len__(self) -> int:
@@ -56,15 +54,15 @@ class StoredArray:
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
         """Reads one row, or rows in the given order. Raises IndexError, and DatasetError if the file was changed."""
-        wanted = np.arange(len(self))[rows]
+        header, wanted = self.header, np.arange(len(self))[rows]
         indices = np.atleast_1d(wanted)
         found = np.empty((len(indices), *self.shape[1:]), self.dtype)
         one_after_another = np.split(np.arange(len(indices)), np.flatnonzero(np.diff(indices) != 1) + 1)
         try:
             with self._path.open("rb", buffering=0) as file:
                 for places in filter(len, one_after_another):
-                    file.seek(self.offset + int(indices[places[0]]) * self._row_bytes)
-                    piece = file.read(len(places) * self._row_bytes)
+                    file.seek(header.offset + int(indices[places[0]]) * header.row_bytes)
+                    piece = file.read(len(places) * header.row_bytes)
                     found[places] = np.frombuffer(piece, self.dtype).reshape(len(places), *self.shape[1:])
         except (OSError, ValueError) as error:  # ValueError: it is shorter now
             raise DatasetError(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs.stored_array import StoredArray
+from dashboard.core.runs.array_file import ArrayFile
 
 ARRAY = np.arange(7 * 3 * 2, dtype=np.float32).reshape(7, 3, 2)
 
@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 )
 def test_rows_are_those_of_the_array(path: Path, rows: int | slice | list[int]) -> None:
     stored, at = (
-        StoredArray(path, (7, None, 2), np.float32),
+        ArrayFile(path, (7, None, 2), np.float32),
         np.array(rows, np.int64) if isinstance(rows, list) else rows,
     )
     assert np.array_equal(stored[at], ARRAY[at]) and stored[at].dtype == np.float32
@@ -35,26 +35,26 @@ def test_rows_are_those_of_the_array(path: Path, rows: int | slice | list[int]) 
 
 def test_a_row_that_is_not_there(path: Path) -> None:
     with pytest.raises(IndexError):
-        StoredArray(path, (7, 3, 2), np.float32)[7]
+        ArrayFile(path, (7, 3, 2), np.float32)[7]
 
 
 def test_other_arrays_and_damaged_files_are_refused(path: Path, tmp_path: Path) -> None:
     for shape, dtype in (((6, 3, 2), np.float32), ((7, 3), np.float32), ((7, 3, 2), np.uint8)):
         with pytest.raises(OSError, match=r"x\.npy holds another array than expected"):
-            StoredArray(path, shape, dtype)
+            ArrayFile(path, shape, dtype)
     np.save(tmp_path / "columns.npy", np.asfortranarray(ARRAY))
     np.save(tmp_path / "objects.npy", np.array([None] * 7), allow_pickle=True)
     (tmp_path / "text.npy").write_text("no array")
     for name in ("columns.npy", "objects.npy", "text.npy"):
         with pytest.raises(OSError, match=name):
-            StoredArray(tmp_path / name, (7, None, None), np.float32)
+            ArrayFile(tmp_path / name, (7, None, None), np.float32)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(OSError, match=r"x\.npy is cut off"):
-        StoredArray(path, (7, 3, 2), np.float32)
+        ArrayFile(path, (7, 3, 2), np.float32)
 
 
 def test_a_file_that_is_cut_or_removed_while_it_is_open(path: Path) -> None:
-    stored, data = StoredArray(path, (7, 3, 2), np.float32), path.read_bytes()
+    stored, data = ArrayFile(path, (7, 3, 2), np.float32), path.read_bytes()
     path.write_bytes(data[:-5])
     assert np.array_equal(stored[5], ARRAY[5])
     with pytest.raises(DatasetError, match=r"x\.npy of the evaluation was removed or changed"):
@@ -73,13 +73,13 @@ from pathlib import Path
 import numpy as np, pyarrow as pa
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.parquet_file import open_parquet, parquet_writer
-from dashboard.core.runs.stored_array import StoredArray
+from dashboard.core.runs.array_file import ArrayFile
 array, table = Path(sys.argv[1], "x.npy"), Path(sys.argv[1], "x.parquet")
 np.save(array, np.random.default_rng(0).integers(0, 256, (2000, 32, 32, 3), np.uint8))
 rows = pa.table({"x": np.random.default_rng(0).random(200_000)})
 with parquet_writer(table, rows.schema) as writer:
     writer.write_table(rows)
-stored, opened = StoredArray(array, (2000, 32, 32, 3), np.uint8), open_parquet(table)
+stored, opened = ArrayFile(array, (2000, 32, 32, 3), np.uint8), open_parquet(table)
 for path in (array, table):
     os.truncate(path, 100)
 for read in (lambda: stored[:], lambda: opened.read()):
