@@ -39,6 +39,7 @@ class ArrayFile:
             self.dtype == dtype
             and len(self.shape) == len(shape)
             and not self.header.by_columns
+            and min(self.shape) >= 0
             and all(wanted in (None, length) for wanted, length in zip(shape, self.shape, strict=True))
         )
         if not fits:

@@ -53,6 +53,17 @@ def test_other_arrays_and_damaged_files_are_refused(path: Path, tmp_path: Path) 
         ArrayFile(path, (7, 3, 2), np.float32)
 
 
+@pytest.mark.parametrize("length", [-3, 2**70])
+def test_impossible_lengths_are_refused(path: Path, length: int) -> None:
+    said = f"(7, {length}, 2), }}".encode()
+    data = path.read_bytes()
+    place = data.index(b"(7, 3, 2), }")
+    end = data.index(b"\n", place)
+    path.write_bytes(data[:place] + said.ljust(end - place) + data[end:])
+    with pytest.raises(OSError, match=r"x\.npy"):
+        ArrayFile(path, (7, None, None), np.float32)
+
+
 def test_a_file_that_is_cut_or_removed_while_it_is_open(path: Path) -> None:
     stored, data = ArrayFile(path, (7, 3, 2), np.float32), path.read_bytes()
     path.write_bytes(data[:-5])
