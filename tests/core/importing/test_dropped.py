@@ -108,6 +108,66 @@ def test_the_arrays_of_an_npz_are_known_by_shape_and_values(
     assert bool(found.label_counts) == bool(labels)
 
 
+@pytest.mark.parametrize("probs", ["probs", "y_prob", "probabilities", "predictions", "pred_probs"])
+@pytest.mark.parametrize("labels", ["y_true", "true_labels", "gt", "target"])
+@pytest.mark.parametrize("values", [LABELS, LABELS[:, None], LABELS.astype(float), np.eye(2)[LABELS]])
+def test_true_labels_beside_probabilities_of_a_known_name(
+    tmp_path: Path, probs: str, labels: str, values: np.ndarray
+) -> None:
+    np.savez(tmp_path / "x.npz", **{probs: THREE, "class_name": np.array(["cat", "dog"]), labels: values})
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and (found.readings, found.notes, found.label_counts) == ((), (), {"0": 1, "1": 2})
+
+
+def test_labels_of_another_length_are_not_overlooked(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", probs=THREE, y_true=[0, 1, 1, 0])
+    with pytest.raises(DatasetError, match="y_true has 4 labels for 3"):
+        open_predictions(tmp_path / "x.npz", None)
+
+
+@pytest.mark.parametrize("values", [LABELS, np.eye(2)[LABELS], np.array(["cat", "dog", "dog"])])
+def test_an_array_that_may_hold_the_labels_of_known_probabilities_is_asked_about(
+    tmp_path: Path, values: np.ndarray
+) -> None:
+    np.savez(tmp_path / "x.npz", probs=THREE, foo=values)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and [(each.probs, each.labels) for each in found.readings] == [("probs", "foo"), ("probs", None)]
+    assert sum(found.read_as(found.readings[0]).label_counts.values()) == 3
+    assert found.read_as(found.readings[1]).label_counts == {}
+    with pytest.raises(DatasetError, match=r"x.npz does not say which array holds the true labels: either") as refused:
+        open_predictions(tmp_path / "x.npz", None)
+    assert "`--arrays probs,foo` or `--arrays probs`" in refused.value.fix
+    for typed, reading in zip(("probs,foo", "probs"), found.readings, strict=True):
+        assert read_arrays(tmp_path / "x.npz", typed) == reading
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"foo": LABELS + 7},
+        {"foo": np.array(["a.png", "b.png", "c.png"])},
+        {"image_id": LABELS},
+        {"y_pred": LABELS},
+        {"foo": THREE},
+        {"classes": np.array(["cat", "dog"])},
+    ],
+)
+def test_arrays_that_hold_no_labels_are_not_asked_about(tmp_path: Path, other: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "x.npz", probs=THREE, **other)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and found.readings == () and found.label_counts == {}
+
+
+@pytest.mark.parametrize("column", ["gt", "y_true", "target", "actual", "true_label", "true_labels"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_true_labels_beside_columns_of_probabilities(tmp_path: Path, column: str, kind: str) -> None:
+    path = tmp_path / f"x.{kind}"
+    table = pa.table({"p_cat": THREE[:, 0], "p_dog": THREE[:, 1], column: ["cat", "dog", "dog"]})
+    pq.write_table(table, path) if kind == "parquet" else table.to_pandas().to_csv(path, index=False)
+    found = recognise([path], CLASS_NAMES)
+    assert found and found.label_counts == {"cat": 1, "dog": 2}
+
+
 def test_arrays_that_may_be_read_in_two_ways_are_asked_about(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=THREE, b=THREE[::-1], c=LABELS)
     found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
