@@ -45,6 +45,7 @@ from dashboard.core.importing.predicted_classes import (
     are_probabilities,
     as_probabilities,
     classes_of,
+    is_number,
 )
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
@@ -60,6 +61,10 @@ _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
 T = TypeVar("T")
+
+
+class NoHeaderError(DatasetError):
+    """The first line of a CSV file holds numbers instead of the names of the columns."""
 
 
 class TablePredictions:
@@ -147,6 +152,8 @@ class TablePredictions:
             first = next((line for line in text if line.strip()), "")
             self._separator = self._said or csv_separator(first)
             columns = next(csv.reader([first], delimiter=self._separator), [])
+            if numbers := _numbers_instead_of_names(first):
+                raise self._no_header(numbers)
             if len(set(columns)) < len(columns):
                 raise ValueError("two columns have the same name")
             rows = 0
@@ -164,6 +171,16 @@ class TablePredictions:
             if self._said:
                 text.readline()
             yield text
+
+    def _no_header(self, numbers: Sequence[str]) -> NoHeaderError:
+        """The error for a file whose first line holds these numbers instead of the names of the columns."""
+        names = ",".join(f"p_{i}" for i in range(len(numbers))) if len(numbers) > 1 else "p_yes"
+        return NoHeaderError(
+            f"{self._path.name} has no header line: its first line holds numbers, not the names of the columns.",
+            "Name the columns in a new first line, p_CLASS for the probabilities of a class and label for true labels. "
+            f"For probabilities in NumPy: np.savetxt({self._path.name!r}, probs, delimiter=',', header='{names}', comments='').",
+            "predictions",
+        )  # fmt: skip
 
     def _decimal_of(self, columns: Sequence[str]) -> str:
         """The comma if the first number with decimals has one, as European spreadsheets write it; else the point."""
@@ -301,6 +318,18 @@ class TablePredictions:
         return DatasetError(
             f"{self._path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions"
         )
+
+
+def _numbers_instead_of_names(line: str) -> list[str]:
+    """The numbers in the first line of a file without a header line; [] if it is one.
+
+    Different whole numbers may be the names of classes. NumPy separates numbers by spaces unless told otherwise.
+    """
+    for separator in (",", ";", "\t", "|", None):
+        cells = [cell.strip(' "\r\n') for cell in line.split(separator) if cell.strip()]
+        if cells and all(is_number(cell.replace(",", ".")) for cell in cells):
+            return [] if len(set(cells)) == len(cells) and all(map(str.isdecimal, cells)) else cells
+    return []
 
 
 def _list_columns(path: Path) -> list[str]:

@@ -250,6 +250,14 @@ def test_columns_that_do_not_fit_are_no_predicted_classes(tmp_path: Path, rows: 
         )
 
 
+def test_uploaded_probabilities_without_a_header_line(tmp_path: Path) -> None:
+    numbers, labels = ("x.csv", b"0.25,0.75\n0.5,0.5\n"), ("y.csv", b"label\n0\n1\n")
+    for files in ([numbers], [labels, numbers]):
+        with pytest.raises(DatasetError, match=r"x.csv has no header line") as error:
+            keep_predictions([(name, io.BytesIO(data)) for name, data in files], (), Settings(data_dir=tmp_path))
+        assert "header='p_0,p_1'" in error.value.fix
+
+
 def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     image, table = ("a.png", io.BytesIO(encoded(picture(1)))), ("labels.csv", io.BytesIO(b"file,label\na.png,cat\n"))

@@ -444,6 +444,46 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
     assert "it has foo (" in refused(tmp_path / "keys.npz", store).message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.25,0.75\n0.5,0.5\n",
+        "0.5,0.5\n0.25,0.75\n",
+        "0,5;0,5\n0,25;0,75\n",
+        "1e-1 9e-1\n0.5 0.5\n",
+        "0.25,0.75,\n1,0,\n",
+    ],
+    ids=["points", "twice the same", "commas", "spaces", "separator at the end"],
+)
+def test_numbers_without_a_header_line(tmp_path: Path, store: RunStore, text: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    for names in (None, tuple(text.splitlines()[0].split(","))):
+        error = refused(tmp_path / "x.csv", store, class_names=names)
+        assert "x.csv has no header line" in error.message and "--class-names" not in error.fix
+        assert "header='p_0,p_1'" in error.fix
+
+
+@pytest.mark.parametrize("probs", [PROBS, np.tile(PROBS / 5, 5)])
+def test_the_advice_on_a_file_without_a_header_line_works_when_followed(
+    tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, probs: np.ndarray
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("x.csv", probs, delimiter=",")
+    code = refused(tmp_path / "x.csv", store).fix
+    exec(code[code.index("np.savetxt") :].removesuffix("."), {"np": np, "probs": probs})
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.n_evaluated == len(probs) and imported.manifest.class_names == tuple(map(str, range(len(probs[0]))))
+    np.savetxt("one.csv", probs[:, 0])
+    code = refused(tmp_path / "one.csv", RunStore(tmp_path / "other")).fix
+    exec(code[code.index("np.savetxt") :].removesuffix("."), {"np": np, "probs": probs[:, 0]})
+    assert import_file(tmp_path / "one.csv", store, ("no", "yes")).n_evaluated == len(probs)
+
+
+def test_classes_that_are_called_by_numbers_are_a_header_line(tmp_path: Path, store: RunStore) -> None:
+    pd.DataFrame(PROBS).to_csv(tmp_path / "x.csv", index=False)
+    assert import_file(tmp_path / "x.csv", store, ("0", "1", "2")).n_evaluated == len(PROBS)
+
+
 def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) -> None:
     table().to_csv(tmp_path / "x.csv", index=False)
     rows = import_file(tmp_path / "x.csv", store)
