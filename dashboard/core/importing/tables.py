@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -159,7 +160,9 @@ class TablePredictions:
             rows = 0
             for cells in csv.reader(text, delimiter=self._separator):
                 if any(cells[len(columns) :]):
-                    raise ValueError(f"row {rows} has {len(cells)} cells, but there are {len(columns)} columns")
+                    raise ValueError(
+                        f"row {self.place(rows)} has {len(cells)} cells, but there are {len(columns)} columns"
+                    )
                 rows += bool(cells)
             return columns, rows
 
@@ -253,6 +256,15 @@ class TablePredictions:
                 cells = pa.chunked_array([c for table in tables for c in table.column(at).cast(pa.string()).chunks])
                 yield self._columns[place].strip(), partial(from_text, cells)
 
+    def place(self, row: int) -> int:
+        """See `PredictionsFile`."""
+        if self._path.suffix.lower() == ".parquet":
+            return row
+        with self._text() as text:
+            lines = enumerate(csv.reader(text, delimiter=self._separator), 1)
+            filled = (number for number, cells in lines if len(cells) > 1 or "".join(cells).strip())
+            return next(islice(filled, row + 1, None), row + 2)  # the first is the header line
+
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
         others = [column for column in (self._label, self._file, self._reason, self._predicted) if column]
@@ -303,7 +315,7 @@ class TablePredictions:
                 if wrong.any():
                     row, column = (int(each[0]) for each in np.nonzero(wrong))
                     return DatasetError(
-                        f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
+                        f"{self._path.name}: row {self.place(done + row)} has {str(frame.iloc[row, column])[:40]!r} in the column "
                         f"{frame.columns[column]}, which is not a number.",
                         "Save numbers from 0 to 1, all with a point before the decimals.", "predictions",
                     )  # fmt: skip
