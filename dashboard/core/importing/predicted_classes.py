@@ -11,6 +11,8 @@ NO_PROBABILITIES = (
     "{name} has no probabilities, only predicted classes. Each counts as a probability of 100%, so figures about "
     "confidence, calibration and doubtful labels say nothing."
 )
+CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
+CONFIDENCE_COLUMNS = ("confidence", "conf", "confidence_score", "max_prob", "max_probability", "certainty")
 
 
 def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) -> tuple[str, ...]:

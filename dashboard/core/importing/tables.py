@@ -42,6 +42,8 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.predicted_classes import (
+    CONFIDENCE_COLUMNS,
+    CONFIDENCE_UNUSED,
     NO_PROBABILITIES,
     are_probabilities,
     as_probabilities,
@@ -136,6 +138,8 @@ class TablePredictions:
             )  # fmt: skip
         self._only_classes = column
         self.notes = (NO_PROBABILITIES.format(name=self._path.name),)
+        if confidence := column_among(others, CONFIDENCE_COLUMNS):
+            self.notes += (CONFIDENCE_UNUSED.format(column=confidence),)
         return [], names
 
     def _describe(self) -> tuple[list[str], int]:

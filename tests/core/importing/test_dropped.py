@@ -223,6 +223,18 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, header: str, ro
     assert found.notes[0].startswith("x.csv has no probabilities, only predicted classes.")
 
 
+@pytest.mark.parametrize("column", ["confidence", "Conf", "max_prob"])
+def test_a_confidence_beside_predicted_classes_is_told_not_to_be_used(tmp_path: Path, column: str) -> None:
+    (tmp_path / "x.csv").write_text(f"file,true,predicted,{column}\na.png,cat,cat,0.9\nb.png,dog,cat,0.6\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and found.notes[1:] == (
+        f"The column {column} is not used as a probability, since those of the other classes are missing.",
+    )
+    (tmp_path / "x.csv").write_text("file,true,predicted,camera\na.png,cat,cat,0.9\nb.png,dog,cat,0.6\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and len(found.notes) == 1
+
+
 def test_predicted_classes_and_labels_in_two_tables(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("file,prediction\na.png,cat\nb.png,dog\n")
     (tmp_path / "truth.csv").write_text("file,label\nb.png,ship\na.png,cat\n")
