@@ -19,7 +19,7 @@ FILE_COLUMNS = (
     "image_id", "img_id", "id", "image_url", "image_uri", "url", "uri",
 )  # fmt: skip
 LABEL_COLUMNS = (
-    "true_label", "ground_truth", "groundtruth", "true_class", "y_true", "true", "actual", "truth", "label_name", "class_name", "label", "labels", "class", "category", "target", "y",
+    "true_label", "ground_truth", "groundtruth", "true_class", "y_true", "true", "actual", "truth", "true_labels", "gt", "gt_label", "ground_truth_label", "actual_label", "actual_class", "label_name", "class_name", "label", "labels", "class", "category", "target", "targets", "y",
     "klasse", "klassenname", "kategorie", "etikett",
     "classe", "\u00e9tiquette", "etiquette", "cat\u00e9gorie", "categorie",
     "clase", "etiqueta", "categor\u00eda", "categoria", "etichetta", "r\u00f3tulo", "rotulo",

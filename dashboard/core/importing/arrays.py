@@ -42,6 +42,10 @@ class ArrayPredictions:
     def attributes(self) -> None:
         """See `PredictionsFile`."""
 
+    def place(self, row: int) -> int:
+        """See `PredictionsFile`."""
+        return row
+
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
         start = 0

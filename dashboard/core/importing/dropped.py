@@ -21,7 +21,7 @@ from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import open_predictions
-from dashboard.core.importing.tables import TablePredictions
+from dashboard.core.importing.tables import NoHeaderError, TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
 from dashboard.core.importing.which_arrays import (
     Reading,
@@ -120,14 +120,17 @@ def keep_predictions(
     except DatasetError as error:
         found, why_not = None, error.message  # whoever opens it as a dataset says why, too
     only_tables = all(path.suffix.lower() in _TABLES for path in paths)
-    if found is None and only_tables and not why_not:
-        why_not = _why_no_predictions(paths[0], class_names)
+    refusals = [_refusal(path, class_names) for path in paths] if found is None and only_tables else []
     for path in set(paths) - before:
         if found is None:
             path.unlink()
             with contextlib.suppress(OSError):  # another upload of the same content lies there
                 path.parent.rmdir()
     if found is None and only_tables:
+        for refusal in refusals:
+            if isinstance(refusal, NoHeaderError):
+                raise refusal
+        why_not = why_not or refusals[0].message
         called = " and ".join(name for name, _ in files)
         raise DatasetError(
             f"{called} {'is a table' if len(files) == 1 else 'are tables'} without images, and no predictions are recognised: "
@@ -139,12 +142,13 @@ def keep_predictions(
     return found
 
 
-def _why_no_predictions(path: Path, class_names: Sequence[str]) -> str:
+def _refusal(path: Path, class_names: Sequence[str]) -> DatasetError:
+    """Why no predictions are recognised in a table."""
     try:
         open_predictions(path, class_names)
     except DatasetError as error:
-        return error.message
-    return f"it is not certain which columns of {path.name} hold them."
+        return error
+    return DatasetError(f"it is not certain which columns of {path.name} hold them.")
 
 
 def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredictions | None:

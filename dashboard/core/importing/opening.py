@@ -14,6 +14,8 @@ from dashboard.core.importing.tables import TablePredictions
 from dashboard.core.importing.which_arrays import Reading, chosen_reading, possible_readings
 from dashboard.core.shell import in_command
 
+_EXAMPLES = 4
+
 
 def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Reading | None = None) -> PredictionsFile:
     """Opens the file of predictions at `path`.
@@ -37,10 +39,11 @@ def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Rea
         readings = [reading] if reading else possible_readings(arrays)
         if len(readings) != 1:
             several = f": either {', or '.join(each.in_words for each in readings)}" if readings else ""
+            what = "the true labels" if len({each.probs for each in readings}) == 1 else "probabilities"
             raise DatasetError(
-                f"{path.name} does not say which array holds probabilities{several}; it has "
+                f"{path.name} does not say which array holds {what}{several}; it has "
                 f"{', '.join(f'{name} {array.header.shape}' for name, array in arrays.items()) or 'none'}.",
-                f"Say which: `--arrays {in_command(_typed(readings))}`. Or save it with np.savez(file, pred_probs=..., labels=...).",
+                f"Say which: {_typed(readings)}. Or save it with np.savez(file, pred_probs=..., labels=...).",
                 "predictions",
             )  # fmt: skip
         [chosen] = readings
@@ -65,5 +68,6 @@ def read_arrays(path: Path, typed: str) -> Reading:
 
 
 def _typed(readings: Sequence[Reading]) -> str:
-    """An example of what to type for the arrays."""
-    return ",".join(filter(None, (readings[0].probs, readings[0].labels))) if readings else "PROBS,LABELS"
+    """Examples of what to type for the arrays."""
+    arrays = [",".join(filter(None, (each.probs, each.labels))) for each in readings] or ["PROBS,LABELS"]
+    return " or ".join(f"`--arrays {in_command(each)}`" for each in arrays[:_EXAMPLES])

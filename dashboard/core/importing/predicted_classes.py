@@ -11,6 +11,8 @@ NO_PROBABILITIES = (
     "{name} has no probabilities, only predicted classes. Each counts as a probability of 100%, so figures about "
     "confidence, calibration and doubtful labels say nothing."
 )
+CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
+CONFIDENCE_COLUMNS = ("confidence", "conf", "confidence_score", "max_prob", "max_probability", "certainty")
 
 
 def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) -> tuple[str, ...]:
@@ -27,14 +29,14 @@ def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) ->
     if not 2 <= len(found) <= MOST_CLASSES:
         return ()
     if not all(value.isdecimal() for value in found):
-        return () if any(map(_is_number, found)) else tuple(sorted(found))
+        return () if any(map(is_number, found)) else tuple(sorted(found))
     ids = sorted(map(int, found))
     return tuple(map(str, range(ids[-1] + 1) if ids[-1] < 2 * len(ids) else ids))
 
 
 def are_probabilities(values: Sequence[str]) -> bool:
     """True for numbers in [0, 1] with decimals, which are the probabilities of one of two classes."""
-    if not values or not all(map(_is_number, values)):
+    if not values or not all(map(is_number, values)):
         return False
     numbers = np.array(values, np.float64)
     return bool(((numbers >= 0) & (numbers <= 1)).all()) and not np.isin(numbers, (0, 1)).all()
@@ -52,7 +54,8 @@ def as_probabilities(predicted: Sequence[str | None], class_names: Sequence[str]
     return probs
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell holds a number, written with a decimal point."""
     try:
         float(text)
     except ValueError:

@@ -228,7 +228,7 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
     ids |= dict.fromkeys(opened.mapping.left_out, LEFT_OUT)
     tally, done = Tally(), 0
     for part, piece in enumerate(with_labels(predictions, opened.placed)):
-        rows = check_rows(piece, opened.order, done, ids, source)
+        rows = check_rows(piece, opened.order, done, ids, source, predictions.place)
         folder.add_part(part, as_table(rows, names))
         tally.add(rows)
         tally.n_contradicted += contradicted(rows, piece.predicted, names)

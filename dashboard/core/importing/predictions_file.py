@@ -48,3 +48,6 @@ class PredictionsFile(Protocol):
 
     def attributes(self) -> Attributes | None:
         """The further columns, one row for each prediction; None if the file has none. Raises DatasetError."""
+
+    def place(self, row: int) -> int:
+        """The number by which messages call a row: as spreadsheets count the rows of a CSV, otherwise from 0."""

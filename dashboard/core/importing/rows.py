@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,14 @@ class Rows:
         return self.files[i] if self.files else f"row {self.first + i}"
 
 
-def check_rows(piece: Piece, order: Sequence[int], first: int, ids: Mapping[str, int], source: str) -> Rows:
+def check_rows(
+    piece: Piece,
+    order: Sequence[int],
+    first: int,
+    ids: Mapping[str, int],
+    source: str,
+    place: Callable[[int], int],
+) -> Rows:
     """Checks a piece and returns its rows, with probabilities in [0, 1].
 
     Args:
@@ -56,13 +63,14 @@ def check_rows(piece: Piece, order: Sequence[int], first: int, ids: Mapping[str,
         first: number of the piece's first row in the run.
         ids: label -> class id; -1 if the label means "no label", or LEFT_OUT. It has all labels of the piece.
         source: name of the file of predictions, for messages.
+        place: number of a row in the run -> its number in the file, for messages.
 
     Raises:
         DatasetError: a row is not a probability distribution.
     """
     probs, n = piece.pred_probs, len(piece.pred_probs)
     absent = np.isnan(probs).all(axis=1)
-    _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source)
+    _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source, place)
     if probs.shape[1] == 1:
         probs = np.hstack([probs, 1 - probs])
     probs = _within_bounds(probs[:, order])
@@ -183,7 +191,7 @@ def _within_bounds(probs: np.ndarray) -> np.ndarray:
     return within
 
 
-def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> None:
+def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str, place: Callable[[int], int]) -> None:
     """Raises DatasetError for the first row that is not a probability distribution, or the probability of one class."""
     finite = np.isfinite(probs).all(axis=1)
     inside = ((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all(axis=1)
@@ -200,7 +208,7 @@ def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str) -> No
             if good is whole:
                 what += f", but to {probs[at].sum():.4g}"
             raise DatasetError(
-                f"{source}: row {rows[at]} {what} ({values}{more}).", _what_to_save(probs[at]), "pred_probs"
+                f"{source}: row {place(int(rows[at]))} {what} ({values}{more}).", _what_to_save(probs[at]), "pred_probs"
             )
 
 

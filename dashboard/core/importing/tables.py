@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -41,10 +42,13 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.predicted_classes import (
+    CONFIDENCE_COLUMNS,
+    CONFIDENCE_UNUSED,
     NO_PROBABILITIES,
     are_probabilities,
     as_probabilities,
     classes_of,
+    is_number,
 )
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
@@ -60,6 +64,10 @@ _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
 T = TypeVar("T")
+
+
+class NoHeaderError(DatasetError):
+    """The first line of a CSV file holds numbers instead of the names of the columns."""
 
 
 class TablePredictions:
@@ -130,6 +138,8 @@ class TablePredictions:
             )  # fmt: skip
         self._only_classes = column
         self.notes = (NO_PROBABILITIES.format(name=self._path.name),)
+        if confidence := column_among(others, CONFIDENCE_COLUMNS):
+            self.notes += (CONFIDENCE_UNUSED.format(column=confidence),)
         return [], names
 
     def _describe(self) -> tuple[list[str], int]:
@@ -147,12 +157,16 @@ class TablePredictions:
             first = next((line for line in text if line.strip()), "")
             self._separator = self._said or csv_separator(first)
             columns = next(csv.reader([first], delimiter=self._separator), [])
+            if numbers := _numbers_instead_of_names(first):
+                raise self._no_header(numbers)
             if len(set(columns)) < len(columns):
                 raise ValueError("two columns have the same name")
             rows = 0
             for cells in csv.reader(text, delimiter=self._separator):
                 if any(cells[len(columns) :]):
-                    raise ValueError(f"row {rows} has {len(cells)} cells, but there are {len(columns)} columns")
+                    raise ValueError(
+                        f"row {self.place(rows)} has {len(cells)} cells, but there are {len(columns)} columns"
+                    )
                 rows += bool(cells)
             return columns, rows
 
@@ -164,6 +178,16 @@ class TablePredictions:
             if self._said:
                 text.readline()
             yield text
+
+    def _no_header(self, numbers: Sequence[str]) -> NoHeaderError:
+        """The error for a file whose first line holds these numbers instead of the names of the columns."""
+        names = ",".join(f"p_{i}" for i in range(len(numbers))) if len(numbers) > 1 else "p_yes"
+        return NoHeaderError(
+            f"{self._path.name} has no header line: its first line holds numbers, not the names of the columns.",
+            "Name the columns in a new first line, p_CLASS for the probabilities of a class and label for true labels. "
+            f"For probabilities in NumPy: np.savetxt({self._path.name!r}, probs, delimiter=',', header='{names}', comments='').",
+            "predictions",
+        )  # fmt: skip
 
     def _decimal_of(self, columns: Sequence[str]) -> str:
         """The comma if the first number with decimals has one, as European spreadsheets write it; else the point."""
@@ -236,6 +260,15 @@ class TablePredictions:
                 cells = pa.chunked_array([c for table in tables for c in table.column(at).cast(pa.string()).chunks])
                 yield self._columns[place].strip(), partial(from_text, cells)
 
+    def place(self, row: int) -> int:
+        """See `PredictionsFile`."""
+        if self._path.suffix.lower() == ".parquet":
+            return row
+        with self._text() as text:
+            lines = enumerate(csv.reader(text, delimiter=self._separator), 1)
+            filled = (number for number, cells in lines if len(cells) > 1 or "".join(cells).strip())
+            return next(islice(filled, row + 1, None), row + 2)  # the first is the header line
+
     def pieces(self) -> Iterator[Piece]:
         """See `PredictionsFile`."""
         others = [column for column in (self._label, self._file, self._reason, self._predicted) if column]
@@ -286,7 +319,7 @@ class TablePredictions:
                 if wrong.any():
                     row, column = (int(each[0]) for each in np.nonzero(wrong))
                     return DatasetError(
-                        f"{self._path.name}: row {done + row} has {str(frame.iloc[row, column])[:40]!r} in the column "
+                        f"{self._path.name}: row {self.place(done + row)} has {str(frame.iloc[row, column])[:40]!r} in the column "
                         f"{frame.columns[column]}, which is not a number.",
                         "Save numbers from 0 to 1, all with a point before the decimals.", "predictions",
                     )  # fmt: skip
@@ -301,6 +334,18 @@ class TablePredictions:
         return DatasetError(
             f"{self._path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions"
         )
+
+
+def _numbers_instead_of_names(line: str) -> list[str]:
+    """The numbers in the first line of a file without a header line; [] if it is one.
+
+    Different whole numbers may be the names of classes. NumPy separates numbers by spaces unless told otherwise.
+    """
+    for separator in (",", ";", "\t", "|", None):
+        cells = [cell.strip(' "\r\n') for cell in line.split(separator) if cell.strip()]
+        if cells and all(is_number(cell.replace(",", ".")) for cell in cells):
+            return [] if len(set(cells)) == len(cells) and all(map(str.isdecimal, cells)) else cells
+    return []
 
 
 def _list_columns(path: Path) -> list[str]:

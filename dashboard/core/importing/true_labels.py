@@ -84,7 +84,9 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         given = GivenLabels(path.name, read_labels(open_npy(path), n_rows), None, notes)
     elif suffix == ".npz":
         arrays = open_npz(path)
-        key = column_among(list(arrays), LABEL_KEYS) or (next(iter(arrays)) if len(arrays) == 1 else None)
+        key = column_among(list(arrays), (*LABEL_KEYS, *LABEL_COLUMNS)) or (
+            next(iter(arrays)) if len(arrays) == 1 else None
+        )
         if key is None:
             raise DatasetError(
                 f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, PREDICTED_COLUMNS, PROBS_NAMES, column_among
+from dashboard.core.datasets.columns import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    LABEL_KEYS,
+    PREDICTED_COLUMNS,
+    PROBS_NAMES,
+    column_among,
+)
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.errors import DatasetError, listed_and
 from dashboard.core.importing.rows import SUM_TOLERANCE
@@ -47,7 +54,7 @@ def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:
     """The readings of the arrays of a file, one if it is certain. Raises DatasetError for a damaged file."""
     named = column_among(list(arrays), PROBS_NAMES)
     if named:
-        return [Reading(named, column_among(list(arrays), LABEL_KEYS))]
+        return _readings_of(named, arrays)
     likely = [name for name, array in arrays.items() if are_probabilities(array)]
     others = [name for name in likely if not only_zeros_and_ones(arrays[name])]  # else they are one-hot labels
     matrices = [name for name in others or likely if len(arrays[name].header.shape) == 2]
@@ -58,6 +65,32 @@ def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:
         labels = [called] if called else labels
         readings += [Reading(probs, name) for name in labels] or [Reading(probs, None)]
     return readings
+
+
+def _readings_of(probs: str, arrays: Mapping[str, StoredArray]) -> list[Reading]:
+    """The readings of a file that calls its probabilities so: several if other arrays may hold true labels."""
+    shape = arrays[probs].header.shape
+    n_classes = max(2, *shape[1:2])
+    others = [name for name in arrays if name != probs]
+    names_of_classes = {(), (n_classes,)} - {shape[:1]}
+    columns = [name for name in others if arrays[name].header.shape not in names_of_classes]
+    if called := column_among(others, LABEL_KEYS) or column_among(columns, LABEL_COLUMNS):
+        return [Reading(probs, called)]
+    possible = [
+        name for name in others
+        if shape and _may_be_labels(name, arrays[name], shape[0]) and _are_classes(name, arrays[name], n_classes)
+    ]  # fmt: skip
+    return [*(Reading(probs, name) for name in possible), Reading(probs, None)]
+
+
+def _are_classes(name: str, array: StoredArray, n_classes: int) -> bool:
+    """Whether the values of an array that may be labels can be `n_classes` classes, as far as looked at."""
+    if column_among([name], FILE_COLUMNS):
+        return False
+    if array.header.dtype.kind in "US":
+        return len(np.unique(_read(array))) <= n_classes
+    values = _first_rows(array)
+    return bool(((values >= -1) & (values <= n_classes)).all())
 
 
 def _may_be_labels(name: str, array: StoredArray, count: int) -> bool:
@@ -91,7 +124,11 @@ def within_bounds(probs: np.ndarray) -> bool:
 
 
 def _first_rows(array: StoredArray) -> np.ndarray:
+    return _read(array).astype(np.float64)
+
+
+def _read(array: StoredArray) -> np.ndarray:
     try:
-        return array.rows(0, ROWS_LOOKED_AT).astype(np.float64)
+        return array.rows(0, ROWS_LOOKED_AT)
     except OSError as error:
         raise DatasetError(f"{array.name} cannot be read: {error}.", "Copy the file again.", "array_damaged") from error

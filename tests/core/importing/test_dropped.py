@@ -108,6 +108,66 @@ def test_the_arrays_of_an_npz_are_known_by_shape_and_values(
     assert bool(found.label_counts) == bool(labels)
 
 
+@pytest.mark.parametrize("probs", ["probs", "y_prob", "probabilities", "predictions", "pred_probs"])
+@pytest.mark.parametrize("labels", ["y_true", "true_labels", "gt", "target"])
+@pytest.mark.parametrize("values", [LABELS, LABELS[:, None], LABELS.astype(float), np.eye(2)[LABELS]])
+def test_true_labels_beside_probabilities_of_a_known_name(
+    tmp_path: Path, probs: str, labels: str, values: np.ndarray
+) -> None:
+    np.savez(tmp_path / "x.npz", **{probs: THREE, "class_name": np.array(["cat", "dog"]), labels: values})
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and (found.readings, found.notes, found.label_counts) == ((), (), {"0": 1, "1": 2})
+
+
+def test_labels_of_another_length_are_not_overlooked(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", probs=THREE, y_true=[0, 1, 1, 0])
+    with pytest.raises(DatasetError, match="y_true has 4 labels for 3"):
+        open_predictions(tmp_path / "x.npz", None)
+
+
+@pytest.mark.parametrize("values", [LABELS, np.eye(2)[LABELS], np.array(["cat", "dog", "dog"])])
+def test_an_array_that_may_hold_the_labels_of_known_probabilities_is_asked_about(
+    tmp_path: Path, values: np.ndarray
+) -> None:
+    np.savez(tmp_path / "x.npz", probs=THREE, foo=values)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and [(each.probs, each.labels) for each in found.readings] == [("probs", "foo"), ("probs", None)]
+    assert sum(found.read_as(found.readings[0]).label_counts.values()) == 3
+    assert found.read_as(found.readings[1]).label_counts == {}
+    with pytest.raises(DatasetError, match=r"x.npz does not say which array holds the true labels: either") as refused:
+        open_predictions(tmp_path / "x.npz", None)
+    assert "`--arrays probs,foo` or `--arrays probs`" in refused.value.fix
+    for typed, reading in zip(("probs,foo", "probs"), found.readings, strict=True):
+        assert read_arrays(tmp_path / "x.npz", typed) == reading
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"foo": LABELS + 7},
+        {"foo": np.array(["a.png", "b.png", "c.png"])},
+        {"image_id": LABELS},
+        {"y_pred": LABELS},
+        {"foo": THREE},
+        {"classes": np.array(["cat", "dog"])},
+    ],
+)
+def test_arrays_that_hold_no_labels_are_not_asked_about(tmp_path: Path, other: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "x.npz", probs=THREE, **other)
+    found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
+    assert found and found.readings == () and found.label_counts == {}
+
+
+@pytest.mark.parametrize("column", ["gt", "y_true", "target", "actual", "true_label", "true_labels"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_true_labels_beside_columns_of_probabilities(tmp_path: Path, column: str, kind: str) -> None:
+    path = tmp_path / f"x.{kind}"
+    table = pa.table({"p_cat": THREE[:, 0], "p_dog": THREE[:, 1], column: ["cat", "dog", "dog"]})
+    pq.write_table(table, path) if kind == "parquet" else table.to_pandas().to_csv(path, index=False)
+    found = recognise([path], CLASS_NAMES)
+    assert found and found.label_counts == {"cat": 1, "dog": 2}
+
+
 def test_arrays_that_may_be_read_in_two_ways_are_asked_about(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=THREE, b=THREE[::-1], c=LABELS)
     found = recognise([tmp_path / "x.npz"], CLASS_NAMES)
@@ -163,6 +223,18 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, header: str, ro
     assert found.notes[0].startswith("x.csv has no probabilities, only predicted classes.")
 
 
+@pytest.mark.parametrize("column", ["confidence", "Conf", "max_prob"])
+def test_a_confidence_beside_predicted_classes_is_told_not_to_be_used(tmp_path: Path, column: str) -> None:
+    (tmp_path / "x.csv").write_text(f"file,true,predicted,{column}\na.png,cat,cat,0.9\nb.png,dog,cat,0.6\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and found.notes[1:] == (
+        f"The column {column} is not used as a probability, since those of the other classes are missing.",
+    )
+    (tmp_path / "x.csv").write_text("file,true,predicted,camera\na.png,cat,cat,0.9\nb.png,dog,cat,0.6\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and len(found.notes) == 1
+
+
 def test_predicted_classes_and_labels_in_two_tables(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("file,prediction\na.png,cat\nb.png,dog\n")
     (tmp_path / "truth.csv").write_text("file,label\nb.png,ship\na.png,cat\n")
@@ -188,6 +260,14 @@ def test_columns_that_do_not_fit_are_no_predicted_classes(tmp_path: Path, rows: 
         keep_predictions(
             [("x.csv", io.BytesIO(f"label,prediction\n{rows}\n".encode()))], CLASS_NAMES, Settings(data_dir=tmp_path)
         )
+
+
+def test_uploaded_probabilities_without_a_header_line(tmp_path: Path) -> None:
+    numbers, labels = ("x.csv", b"0.25,0.75\n0.5,0.5\n"), ("y.csv", b"label\n0\n1\n")
+    for files in ([numbers], [labels, numbers]):
+        with pytest.raises(DatasetError, match=r"x.csv has no header line") as error:
+            keep_predictions([(name, io.BytesIO(data)) for name, data in files], (), Settings(data_dir=tmp_path))
+        assert "header='p_0,p_1'" in error.value.fix
 
 
 def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:

@@ -387,7 +387,7 @@ def test_rows_that_are_no_probabilities(
         table(probs).to_csv(path, index=False)
     else:
         np.save(path, probs)
-    assert f"row 2 {said}" in refused(path, store).message
+    assert f"row {4 if kind == 'csv' else 2} {said}" in refused(path, store).message
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])
@@ -444,6 +444,46 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
     assert "it has foo (" in refused(tmp_path / "keys.npz", store).message
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0.25,0.75\n0.5,0.5\n",
+        "0.5,0.5\n0.25,0.75\n",
+        "0,5;0,5\n0,25;0,75\n",
+        "1e-1 9e-1\n0.5 0.5\n",
+        "0.25,0.75,\n1,0,\n",
+    ],
+    ids=["points", "twice the same", "commas", "spaces", "separator at the end"],
+)
+def test_numbers_without_a_header_line(tmp_path: Path, store: RunStore, text: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    for names in (None, tuple(text.splitlines()[0].split(","))):
+        error = refused(tmp_path / "x.csv", store, class_names=names)
+        assert "x.csv has no header line" in error.message and "--class-names" not in error.fix
+        assert "header='p_0,p_1'" in error.fix
+
+
+@pytest.mark.parametrize("probs", [PROBS, np.tile(PROBS / 5, 5)])
+def test_the_advice_on_a_file_without_a_header_line_works_when_followed(
+    tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, probs: np.ndarray
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("x.csv", probs, delimiter=",")
+    code = refused(tmp_path / "x.csv", store).fix
+    exec(code[code.index("np.savetxt") :].removesuffix("."), {"np": np, "probs": probs})
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.n_evaluated == len(probs) and imported.manifest.class_names == tuple(map(str, range(len(probs[0]))))
+    np.savetxt("one.csv", probs[:, 0])
+    code = refused(tmp_path / "one.csv", RunStore(tmp_path / "other")).fix
+    exec(code[code.index("np.savetxt") :].removesuffix("."), {"np": np, "probs": probs[:, 0]})
+    assert import_file(tmp_path / "one.csv", store, ("no", "yes")).n_evaluated == len(probs)
+
+
+def test_classes_that_are_called_by_numbers_are_a_header_line(tmp_path: Path, store: RunStore) -> None:
+    pd.DataFrame(PROBS).to_csv(tmp_path / "x.csv", index=False)
+    assert import_file(tmp_path / "x.csv", store, ("0", "1", "2")).n_evaluated == len(PROBS)
+
+
 def test_an_export_in_which_every_row_failed(tmp_path: Path, store: RunStore) -> None:
     table().to_csv(tmp_path / "x.csv", index=False)
     rows = import_file(tmp_path / "x.csv", store)
@@ -471,7 +511,20 @@ def test_labels_on_one_line_and_names_that_cannot_be_stored(tmp_path: Path, stor
 def test_a_cell_that_is_no_number_is_named(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
     (tmp_path / "x.csv").write_text("\np_cat,p_dog\n1,0\n,\nnan,NaN\n0.5,0,5\n".replace("0,5", '"0,5"'))
-    assert "row 3 has '0,5' in the column p_dog, which is not a number" in refused(tmp_path / "x.csv", store).message
+    assert "row 6 has '0,5' in the column p_dog, which is not a number" in refused(tmp_path / "x.csv", store).message
+
+
+@pytest.mark.parametrize("before", ["", "sep=,\n"], ids=["nothing", "sep"])
+def test_rows_of_a_csv_are_counted_as_in_a_spreadsheet(tmp_path: Path, store: RunStore, before: str) -> None:
+    path = tmp_path / "x.csv"
+    for rows, said in (
+        ("7,8,a\n", "row 2 holds numbers outside 0 to 1"),
+        ('1,0,"a\nb"\n\n0,1,b\n7,8,c\n', "row 5 holds numbers outside 0 to 1"),
+        ("1,0,a\n\n0,x,b\n", "row 4 has 'x' in the column p_dog"),
+        ("1,0,a\n\n0,1,b,c\n", "row 4 has 4 cells"),
+    ):
+        path.write_text(before + "p_cat,p_dog,camera\n" + rows)
+        assert said in refused(path, store).message
 
 
 def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: Path, store: RunStore) -> None:
@@ -480,7 +533,7 @@ def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: P
     check(import_file(tmp_path / "x.csv", store), store)
     store.delete(store.list()[0].run_id)
     (tmp_path / "y.csv").write_text("\n".join([*lines[:3], f"{lines[3]},0.5", lines[4]]))
-    assert "row 2 has 6 cells, but there are 5 columns" in refused(tmp_path / "y.csv", store).message
+    assert "row 4 has 6 cells, but there are 5 columns" in refused(tmp_path / "y.csv", store).message
     (tmp_path / "z.csv").write_bytes("\n".join(lines).replace("0.png", "ä.png").encode("latin-1"))
     assert "z.csv is not UTF-8 text" in refused(tmp_path / "z.csv", store).message
 
@@ -654,7 +707,7 @@ def test_points_and_commas_in_one_file_are_refused(tmp_path: Path, store: RunSto
     path = tmp_path / "x.csv"
     path.write_text(EUROPEAN.replace("0,8", "0.8"))
     error = refused(path, store)
-    assert "row 1 has '0.8' in the column p_dog" in error.message and "all with a point" in error.fix
+    assert "row 3 has '0.8' in the column p_dog" in error.message and "all with a point" in error.fix
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
