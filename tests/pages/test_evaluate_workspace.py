@@ -203,7 +203,7 @@ def test_a_tag_that_cannot_be_written_says_why(
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("seen").run()
-    monkeypatch.setattr(annotations, "write_json", full)
+    monkeypatch.setattr(annotations, "write_checked_json", full)
     at.button(key=f"tag-add-{run.run_id}").click().run()
     assert not at.exception and "No space left on device" in text_of(at) and "Free some space" in text_of(at)
 

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import first_fault, how_to_write_again, locked, read_whole, write_json
+from dashboard.core.files import first_fault, how_to_write_again, locked
+from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
 from dashboard.core.runs.files_beside import ANNOTATIONS, MOST_RECORD_BYTES, unreadable
 from dashboard.core.runs.run import unknown_run
 
@@ -72,7 +73,7 @@ def read_annotations(folder: Path) -> Annotations:
     """
     path = folder / ANNOTATIONS
     try:
-        return _TYPE.validate_json(read_whole(path, MOST_RECORD_BYTES))
+        return _TYPE.validate_json(read_checked_json(path, MOST_RECORD_BYTES))
     except FileNotFoundError:
         return Annotations()
     except ValidationError as error:
@@ -90,7 +91,7 @@ def change_annotations(folder: Path, change: Callable[[Annotations], Annotations
     try:
         with locked(folder / _LOCK):
             changed = change(read_annotations(folder))
-            write_json(folder / ANNOTATIONS, _TYPE.dump_python(changed, mode="json"), make_folder=False)
+            write_checked_json(folder / ANNOTATIONS, _TYPE.dump_python(changed, mode="json"))
     except FileNotFoundError as error:
         raise unknown_run(folder.name) from error
     except OSError as error:

@@ -13,13 +13,14 @@ from dashboard.core.files import json_bytes, read_whole, write_atomically
 _CRC = re.compile(rb'\{\n  "crc32": "([0-9a-f]{8})",\n')
 
 
-def write_checked_json(path: Path, record: Mapping[str, Any]) -> None:
+def write_checked_json(path: Path, record: Mapping[str, Any], make_folder: bool = False) -> None:
     """Writes `record`, which is not empty, with the CRC-32 of its JSON as the first value, atomically.
 
-    Raises OSError; also if the folder is missing.
+    Raises OSError; also if the folder is missing, unless `make_folder`.
     """
     text = json_bytes(record)
-    write_atomically(path, b'{\n  "crc32": "%08x",\n' % zlib.crc32(text) + text.removeprefix(b"{\n"), make_folder=False)
+    begin = b'{\n  "crc32": "%08x",\n' % zlib.crc32(text)
+    write_atomically(path, begin + text.removeprefix(b"{\n"), make_folder)
 
 
 def read_checked_json(path: Path, most_bytes: int) -> bytes:

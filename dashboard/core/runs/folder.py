@@ -73,7 +73,7 @@ class RunFolder:
                 cannot be read, or is missing although there are rows, `run_unreadable` when reading it is not allowed.
         """
         try:
-            manifest = self._read(MANIFEST, _MANIFEST_TYPE)
+            manifest = self._read(MANIFEST, _MANIFEST_TYPE, read_checked_json)
         except (FileNotFoundError, NotADirectoryError) as error:
             # the last look finds a run that was restored meanwhile
             if self.rows.exist() and not self.is_owned() and not (self.path / MANIFEST).exists():
@@ -96,13 +96,13 @@ class RunFolder:
 
     def save(self, manifest: RunManifest) -> None:
         """Writes the manifest. Raises OSError."""
-        self._write(MANIFEST, _MANIFEST_TYPE, manifest, make_folder=True)
+        write_checked_json(self.path / MANIFEST, _MANIFEST_TYPE.dump_python(manifest, mode="json"), make_folder=True)
 
     def finish(self, manifest: RunManifest, state: State, seconds: float, message: str = "") -> RunManifest:
         """Writes the manifest with a new state, time spent and message, and returns it. Raises OSError."""
         seconds = round(min(max(seconds, 0.0), MOST_SECONDS), 3)  # the clock may have been changed meanwhile
         finished = replace(manifest, state=state, seconds=seconds, message=message)
-        self._write(MANIFEST, _MANIFEST_TYPE, finished)
+        write_checked_json(self.path / MANIFEST, _MANIFEST_TYPE.dump_python(finished, mode="json"))
         return finished
 
     def keep_user(self, user: str) -> None:
@@ -111,7 +111,7 @@ class RunFolder:
         Args:
             user: not "".
         """
-        self._write(_USER, _USER_TYPE, user)
+        write_json(self.path / _USER, user, make_folder=False)
 
     def may_see(self) -> bool:
         """True if the visitor may see the run. One with a damaged manifest is for its owner and for admins."""
@@ -156,7 +156,7 @@ class RunFolder:
             return may(self.manifest().user)
         except DatasetError:  # no such run, or a damaged manifest
             with contextlib.suppress(OSError, DatasetError):
-                return may(self._read(_USER, _USER_TYPE))
+                return may(self._read(_USER, _USER_TYPE, read_whole))
             return False
 
     def own(self) -> RunOwner:
@@ -397,7 +397,7 @@ class RunFolder:
             raise damaged(self.run_id, error) from error
         return files, table
 
-    def _read(self, name: str, record_type: TypeAdapter[T], read: Callable[[Path, int], bytes] = read_whole) -> T:
+    def _read(self, name: str, record_type: TypeAdapter[T], read: Callable[[Path, int], bytes]) -> T:
         """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""
         try:
             return record_type.validate_json(read(self.path / name, MOST_RECORD_BYTES))
@@ -409,9 +409,6 @@ class RunFolder:
             raise
         except Exception as error:  # of a validator, which met a value that it does not expect
             raise damaged(self.run_id, f"{name}: {error}") from error
-
-    def _write(self, name: str, record_type: TypeAdapter[T], record: T, make_folder: bool = False) -> None:
-        write_json(self.path / name, record_type.dump_python(record, mode="json"), make_folder)
 
 
 def _check_index(index: np.ndarray, n_images: int) -> None:

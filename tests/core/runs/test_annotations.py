@@ -117,11 +117,11 @@ def test_a_file_that_cannot_be_read_for_a_moment_keeps_what_it_has(
 def test_a_full_disk_is_told_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change_annotations(tmp_path, lambda found: found.tagged("seen", [1]))
 
-    def fail(path: Path, record: object, make_folder: bool) -> None:
+    def fail(path: Path, record: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("dashboard.core.runs.annotations.write_json", fail)
+        patched.setattr("dashboard.core.runs.annotations.write_checked_json", fail)
         with pytest.raises(DatasetError, match="No space left on device") as caught:
             change_annotations(tmp_path, lambda found: found.tagged("seen", [2]))
     assert caught.value.code == "storage" and "Free some space" in caught.value.fix
@@ -162,6 +162,7 @@ def test_the_file_is_plain_json_beside_the_rows(tmp_path: Path) -> None:
     folder.add_part(0, table_of([ok(0, "cat", "cat"), ok(1, "dog", "cat")]))
     folder.annotate(lambda found: found.tagged("unclear", [1]))
     stored = json.loads((folder.path / "annotations.json").read_text())
+    assert len(stored.pop("crc32")) == 8
     assert stored == {"tags": {"unclear": [1]}, "subsets": {}, "note": "", "verdict": ""}
     assert folder.load(VIEW_COLUMNS, parse_filter(["tag=unclear"])).table["index"].tolist() == [1]
     with pytest.raises(DatasetError, match="no evaluation 'gone'") as caught:

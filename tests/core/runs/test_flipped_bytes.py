@@ -7,6 +7,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,21 +76,45 @@ def test_no_flipped_bit_changes_a_further_column(folder: RunFolder) -> None:
     no_flipped_bit_changes(folder.path / "attributes.parquet", content)
 
 
-def test_no_flipped_bit_changes_a_metric(folder: RunFolder) -> None:
-    measure(folder)
-    whole, chance = folder.evaluation_file.read_bytes(), random.Random(7)
-    expected = json.loads(whole)
+def no_flipped_bit_changes_json(path: Path, content: Callable[[], object]) -> None:
+    """Flips one bit of each byte of a JSON file. Where reading succeeds, it must give the same as before."""
+    whole, expected, chance, refused = path.read_bytes(), content(), random.Random(7), 0
     for place in range(len(whole)):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << chance.randrange(8)
-        folder.evaluation_file.write_bytes(damaged)
+        path.write_bytes(damaged)
         try:
-            found = json.loads(read_checked_json(folder.evaluation_file, 2**20))
-        except (OSError, ValueError):
-            continue
-        assert all(found[name] == expected[name] for name in expected if name != "crc32"), place
+            assert content() == expected, place
+        except (OSError, ValueError, DatasetError):
+            refused += 1
+    path.write_bytes(whole)
+    assert len(whole) - refused <= len('{\n  "crc32": "01234567",\n')
+
+
+def test_no_flipped_bit_changes_a_metric(folder: RunFolder) -> None:
+    measure(folder)
+
+    def content() -> object:
+        record = json.loads(read_checked_json(folder.evaluation_file, 2**20))
+        return {name: value for name, value in record.items() if name in wanted}
+
+    wanted = {*json.loads(folder.evaluation_file.read_bytes())} - {"crc32"}
+    no_flipped_bit_changes_json(folder.evaluation_file, content)
     measured = folder.load().evaluation()
     assert measured and measured.accuracy.n == 3
+
+
+def test_no_flipped_bit_changes_the_manifest(folder: RunFolder) -> None:
+    no_flipped_bit_changes_json(folder.path / "manifest.json", folder.manifest)
+    (folder.path / "manifest.json").write_text((folder.path / "manifest.json").read_text().replace("dog", "dig"))
+    with pytest.raises(DatasetError, match=r"manifest.json: its checksum does not match") as caught:
+        folder.manifest()
+    assert caught.value.code == "run_damaged"
+
+
+def test_no_flipped_bit_changes_what_people_noted(folder: RunFolder) -> None:
+    folder.annotate(lambda found: replace(found.tagged("odd", [1, 2]), note="seen", verdict="accepted"))
+    no_flipped_bit_changes_json(folder.path / "annotations.json", folder.annotations)
 
 
 def test_a_flipped_bit_is_told_and_a_sound_file_can_be_read_by_other_programs(folder: RunFolder) -> None:
