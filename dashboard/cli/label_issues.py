@@ -35,6 +35,7 @@ def show_label_issues(
 
     try:
         run = load_run(RunStore(get_settings().runs_dir).folder(run_id), where)
+        run.check_probabilities()
         issues = label_issues(run)
         if out:
             try:

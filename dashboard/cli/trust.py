@@ -126,9 +126,10 @@ def _print_sets(record: PredictionSetsRecord) -> None:
 
 
 def _load(run_id: str, where: list[str] | None) -> Run:
-    """Raises DatasetError, also if the run is not finished: what is promised has to rest on all of its images."""
+    """Raises DatasetError, also if the run is not finished or has no probabilities: what is promised has to rest on them."""
     run = RunStore(get_settings().runs_dir).folder(run_id).load(VIEW_COLUMNS, parse_filter(where or ()))
     check_finished(run.manifest, run.state)
+    run.check_probabilities()
     return run
 
 

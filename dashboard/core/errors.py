@@ -51,8 +51,8 @@ Code = Literal[
     # explanations
     "layer_unknown", "map_not_finite", "method_unknown", "no_conv_layer", "no_logits", "picture_gone",
     # evaluations, and predictions made elsewhere
-    "checks", "filter", "image_unknown", "import_interrupted", "no_images_kept", "not_comparable", "pred_probs",
-    "predictions",
+    "checks", "filter", "image_unknown", "import_interrupted", "no_images_kept", "no_probabilities", "not_comparable",
+    "pred_probs", "predictions",
     "run_damaged", "run_exists", "run_file_damaged", "run_failed", "run_in_use", "run_unfinished", "run_unknown", "run_unreadable",
     "run_vanished",
     # a new temperature for a model

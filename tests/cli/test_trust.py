@@ -179,3 +179,12 @@ def test_reference_figures(runs: Runs, tmp_path: Path, shared_dir: Path) -> None
     sets = json.loads(runs("prediction-sets", run_id, "--json").stdout)["marginal"]
     assert sets["quantile"] == pytest.approx(0.8, abs=0.01)
     assert (sets["coverage"], sets["mean_size"]) == (pytest.approx(0.953, abs=0.01), pytest.approx(1.068, abs=0.01))
+
+
+@pytest.mark.parametrize("command", ["guarantee", "prediction-sets", "label-issues"])
+def test_predicted_classes_alone_promise_nothing(runs: Runs, tmp_path: Path, command: str) -> None:
+    (tmp_path / "x.csv").write_text("label,prediction\n" + "cat,cat\ndog,dog\n" * 50)
+    run_id = import_predictions(ImportRequest(tmp_path / "x.csv"), RunStore(tmp_path / "runs")).manifest.run_id
+    done = runs(command, run_id, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["error"]["code"] == "no_probabilities"

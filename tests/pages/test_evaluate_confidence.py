@@ -322,3 +322,14 @@ def test_the_part_is_still_open_after_a_look_at_the_history(show: Show) -> None:
 def test_a_part_that_does_not_exist_in_the_address_opens_the_first(show: Show, part: str) -> None:
     at = show(*predictions(), part=part)
     assert "Calibration error (ECE)" in metrics(at)
+
+
+@pytest.mark.parametrize("view", ["Confidence", "Labels"])
+def test_predicted_classes_alone_say_nothing_about_confidence(
+    open_page: Open, dashboard: Services, tmp_path: Path, view: str
+) -> None:
+    (tmp_path / "x.csv").write_text("label,prediction\ncat,cat\ndog,dog\ndog,cat\n" + "cat,cat\ndog,dog\n" * 20)
+    run_id = import_predictions(ImportRequest(tmp_path / "x.csv"), dashboard.runs).manifest.run_id
+    at = opened(open_page, run_id, "Calibration", view=view)
+    assert "only predicted classes, so nothing can be said about confidence" in text_of(at)
+    assert "probabilities of all classes instead" in text_of(at) and not at.slider and not at.get("vega_lite_chart")

@@ -29,7 +29,7 @@ def label_issues(run: Run) -> pd.DataFrame:
 
     Every labelled image of the run counts for what is usual in a class, except those that are predicted as a class
     without labelled images: of that class, it is not known what is usual. Of the answer, only images that pass the filter
-    of `run` are given.
+    of `run` are given. There are none if the run has only predicted classes.
 
     Returns:
         A table with the columns `COLUMNS`, indexed by position as `run.table` is. `suggested_label` is the predicted
@@ -40,7 +40,7 @@ def label_issues(run: Run) -> pd.DataFrame:
         DatasetError: the rows cannot be read.
     """
     try:
-        positions = _issues(run)
+        positions = _issues(run) if run.has_probabilities else np.array([], np.int64)
     except (OSError, pa.ArrowException) as error:
         raise damaged(run.manifest.run_id, error) from error
     positions = positions[np.isin(positions, run.table.index.to_numpy())]

@@ -8,8 +8,8 @@ import numpy as np
 
 MOST_CLASSES = 1000
 NO_PROBABILITIES = (
-    "{name} has no probabilities, only predicted classes. Each counts as a probability of 100%, so figures about "
-    "confidence, calibration and doubtful labels say nothing."
+    "{name} has no probabilities, only predicted classes. So nothing can be said about confidence, calibration and "
+    "doubtful labels."
 )
 CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
 CONFIDENCE_COLUMNS = ("confidence", "conf", "confidence_score", "max_prob", "max_probability", "certainty")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -105,8 +105,24 @@ class Run:
         except (OSError, pa.ArrowException) as error:
             raise damaged(self.manifest.run_id, error) from error
         true, predicted = (rows[c].cat.codes.to_numpy(np.int64) for c in ("true_label", "predicted_label"))
-        probabilities = Probabilities(*(table[name].to_numpy() for name in _FOR_METRICS))
-        return Answers(true, predicted, len(self.manifest.class_names), probabilities)
+        numbers = Probabilities(*(table[name].to_numpy() for name in _FOR_METRICS))
+        return Answers(true, predicted, len(self.manifest.class_names), numbers if self.has_probabilities else None)
+
+    @cached_property
+    def has_probabilities(self) -> bool:
+        """False for predicted classes of another program, which are stored with a confidence of 1.
+
+        Raises DatasetError if the rows cannot be read.
+        """
+        if not self.manifest.imported:
+            return True
+        confidence = self.column("confidence")
+        return bool((confidence[~np.isnan(confidence)] != 1).any())
+
+    def check_probabilities(self) -> None:
+        """Raises DatasetError with the code `no_probabilities` if the run has only predicted classes."""
+        if not self.has_probabilities:
+            raise DatasetError(NO_PROBABILITIES, HOW_TO_GET_PROBABILITIES, "no_probabilities")
 
     def column(self, name: str) -> np.ndarray:
         """A column of numbers for all rows of the files, by position. Raises DatasetError if it cannot be read."""
@@ -127,7 +143,8 @@ class Run:
 
     def evaluation(self) -> Evaluation | None:
         """Metrics over the rows that have a true label and a prediction; None if there are no such rows."""
-        return self.measured or self._evaluation
+        found = self.measured or self._evaluation
+        return replace(found, reliability=None) if found and not self.has_probabilities else found
 
     @cached_property
     def _evaluation(self) -> Evaluation | None:
@@ -138,6 +155,11 @@ class Run:
         return evaluate_labels(true, predicted, self.manifest.class_names, rows["confidence"].to_numpy())
 
 
+NO_PROBABILITIES = (
+    "These predictions have no probabilities, only predicted classes, so nothing can be said about confidence, calibration and "
+    "doubtful labels."
+)
+HOW_TO_GET_PROBABILITIES = "Import a file with the probabilities of all classes instead."
 HOW_TO_LIST = "`python -m dashboard runs list` lists the evaluations."
 
 

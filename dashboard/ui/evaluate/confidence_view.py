@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dashboard.core.runs.run import Run
+import streamlit as st
+
+from dashboard.core.runs.run import HOW_TO_GET_PROBABILITIES, NO_PROBABILITIES, Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.confidence_acceptance import show_acceptance, show_slider
 from dashboard.ui.evaluate.confidence_calibration import show_calibration
@@ -25,6 +27,9 @@ _PARTS: Mapping[str, Callable[[Services, Run], None]] = {
 
 def show_confidence(services: Services, run: Run) -> None:
     """Shows the threshold and what it accepts, the chosen part, and the chosen images. The run has labelled rows."""
+    if not run.has_probabilities:
+        st.info(f"{NO_PROBABILITIES} {HOW_TO_GET_PROBABILITIES}", icon=":material/info:")
+        return
     show_slider(run)
     _PARTS[choose_one("Part", _PARTS, key="part")](services, run)
     show_images(services, run)

@@ -14,7 +14,7 @@ from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
-from dashboard.core.runs.run import Run
+from dashboard.core.runs.run import HOW_TO_GET_PROBABILITIES, NO_PROBABILITIES, Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.doubtful_labels import label_issues_of
@@ -36,6 +36,9 @@ def show_labels(services: Services, run: Run) -> None:
         help="Images for which the model is more confident of another class than it usually is for images of that class "
         "(confident learning, by cleanlab). This only works on images that the model was not trained on.",
     )
+    if not run.has_probabilities:
+        st.info(f"{NO_PROBABILITIES} {HOW_TO_GET_PROBABILITIES}", icon=":material/info:")
+        return
     try:
         issues = label_issues_of(services, run)
     except DashboardError as error:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dashboard.core.analysis.findings.find import find_in
+from dashboard.core.analysis.findings.find import find_in, find_of
 from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.datasets.attributes import MOST_COLUMNS
 from dashboard.core.errors import DatasetError
@@ -30,6 +30,8 @@ from dashboard.core.runs.evaluate_again import import_again
 from dashboard.core.runs.export import csv_bytes
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.store import RunStore
+from dashboard.reports.build import report_of
+from dashboard.reports.markdown_file import to_markdown
 
 PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.5, 0.25, 0.25]])
 NAMES = ("cat", "dog", "frog")
@@ -772,6 +774,24 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert not about & {"overconfident", "miscalibrated", "label_errors", "mislabelled_class", "confident_mistakes"}
     (tmp_path / "ids.csv").write_text("y_true,y_pred\n1,1\n2,1\n2,2\n")
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
+
+
+def test_only_predicted_classes_have_no_figures_about_confidence(store: RunStore, tmp_path: Path) -> None:
+    rows = ["cat,cat", "dog,dog", "cat,cat", "dog,dog", "dog,cat"] * 20
+    (tmp_path / "x.csv").write_text("\n".join(["label,prediction", *rows]))
+    imported = import_file(tmp_path / "x.csv", store)
+    folder = store.folder(imported.manifest.run_id)
+    for run in (folder.load(), folder.load(conditions=parse_filter(["true_label=dog"]))):
+        evaluation = run.evaluation()
+        assert not run.has_probabilities and evaluation and evaluation.reliability is None
+        assert "accuracy" in run.scores and not {"ece15", "brier", "log_loss", "aurc"} & {*run.scores}
+        assert label_issues(run).empty and run.answers.probabilities is None
+    text = to_markdown(
+        report_of(folder.load(), store, find_of(folder.load(), folder), doubtful=label_issues(folder.load()))
+    )
+    assert "80.0%" in text and "## Confidence" not in text and "may be wrong" not in text
+    (tmp_path / "sure.csv").write_text("label,p_cat,p_dog\ncat,1,0\ndog,0,1\ncat,0.4,0.6\n")
+    assert store.folder(import_file(tmp_path / "sure.csv", store).manifest.run_id).load().has_probabilities
 
 
 def test_the_arrays_that_the_user_means(tmp_path: Path, store: RunStore) -> None:

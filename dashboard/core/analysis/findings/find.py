@@ -94,7 +94,7 @@ def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | N
     evidence = Evidence(run, thumbnails, attributes)
     chosen = by_answers(run.conditions)
     rules = [rule for rule in RULES if (evidence.n or not rule.needs_labels) and not (chosen and rule.about_answers)]
-    if (evidence.confidence == 1).all():  # as in predictions of another program that have no probabilities
+    if not run.has_probabilities or (evidence.confidence == 1).all():
         rules = [rule for rule in rules if not rule.about_confidence]
     searches = [rule.search(evidence) for rule in rules]
     limits = significance_limits(
