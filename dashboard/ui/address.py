@@ -60,12 +60,13 @@ def set_address(parameters: Mapping[str, str | Sequence[str]]) -> None:
         st.query_params.from_dict(wanted)
 
 
-def set_parameter(name: str, value: str) -> None:
-    """Sets a query parameter, or removes it if `value` is "". An address that stays the same gets no entry in the history."""
-    if value == st.query_params.get(name, ""):
+def set_parameter(name: str, value: str | Sequence[str]) -> None:
+    """Sets a query parameter, or removes it if `value` is empty. An address that stays the same gets no entry in the history."""
+    values = [value] if isinstance(value, str) and value else list(value)
+    if values == st.query_params.get_all(name):
         return
-    if value:
-        st.query_params[name] = value
+    if values:
+        st.query_params[name] = values
     else:
         del st.query_params[name]
 

@@ -7,6 +7,5 @@ WHERE = "where"  # the conditions of the filter
 SHOW = "show"  # which of the filtered images the gallery shows: conditions
 VIEW = "view"  # which view of the evaluation is open
 SORT = "sort"  # the order of the gallery
-PAGE = "page"  # which page of the gallery is shown, such as 2-1f3a; the second part tells lists apart
 TICKED = "ticked"  # the selected images, such as 3,17, if they are few
 IN_VIEW = "in_view"  # on Explain: the view to return to. Streamlit lets only a widget of Batch evaluation set VIEW.

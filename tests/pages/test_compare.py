@@ -165,6 +165,10 @@ def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_cer
     [page] = [key for key in at.session_state._state.filtered_state if key.startswith("compare-page-")]
     at.session_state[page] = 2
     assert first_of(("cat", "dog"))["index"] == 40
+    in_address = str(at.query_params["page"])
+    assert in_address.startswith("2-")
+    at = open_page("compare")  # a reload
+    assert first_of(("cat", "dog"), page=in_address)["index"] == 40
     assert first_of(("cat", "eel"))["index"] == 45
     assert first_of(("cat", "dog"), where=["confidence<0.999"])["index"] == 0
 

@@ -24,6 +24,7 @@ from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import stored_run
+from dashboard.ui.turned_pages import page_of, turn_pages
 from dashboard.ui.words import plain
 
 IMAGES_A_PAGE = 40
@@ -77,9 +78,7 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
     images, run, position = found
     key = f"{a.manifest.run_id}-{b.manifest.run_id}-{about}"
     pages, page_key = -(-len(rows) // IMAGES_A_PAGE), f"compare-page-{key}"
-    page = min(st.session_state.get(page_key, 1), pages)
-    if page_key in st.session_state:
-        st.session_state[page_key] = page
+    page = page_of(page_key, pages, lists=2)
     shown = _with_files(run, rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE], position)
     tiles, readable = images.tiles(shown["index"].tolist(), shown["file"].tolist(), SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
@@ -92,8 +91,7 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
         open_run_image(run.manifest.run_id, opened, among, {COMPARED: urlencode(whole_address(), doseq=True)})
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
-    if pages > 1:
-        st.pagination(pages, key=page_key, persist_state="session")
+    turn_pages(page_key, pages, lists=2)
 
 
 def _pictures(services: Services, a: Run, b: Run) -> tuple[RunPictures, Run, str] | DashboardError:

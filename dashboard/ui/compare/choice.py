@@ -17,6 +17,7 @@ from dashboard.core.runs.overview import RunOverview
 from dashboard.services import Services
 from dashboard.ui.address import page_entered, set_address, went_in_history
 from dashboard.ui.compare_address import MORE, TAB, WHERE, WHERE_B, A, B
+from dashboard.ui.turned_pages import PAGE
 from dashboard.ui.words import local_time, told_apart
 
 _KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-where", WHERE_B: "compare-where-b"}
@@ -138,6 +139,7 @@ def _write_address(choice: Choice) -> None:
         MORE: [*choice.more],
         WHERE: [*choice.where],
         WHERE_B: [*(choice.where_b or ())],
+        PAGE: st.query_params.get_all(PAGE),
     }
     if (tab := st.session_state.get(TAB_KEY, FIRST_TAB)) != FIRST_TAB:
         values[TAB] = [tab]

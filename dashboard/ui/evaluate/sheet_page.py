@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import pandas as pd
 import streamlit as st
@@ -18,47 +17,16 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.address import set_parameter, went_in_history
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.evaluate.selection import offer_selection, put_selection_in_address, select, selected_images
 from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
-from dashboard.ui.evaluation_address import IN_VIEW, PAGE, VIEW, WHERE
-from dashboard.ui.picture_address import MOST_DIGITS, open_run_image
+from dashboard.ui.evaluation_address import IN_VIEW, VIEW, WHERE
+from dashboard.ui.picture_address import open_run_image
+from dashboard.ui.turned_pages import page_of, turn_pages
 
 A_PAGE, A_PAGE_BESIDE = 40, 16
 _SIDE = 192  # pixels of a picture that is read from the dataset
 _LEAST_SIDE, _LEAST_SIDE_BESIDE = 150, 98  # pixels of a picture on the page
-
-
-def _page_of(run: Run, rows: pd.DataFrame, about: str, a_page: int) -> tuple[pd.DataFrame, int, str]:
-    """The rows of the current page, the number of pages, and the key of the control that turns them.
-
-    The address holds the page, so that a reload and Back show it again.
-
-    Args:
-        about: identifies the list of rows, so that each list remembers its own page.
-    """
-    pages = -(-len(rows) // a_page)
-    key = f"page-{run.manifest.run_id}-{a_page}-{'&'.join((*as_texts(run.conditions), about))}"
-    named, _, of_list = st.query_params.get(PAGE, "").partition("-")
-    if of_list == _mark(key) and named.isdecimal() and len(named) < MOST_DIGITS:
-        st.session_state[key] = int(named)
-    elif went_in_history():
-        st.session_state[key] = 1
-    page = max(1, min(st.session_state.get(key, 1), pages))
-    if st.session_state.get(key, page) != page:
-        st.session_state[key] = page
-    _put_page_in_address(key, page)
-    return rows.iloc[(page - 1) * a_page : page * a_page], pages, key
-
-
-def _put_page_in_address(key: str, page: int) -> None:
-    set_parameter(PAGE, f"{page}-{_mark(key)}" if page > 1 else "")
-
-
-def _mark(key: str) -> str:
-    """Tells one list from others in the address: after a click on a cell, its page is that of another list."""
-    return f"{crc32(key.encode()) & 0xFFFF:04x}"
 
 
 def show_sheet_page(
@@ -77,25 +45,23 @@ def show_sheet_page(
         pictures: None shows no pictures, only the control to turn pages.
         rows: with the column `index`, and indexed by position as `Run.table` is.
         item: what stands below the picture of a row, which then has these columns, too.
-        about: see `_page_of`.
+        about: identifies the list of rows, so that each list remembers its own page.
         parameters: how an address names this list, besides the filter; None if it cannot.
         beside: the sheet stands beside something else, so its pictures are smaller and a page has fewer.
     """
-    shown, pages, key = _page_of(run, rows, about, A_PAGE_BESIDE if beside else A_PAGE)
+    a_page = A_PAGE_BESIDE if beside else A_PAGE
+    key = f"page-{run.manifest.run_id}-{a_page}-{'&'.join((*as_texts(run.conditions), about))}"
+    pages = -(-len(rows) // a_page)
+    page = page_of(key, pages)
+    shown = rows.iloc[(page - 1) * a_page : page * a_page]
     more = run.detail(shown, ["file", DOUBT])
     shown = shown.assign(file=more["file"], doubt=more[DOUBT])
     if pictures:
         put_selection_in_address(run.manifest.run_id)
         offer_selection(services, run, rows, shown)
-        sheet_key = f"sheet-{key}-{st.session_state.get(key, 1)}"
+        sheet_key = f"sheet-{key}-{page}"
         _show_tiles(services, run, pictures, shown, item, sheet_key, rows, parameters, beside)
-    if pages > 1:
-        st.pagination(
-            pages,
-            key=key,
-            persist_state="session",
-            on_change=lambda: _put_page_in_address(key, st.session_state[key]),
-        )
+    turn_pages(key, pages)
     return shown
 
 

@@ -7,7 +7,8 @@ import streamlit as st
 from dashboard.core.evaluation.job import Job
 from dashboard.services import Services
 from dashboard.ui.address import went_in_history
-from dashboard.ui.evaluation_address import PAGE, SHOW, TICKED, UPLOAD, WHERE
+from dashboard.ui.evaluation_address import SHOW, TICKED, UPLOAD, WHERE
+from dashboard.ui.turned_pages import PAGE
 
 _RUN = "run"  # in the address
 _RUN_ID, _EVALUATED_BEFORE = "run_id", "evaluated_before"  # in the session
