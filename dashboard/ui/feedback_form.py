@@ -28,7 +28,7 @@ _ABOUT_IN_RUN = (
     "Your answer is about this image of the evaluation. The same picture on Predict, or with another model, is asked about "
     "again."
 )
-_SHARED = " Nobody has a name here, so all users share one answer."
+_SHARED = " There is no log-in here, so all users share one answer: changing it also replaces what somebody else said."
 UNKNOWN = "I do not know"
 AGREES_ON_NONE = "none of these, as the model suspected"  # where there is room for few words
 _ERROR, _OPEN, _AGAIN = "feedback-error", "feedback-open", "feedback-again"  # in the session
@@ -87,16 +87,16 @@ def ask_for_feedback(
 
 
 def in_words(opinion: Opinion) -> str:
-    """What was said, in a sentence."""
+    """What was said, in a sentence. Without log-in it may be somebody else who said it."""
     note = f" Note: {opinion.note}" if opinion.note else ""
     if opinion.agrees_on_none:
-        return f"You said that it shows none of these classes, as the page does.{note}"
+        return f"Marked as none of these classes, as the page says.{note}"
     if opinion.is_right:
-        return f"You said that {f'it shows {opinion.predicted_label}' if opinion.doubt else 'this is right'}.{note}"
+        return f"Marked as {opinion.predicted_label if opinion.doubt else 'right'}.{note}"
     true = f"; the true label is {opinion.true_label}" if opinion.true_label else ""
     if opinion.true_label == NONE_OF_THESE:
         true = ": it shows none of these classes"
-    return f"You said that this is wrong{true}.{note}"
+    return f"Marked as wrong{true}.{note}"
 
 
 def choose_true_label(

@@ -44,7 +44,7 @@ def _say_wrong(page) -> None:
 def _say_right_and_look(page) -> None:
     _be_asked(page)
     page.get_by_role("button", name="Right").click()
-    page.get_by_text("You said that this is right").wait_for()
+    page.get_by_text("Marked as right").wait_for()
     page.get_by_role("link", name="History").click()
     page.get_by_role("radio", name="Feedback").click()
 

@@ -99,7 +99,7 @@ def test_each_user_sees_their_own(browser, users: Users) -> None:
             page.get_by_text(name.title(), exact=True).wait_for()
             click_sample(page, "frog")
             page.get_by_role("button", name="Right", exact=True).click()
-            page.get_by_text("You said that this is right").wait_for()
+            page.get_by_text("Marked as right").wait_for()
             page.get_by_role("link", name="History").click()
             page.get_by_text("to open its image again").wait_for()
             page.get_by_role("radio", name="Feedback").click()

@@ -371,7 +371,7 @@ def test_the_prediction_of_an_evaluation_can_be_called_right_or_wrong(
 ) -> None:
     of_run(page, run.run_id, 3)
     page.button(key="feedback-right").click().run()
-    assert not page.exception and "You said that this is right" in text_of(page)
+    assert not page.exception and "Marked as right" in text_of(page)
     assert (said := dashboard.feedback.last_words([f"{run.run_id}:3"])) and said[f"{run.run_id}:3"].is_right
 
 
@@ -391,18 +391,18 @@ def test_feedback_given_in_the_grid_is_shown_and_can_be_changed(
     subject = f"{run.run_id}:3"
     dashboard.feedback.give(subject, False)  # as the key W does
     of_run(page, run.run_id, 3)
-    assert "You said that this is wrong" in text_of(page)
+    assert "Marked as wrong" in text_of(page)
     page.button(key="feedback-change").click().run()
     page.button(key="feedback-right").click().run()
-    assert "You said that this is right" in text_of(page) and dashboard.feedback.last_words([subject])[subject].is_right
+    assert "Marked as right" in text_of(page) and dashboard.feedback.last_words([subject])[subject].is_right
     dashboard.feedback.give(subject, False)
-    assert "You said that this is wrong" in text_of(page.run())
+    assert "Marked as wrong" in text_of(page.run())
 
 
 def test_what_another_user_said_is_no_word_of_the_reader(page: AppTest, dashboard: Services, run: RunManifest) -> None:
     dashboard.feedback.give(f"{run.run_id}:3", False, user="bob")
     of_run(page, run.run_id, 3)
-    assert "You said" not in text_of(page) and page.button(key="feedback-right")
+    assert "Marked as" not in text_of(page) and page.button(key="feedback-right")
 
 
 def test_an_answer_that_is_not_the_evaluations_is_told(

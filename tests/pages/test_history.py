@@ -42,7 +42,7 @@ def test_there_is_no_question_without_an_answer(open_page: Open) -> None:
 
 def test_one_click_says_that_it_is_right_and_can_be_changed(answered: AppTest, dashboard: Services) -> None:
     at = answered.button(key="feedback-right").click().run()
-    assert "You said that this is right" in text_of(at)
+    assert "Marked as right" in text_of(at)
     at = at.button(key="feedback-change").click().run()
     at = at.button(key="feedback-wrong").click().run()
     label = at.selectbox(key="feedback-label").options[-1]
@@ -79,12 +79,12 @@ def test_a_picture_that_is_opened_again_shows_what_was_said_and_counts_once(
     assert "the true label is dog" in text_of(again)
     again.button(key="feedback-change").click().run()
     again.button(key="feedback-right").click().run()
-    assert "You said that this is right" in text_of(click_sample(open_page("predict"), "frog"))
+    assert "Marked as right" in text_of(click_sample(open_page("predict"), "frog"))
     [opinion] = dashboard.feedback.opinions()
     found = dashboard.feedback.accuracy()
     assert opinion.is_right and found and not found.disputed
     other = click_sample(open_page("predict"), "cat")
-    assert "You said" not in text_of(other)
+    assert "Marked as" not in text_of(other)
 
 
 def test_what_another_user_said_about_a_picture_is_not_shown_as_ones_own(
@@ -94,7 +94,7 @@ def test_what_another_user_said_about_a_picture_is_not_shown_as_ones_own(
     click_sample(open_page("predict"), "frog").button(key="feedback-right").click().run()
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("bob@x.org"))
     at = click_sample(open_page("predict"), "frog")
-    assert "You said" not in text_of(at)
+    assert "Marked as" not in text_of(at)
     at.button(key="feedback-right").click().run()
     assert {each.user for each in dashboard.feedback.opinions()} == {"ann@x.org", "bob@x.org"}
 

@@ -202,7 +202,7 @@ def test_it_says_when_the_picture_is_probably_none_of_the_classes(
         assert "What does it show?" in text_of(page) and " right?" not in text_of(page)
         assert offered == ["None of these", answer.predicted_label, "Another class"]
         page.button(key="feedback-none").click().run()
-        assert "You said that it shows none of these classes, as the page does." in text_of(page).replace("\\", "")
+        assert "Marked as none of these classes, as the page says." in text_of(page).replace("\\", "")
         assert dashboard.feedback.opinions()[0].true_label == NONE_OF_THESE
 
 

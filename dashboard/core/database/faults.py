@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard.core.database.address import Address
 from dashboard.core.errors import DatabaseError
-from dashboard.core.files import NotAFileError, check_regular, how_to_write_again
+from dashboard.core.files import NotAFileError, check_regular, disk_is_full, how_to_write_again
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
 _DAMAGED = ("malformed", "file is not a database", "database corruption")
@@ -77,9 +77,10 @@ def unavailable(address: Address, reason: str, error: OSError | None = None) -> 
         fix = f"Let the dashboard's user write in {address.file.parent}, and see that there is free space."
     else:
         fix = f"Start the server, and check host, user, password and database name in {address.variable}."
+    but = ", but uploads need free space, too" if error and disk_is_full(error) else ""
     return DatabaseError(
         f"{address.as_subject} cannot be used: {reason}.",
-        f"{fix} Predictions on the pages and the command line continue meanwhile.",
+        f"{fix} Predictions on the pages and the command line continue meanwhile{but}.",
     )
 
 
