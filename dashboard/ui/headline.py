@@ -71,5 +71,6 @@ def _figures(doubt: Doubt, known: Familiarity) -> str:
         f"Two scores were compared with those of held-out pictures of the classes, of which each accepts {percent(known.kept, 0)}. "
         f"Energy: {rounded(doubt.energy, 2)}, doubtful above {rounded(known.max_energy, 2)}. "
         f"Highest probability: {percent(doubt.msp)}, doubtful below {percent(known.min_msp)}. "
-        f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better."
+        f"The {'energy' if known.decides == 'energy' else 'probability'} decides, because it separated other pictures better. "
+        "Some pictures of other things pass this check."
     )

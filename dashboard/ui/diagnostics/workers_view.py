@@ -27,7 +27,15 @@ def show_workers(workers: Sequence[WorkerStatus]) -> None:
         }
     )
     st.caption("Worker processes now")
-    st.dataframe(table, hide_index=True, width="stretch", key="workers", alt="State of the worker processes")
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        column_config={"State": st.column_config.TextColumn(width=260)},  # else "busy: predicting" is cut
+        key="workers",
+        placeholder="-",
+        alt="State of the worker processes",
+    )
 
 
 def _last_end(worker: WorkerStatus) -> str:

@@ -86,7 +86,9 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
             "Model": st.column_config.TextColumn(width=120),
             "Accuracy": st.column_config.NumberColumn(width=75),
             "95% interval": st.column_config.TextColumn(width=90, help="Wilson's interval of the accuracy."),
-            "Images": st.column_config.NumberColumn(format="localized", width=70),
+            "Images": st.column_config.NumberColumn(
+                format="localized", width=70, help="All images of the dataset, also those that could not be evaluated."
+            ),
             "Note": st.column_config.TextColumn(width=100),
             "Date": st.column_config.TextColumn(help="In your time zone. The newest is first."),
         },

@@ -1,4 +1,4 @@
-"""One line that says which classes the model knows."""
+"""One line that says which classes the model knows, and what it does with other pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dashboard.ui.words import number_in_words, plain, shortened
 
 MOST_CHARACTERS = 160  # of all names together
 SHOWN = 6  # if there are more
+_OTHERS = "A picture of anything else may still be called one of them."
 
 
 def show_classes() -> None:
@@ -19,10 +20,10 @@ def show_classes() -> None:
         return
     count = number_in_words(len(names)).capitalize()
     if sum(map(len, names)) <= MOST_CHARACTERS:
-        st.markdown(f"{count} classes: {plain(', '.join(names))}.")
+        st.markdown(f"{count} classes: {plain(', '.join(names))}. {_OTHERS}")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="classes"):
         some = ", ".join(map(shortened, names[:SHOWN]))
-        st.markdown(f"{count} classes: {plain(some)} ...", width="content")
+        st.markdown(f"{count} classes: {plain(some)} ... {_OTHERS}", width="content")
         with st.popover("All classes", type="tertiary", icon=":material/list:"):
             st.dataframe(pd.DataFrame({"class": names}), hide_index=True, alt="All classes of the model")
