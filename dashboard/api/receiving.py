@@ -184,7 +184,7 @@ def _on_server(name: str, settings: Settings) -> Path:
     raise DatasetError(
         f"There is no dataset {name!r} on this server.",
         f"`dataset` is a name, not a path. Known: {listed([each.title for each in known]) or 'none'}. Put the dataset into "
-        f"{settings.datasets_dir} on the server and give its name there, or upload it as the body.", "not_found",
+        "the folder `datasets` of the data folder of this server and give its name there, or upload it as the body.", "not_found",
     )  # fmt: skip
 
 

@@ -324,6 +324,8 @@ def how_to_write_again(error: OSError) -> str:
     """What the user can do after a failed write, as a sentence without its end."""
     if isinstance(error, NotAFileError):
         return f"Remove {error.filename}, which should be a file"
+    if error.errno == errno.ELOOP:
+        return f"Remove {error.filename}, a link that leads to itself"
     if disk_is_full(error):
         return "Free some space (`python -m dashboard runs empty-bin` removes deleted evaluations for good)"
     if error.errno == errno.EFBIG:

@@ -244,7 +244,7 @@ def test_a_dataset_of_this_server(client: TestClient, settings: Settings) -> Non
     assert done["result"]["n_images"] == 6
     unknown = client.post(f"{V1}/evaluations", json={"dataset": "/etc"})
     assert unknown.status_code == 404
-    for told in ("Sample images", "not a path", f"Put the dataset into {settings.datasets_dir}", "upload it"):
+    for told in ("Sample images", "not a path", "the folder `datasets` of the data folder", "upload it"):
         assert told in unknown.json()["fix"]
 
 

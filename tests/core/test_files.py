@@ -94,7 +94,7 @@ def test_names_that_windows_allows_too(name: str, portable: str) -> None:
     [
         (errno.ENOSPC, "Free some space"), (errno.EDQUOT, "Free some space"), (errno.EFBIG, "ulimit"),
         (errno.EROFS, "read-only"), (errno.EACCES, "permission"), (errno.EPERM, "permission"),
-        (errno.EIO, "Check the path and the disk"),
+        (errno.ELOOP, "Remove"), (errno.EIO, "Check the path and the disk"),
     ],
 )  # fmt: skip
 def test_the_way_out_of_a_failed_write_fits_its_reason(code: int, fix: str) -> None:

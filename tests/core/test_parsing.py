@@ -55,7 +55,7 @@ def test_reasons_are_short_sentences() -> None:
 def test_a_header_of_an_array_that_never_ends(tmp_path: Path) -> None:
     header = b"{'descr': '|u1', 'shape': ((((1,\n"
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header)
-    with pytest.raises(DatasetError, match=r"x\.npy is not a NumPy array"):
+    with pytest.raises(DatasetError, match=r"x\.npy is not a NumPy array: its header is damaged\."):
         open_dataset(tmp_path / "x.npy")
 
 

@@ -171,7 +171,10 @@ def read_header(file: IO[bytes]) -> ArrayHeader:
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     if version not in readers:
         raise ValueError(f"version {version} of the format is not supported")
-    shape, fortran_order, dtype = readers[version](file)
+    try:
+        shape, fortran_order, dtype = readers[version](file)
+    except Exception as error:  # NumPy parses it as Python source, and its messages speak of that
+        raise ValueError("its header is damaged") from error
     return ArrayHeader(shape, dtype, file.tell(), fortran_order and len(shape) > 1)
 
 

@@ -23,6 +23,7 @@ from dashboard.core.datasets.folder_files import (
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
 from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.read_instead import read_instead
@@ -34,6 +35,9 @@ from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.shell import in_command
 
 _FIRST_BYTES = 16
+_LABELS_ALONE = (
+    "If it holds the labels of images, put it into the folder or ZIP of these images, and give that instead."
+)
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
 
 
@@ -148,6 +152,7 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
     for kind in FORMATS:
         if kind.damaged and path.name.lower().endswith(kind.suffixes):
             raise kind.damaged(path.name)
+    kinds = _LABELS_ALONE if path.suffix.lower() in LABELS_SUFFIXES else KINDS
     raise DatasetError(
-        f"{path.name} is not a dataset of a supported format.", read_instead([path.name]) or KINDS, "unknown_format"
+        f"{path.name} is not a dataset of a supported format.", read_instead([path.name]) or kinds, "unknown_format"
     )

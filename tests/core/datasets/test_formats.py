@@ -81,6 +81,16 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path: Path, name: str, said: 
         open_dataset(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "labels.JSON", "labels.xlsx"])
+def test_a_labels_file_alone_is_told_where_it_belongs(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("file,label\na.png,cat\n")
+    with pytest.raises(DatasetError, match=f"{name} is not a dataset") as caught:
+        open_dataset(tmp_path / name)
+    assert caught.value.fix.startswith(
+        "If it holds the labels of images, put it into the folder or ZIP of these images"
+    )
+
+
 @pytest.mark.parametrize("names, text", [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])
 def test_either(names: list[str], text: str) -> None:
     assert either(names) == text
