@@ -11,6 +11,7 @@ import numpy as np
 from dashboard.core.errors import ImageError, listed
 
 _WHOLE = re.compile(r"^(-?\d+)(?:\.0+|,0)$")  # pandas writes class ids like this if one is missing, Excel in German 3,0
+_OF_SAVETXT = re.compile(r"-?\d\.\d{18}e[+-]\d\d")  # numpy.savetxt writes all numbers like this unless told otherwise
 _ITEM = r"""'[^'\\]*'|"[^"\\]*"|-?\d+"""
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:\s*,\s*(?:{_ITEM}))*)?\s*,?\s*\]")  # as Python writes it
 
@@ -50,6 +51,8 @@ def as_label(value: object) -> str | None:
     text.encode()  # raises for half characters, which JSON may hold and UTF-8 cannot store
     if text.startswith("[") and text.endswith("]") and (items := _items(text)) is not None:
         return _only_label(items)
+    if _OF_SAVETXT.fullmatch(text) and float(text).is_integer():
+        return str(int(float(text)))
     whole = _WHOLE.match(text)
     return whole[1] if whole else text or None
 

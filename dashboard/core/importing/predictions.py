@@ -175,8 +175,26 @@ def _open(request: ImportRequest) -> _Opened:
     notes = (*predictions.notes, *notes)
     notes += (*placed.given.notes, *placed.notes) if placed else ()
     notes += (*mapping.notes, *(attributes.notes if attributes else ()))
+    if attributes and not counts:
+        notes += _perhaps_labels(path.name, attributes, names)
     kept = attributes if attributes and attributes.columns.num_columns else None
     return _Opened(predictions, names, order, placed, mapping, kept, notes)
+
+
+def _perhaps_labels(name: str, attributes: Attributes, class_names: Sequence[str]) -> tuple[str, ...]:
+    """A note for each further column that may hold true labels, as its values are names of classes."""
+    classes = {name.casefold() for name in class_names}
+    perhaps = []
+    for column, values in zip(attributes.columns.column_names, attributes.columns.columns, strict=True):
+        if pa.types.is_string(values.type):
+            found = {value.casefold() for value in values.unique().drop_null().to_pylist()}
+            if len(found) > 1 and found <= classes:
+                perhaps.append(column)
+    return tuple(
+        f"The column {column} of {name} holds names of the classes only. If these are the true labels, call it label, then "
+        "import the file again."
+        for column in perhaps
+    )
 
 
 def _possible_starts(labels: Sequence[str], class_names: Sequence[str]) -> list[int]:

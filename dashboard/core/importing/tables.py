@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -63,6 +64,7 @@ _EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})
 _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
+_COMMENT = re.compile(r"# \w")
 T = TypeVar("T")
 
 
@@ -150,9 +152,12 @@ class TablePredictions:
         with self._path.open("rb") as file:
             self._encoding = encoding_of(file.read(FIRST_BYTES))
         self._said = None  # what the file itself says to be the separator, in its first line
+        self._is_comment = False  # the header line is one, as numpy.savetxt writes it
         with self._text() as text:
-            if said := SEPARATOR_LINE.match(text.readline()):
-                self._said = said[1]
+            begin = text.readline()
+        if said := SEPARATOR_LINE.match(begin):
+            self._said = said[1]
+        self._is_comment = bool(_COMMENT.match(begin))
         with self._text() as text:
             first = next((line for line in text if line.strip()), "")
             self._separator = self._said or csv_separator(first)
@@ -172,11 +177,13 @@ class TablePredictions:
 
     @contextmanager
     def _text(self) -> Iterator[TextIO]:
-        """The open CSV file, after the line that says the separator."""
+        """The open CSV file, after the line that says the separator, and after the sign of a comment."""
         encoding = "utf-8-sig" if self._encoding == "utf-8" else self._encoding
         with self._path.open(encoding=encoding, newline="") as text:
             if self._said:
                 text.readline()
+            if self._is_comment:
+                text.read(len("# "))
             yield text
 
     def _no_header(self, numbers: Sequence[str]) -> NoHeaderError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -774,6 +775,34 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert not about & {"overconfident", "miscalibrated", "label_errors", "mislabelled_class", "confident_mistakes"}
     (tmp_path / "ids.csv").write_text("y_true,y_pred\n1,1\n2,1\n2,2\n")
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_header_of_savetxt_is_read_although_it_is_a_comment(tmp_path: Path, store: RunStore, n: int) -> None:
+    probs = np.full((4, n), 0.2 / (n - 1))
+    probs[np.arange(4), [0, 1, 1, 0]] = 0.8
+    header = ",".join(["label", *(f"p_{name}" for name in NAMES[:n])])
+    np.savetxt(tmp_path / "x.csv", np.column_stack([[0, 1, 0, 0], probs]), delimiter=",", header=header)
+    assert (tmp_path / "x.csv").read_text().startswith("# label,p_cat")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.manifest.class_names == NAMES[:n]
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75 and imported.evaluation.accuracy.n == 4
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_that_may_hold_true_labels_is_told(tmp_path: Path, store: RunStore, kind: str) -> None:
+    path = tmp_path / f"x.{kind}"
+    frame = table().rename(columns={"label": "species"}).assign(place=["cat", "wood", "dog", "cat"], same="cat")
+    frame["species"] = frame["species"].str.title()
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    imported = import_file(path, store)
+    told = "The column species of x.* holds names of the classes only. If these are the true labels, call it label"
+    assert imported.evaluation is None and len([note for note in imported.manifest.notes if re.match(told, note)]) == 1
+    assert not any("column place" in note or "column same" in note for note in imported.manifest.notes)
+    table().assign(second=LABELS).to_csv(tmp_path / "y.csv", index=False)
+    assert not any(
+        "names of the classes only" in note for note in import_file(tmp_path / "y.csv", store).manifest.notes
+    )
 
 
 def test_only_predicted_classes_have_no_figures_about_confidence(store: RunStore, tmp_path: Path) -> None:
