@@ -128,7 +128,10 @@ def list_evaluations(
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
-    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins."""
+    """All stored evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins.
+
+    One that failed before it stored anything is not listed. Its own address tells why.
+    """
     found = services.runs.read()
     every: list[RunManifest | DamagedRun] = [*found.manifests, *found.damaged]
     runs = sorted(every, key=_listed_at, reverse=True)

@@ -69,5 +69,5 @@ def read_arrays(path: Path, typed: str) -> Reading:
 
 def _typed(readings: Sequence[Reading]) -> str:
     """Examples of what to type for the arrays."""
-    arrays = [",".join(filter(None, (each.probs, each.labels))) for each in readings] or ["PROBS,LABELS"]
+    arrays = [each.typed for each in readings] or ["PROBS,LABELS"]
     return " or ".join(f"`--arrays {in_command(each)}`" for each in arrays[:_EXAMPLES])

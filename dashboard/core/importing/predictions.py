@@ -236,6 +236,7 @@ def _manifest(request: ImportRequest, opened: _Opened) -> RunManifest:
         notes=opened.notes,
         imported=True,
         labels=str(request.labels.absolute()) if request.labels else "",
+        arrays=request.reading.typed if request.reading else "",
     )
 
 

@@ -35,6 +35,11 @@ class Reading:
         labels = f"{self.labels} the true labels" if self.labels else "no array true labels"
         return f"{self.probs} holds the probabilities, {labels}"
 
+    @property
+    def typed(self) -> str:
+        """What to type for it: PROBS or PROBS,LABELS."""
+        return ",".join(filter(None, (self.probs, self.labels)))
+
 
 def chosen_reading(typed: str, arrays: Mapping[str, StoredArray], file: str) -> Reading:
     """The reading that a user typed: the name of the array of probabilities, and after a comma that of the true labels.

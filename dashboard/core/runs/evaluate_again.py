@@ -37,6 +37,7 @@ def import_again(manifest: RunManifest) -> tuple[str, str]:
         names = "NAMES.txt"
         note = f"NAMES.txt holds the names of the classes in the order of the probabilities, one a line. {note}".strip()
     words = ["--labels", manifest.labels] if manifest.labels else []
+    words += ["--arrays", manifest.arrays] if manifest.arrays else []
     words += ["--class-names", names, "--name", manifest.model, *meanings]
     return _command("import", manifest.dataset, *words), note
 

@@ -828,6 +828,7 @@ def test_the_arrays_that_the_user_means(tmp_path: Path, store: RunStore) -> None
     for probs, accuracy in (("a", 1.0), ("b", float((PROBS[:, ::-1].argmax(axis=1) == PROBS.argmax(axis=1)).mean()))):
         imported = import_file(tmp_path / "x.npz", store, reading=Reading(probs, "c"))
         assert imported.evaluation and imported.evaluation.accuracy.value == accuracy
+        assert f"--arrays {probs},c" in import_again(imported.manifest)[0]
 
 
 def test_a_folder_is_told_as_such(store: RunStore, tmp_path: Path) -> None:
