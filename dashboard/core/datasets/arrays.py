@@ -226,8 +226,11 @@ def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, 
         # several uploads are packed into one ZIP, whose name nobody knows
         what = name if name.endswith(".npz") else "These .npy files"
         found = ", ".join(f"{key[:40]} {a.header.shape} {a.header.dtype}" for key, a in list(arrays.items())[:12])
+        why = "it is not clear which array holds the images and which the labels"
+        if all(len(array.header.shape) < 3 for array in arrays.values()):
+            why = "no array has the shape of images, (N, height, width) or (N, height, width, 3)"
         raise DatasetError(
-            f"{what}: it is not clear which array holds the images and which the labels. Found: {found or 'no array'}.",
+            f"{what}: {why}. Found: {found or 'no array'}.",
             "Save both with np.savez(file, images=..., labels=...), or as images.npy and labels.npy.", "array_keys",
         )  # fmt: skip
     return arrays[images], arrays[labels]
