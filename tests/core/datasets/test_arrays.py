@@ -221,10 +221,8 @@ def test_keys_that_say_nothing_are_listed(tmp_path: Path) -> None:
 
 def test_arrays_without_images_are_told_as_such(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=np.ones((150, 10)), b=np.ones((150, 10)))
-    with pytest.raises(
-        DatasetError, match="no array has the shape of images, .*a .150, 10. float64, b .150, 10. float64"
-    ):
-        open_dataset(tmp_path / "x.npz")
+    error = refused(tmp_path / "x.npz")
+    assert "no array has the shape of images" in error.message and "a (150, 10) float64, b (150, 10)" in error.message
 
 
 def test_35_objects_are_not_unpickled(tmp_path: Path) -> None:
