@@ -27,13 +27,16 @@ class FolderFiles:
 
     @property
     def fingerprint(self) -> str:
-        """Hex digest of the current names, sizes and times: reading every file would take too long."""
+        """Hex digest of the current names, sizes and times: reading every file would take too long.
+
+        The time of the last change of the file's entry tells apart files whose own time was copied or comes from an archive.
+        """
         digest = hashlib.sha256()
         for name in self._names:
             digest.update(os.fsencode(name))
             try:
                 info = os.stat(f"{self._root}/{name}")  # noqa: PTH116  # fast enough for a million files
-                digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\n".encode())
+                digest.update(f"\0{info.st_size}\0{info.st_mtime_ns}\0{info.st_ctime_ns}\n".encode())
             except OSError:  # the file no longer exists
                 digest.update(b"\0\n")
         return digest.hexdigest()

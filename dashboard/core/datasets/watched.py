@@ -41,7 +41,7 @@ def content_state(path: Path) -> tuple[object, ...]:
         inner = read_description(path).files if path.name.endswith(DESCRIPTION) else (labels,) if labels else ()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetError(f"{path} does not exist.", "Check the path.", "not_found") from error
-    return (info.st_mtime_ns, info.st_size, *map(content_state, inner))
+    return (info.st_mtime_ns, info.st_ctime_ns, info.st_size, *map(content_state, inner))
 
 
 def _folder_state(folder: Path) -> tuple[object, ...]:

@@ -99,6 +99,20 @@ def test_a_changed_file_in_a_folder_changes_the_fingerprint(photos: Path) -> Non
     assert open_dataset(photos).fingerprint != before
 
 
+def test_other_content_of_the_same_size_and_time_changes_the_fingerprint(tmp_path: Path) -> None:
+    for folder, shade in (("a", 10), ("b", 200)):
+        for label in ("cat", "dog"):
+            (tmp_path / folder / label).mkdir(parents=True)
+            shaded = np.full((8, 8, 3), shade + ord(label[0]) % 9, np.uint8)
+            (tmp_path / folder / label / "1.bmp").write_bytes(encoded(shaded, "BMP"))
+            os.utime(tmp_path / folder / label / "1.bmp", (315532800, 315532800))  # 1980, as in reproducible archives
+    first, second = (open_dataset(tmp_path / name).fingerprint for name in "ab")
+    assert first != second
+    cat, dog, third = (tmp_path / "a" / name for name in ("cat/1.bmp", "dog/1.bmp", "third.bmp"))
+    cat.rename(third), dog.rename(cat), third.rename(dog)
+    assert open_dataset(tmp_path / "a").fingerprint != first
+
+
 def test_labels_that_lie_elsewhere(photos: Path, make_zip: MakeZip, tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("file,label\ncat/0.png,frog\ntop.png,ship\nmissing.png,cat\n")
