@@ -23,7 +23,7 @@ choice = choose(services, runs)
 try:
     if not choice.a or not choice.b:
         show_nothing_to_compare(len(runs))
-    elif same_images_twice(choice):
+    elif same_images_twice(services, choice):
         ask_for_condition()
     elif len(choice.run_ids) > 2:
         show_leaderboard(services, leaderboard_of(services, choice, choose_metric()))

@@ -86,14 +86,16 @@ def _asked(
 
 def _wait(place: DeltaGenerator, services: Services, version: ModelVersion, coming: Future[Answer]) -> None:
     with place.container(key="waiting"):
-        words = st.empty()
-        st.skeleton(SKELETON_PX)
+        words, skeleton = st.empty(), st.empty()
+        skeleton.skeleton(SKELETON_PX)
         said = ""
         while not coming.done():
             if (doing := _doing(services, version)) != said:
                 words.text(doing)
                 said = doing
             wait([coming], _POLL_S)
+    words.empty()
+    skeleton.empty()  # by itself: the browser keeps what stands behind the last element of the answer
     if coming.exception():
         place.empty()
     else:

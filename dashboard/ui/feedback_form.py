@@ -53,7 +53,7 @@ def ask_for_feedback(
     is_open = st.session_state.get(_OPEN) == prediction_id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="feedback"):
         if said:
-            st.markdown(plain(in_words(said)), width="content", help=about)
+            st.markdown(plain(in_words(said, answer.unknown)), width="content", help=about)
         else:
             asked = "What does it show?" if answer.unknown else f"Is {plain(answer.predicted_label)} right?"
             st.markdown(asked, width="content", help=about)
@@ -86,16 +86,19 @@ def ask_for_feedback(
         show_error(error, "The feedback was not stored.")
 
 
-def in_words(opinion: Opinion) -> str:
-    """What was said, in a sentence. Without log-in it may be somebody else who said it."""
+def in_words(opinion: Opinion, unknown: bool) -> str:
+    """What was said, in a sentence. Without log-in it may be somebody else who said it.
+
+    Args:
+        unknown: the answer that is shown says that the picture shows none of the classes. With another fit, it may not.
+    """
     note = f" Note: {opinion.note}" if opinion.note else ""
-    if opinion.agrees_on_none:
-        return f"Marked as none of these classes, as the page says.{note}"
     if opinion.is_right:
-        return f"Marked as {opinion.predicted_label if opinion.doubt else 'right'}.{note}"
-    true = f"; the true label is {opinion.true_label}" if opinion.true_label else ""
+        return f"Marked as {opinion.predicted_label if unknown else 'right'}.{note}"
     if opinion.true_label == NONE_OF_THESE:
-        true = ": it shows none of these classes"
+        none = "none of these classes"
+        return f"Marked as {f'{none}, as the page says' if unknown else f'wrong: it shows {none}'}.{note}"
+    true = f"; the true label is {opinion.true_label}" if opinion.true_label else ""
     return f"Marked as wrong{true}.{note}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tests.e2e.test_walkthrough import choose_sample
 
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+NOTHING_WAITED_FOR = "() => !document.querySelector('[data-testid=stSkeletonElement]')"
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,6 @@ def open_state(page, state: State, run: str, other: str) -> None:
         state.act(page)
         page.mouse.move(0, 0)  # so that no hint is open over the page
     page.get_by_text(state.ready).locator("visible=true").first.wait_for()
-    page.locator("[data-testid=stSkeleton]").first.wait_for(state="hidden")
+    page.wait_for_function(NOTHING_WAITED_FOR)
     page.wait_for_selector(IDLE)
     page.wait_for_timeout(300)  # the browser draws charts after the script has ended

@@ -155,6 +155,20 @@ def test_a_tall_picture_leaves_room_for_the_rest(page, tmp_path: Path) -> None:
         assert len(found) >= 5 and found[0] <= 256 and 100 < max(found) <= 512, found
 
 
+def test_nothing_is_waited_for_any_more_when_the_answer_is_there(page, samples: Path) -> None:
+    page.goto("/")
+    page.get_by_text("Ten classes: airplane").wait_for()
+    for name in ("ship", "frog"):
+        page.locator(UPLOAD).set_input_files(next((samples / name).glob("*.png")))
+        page.locator(ANSWER).get_by_text(name).wait_for()
+        page.wait_for_selector(IDLE)
+        assert page.locator("[data-testid=stSkeletonElement]").count() == 0
+    page.goto(page.url)
+    page.locator(ANSWER).get_by_text("frog").wait_for()
+    page.wait_for_selector(IDLE)
+    assert page.locator("[data-testid=stSkeletonElement]").count() == 0
+
+
 def test_an_old_answer_leaves_as_soon_as_another_picture_is_waited_for(page, samples: Path, server: Server) -> None:
     page.goto("/")
     page.get_by_text("Ten classes: airplane").wait_for()

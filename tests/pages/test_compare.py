@@ -189,6 +189,11 @@ def test_one_run_chosen_twice_asks_for_a_condition(open_page: Open, runs: Path) 
     assert not at.exception and "30 images of A and 60 of B" in text_of(at)
 
 
+def test_an_unknown_run_chosen_twice_is_told(open_page: Open, runs: Path) -> None:
+    at = opened(open_page("compare"), a="nope", b="nope")
+    assert "There is no evaluation 'nope'" in text_of(at).replace("\\", "") and "same images" not in text_of(at)
+
+
 def test_no_evaluation_is_better_by_a_metric_that_says_nothing_about_one_label(open_page: Open, runs: Path) -> None:
     at = opened(open_page("compare"), a="bad", b="good")
     rows = table_with(at, "Better").set_index("Metric")  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES as CIFAR10
 from dashboard.core.labels.class_names import NONE_OF_THESE
@@ -24,6 +26,7 @@ from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import to_record
 from dashboard.services import Services
+from dashboard.ui.feedback_form import in_words
 from dashboard.ui.uploaded_files import NotStored
 from dashboard.ui.words import plain
 from tests.conftest import encoded, picture
@@ -31,6 +34,9 @@ from tests.core.colour_model import CLASSES, make_registry
 from tests.pages.conftest import ROOT, click_sample, samples_of, text_of
 
 Open = Callable[[str], AppTest]
+SAID = Opinion(
+    "1", datetime(2026, 11, 30, tzinfo=timezone.utc), "p", "", True, None, "", "cat", 0.9, "tiny", "1", "a.png", "x"
+)
 OURS = Registry(ROOT / "models").get("cifar10-resnet").ref
 
 
@@ -204,6 +210,22 @@ def test_it_says_when_the_picture_is_probably_none_of_the_classes(
         page.button(key="feedback-none").click().run()
         assert "Marked as none of these classes, as the page says." in text_of(page).replace("\\", "")
         assert dashboard.feedback.opinions()[0].true_label == NONE_OF_THESE
+
+
+@pytest.mark.parametrize(
+    "opinion, words",
+    [
+        (SAID, ("Marked as right.", "Marked as cat.")),
+        (replace(SAID, is_right=False, true_label="dog"), ("Marked as wrong; the true label is dog.",) * 2),
+        (replace(SAID, is_right=False), ("Marked as wrong.",) * 2),
+        (
+            replace(SAID, is_right=False, true_label=NONE_OF_THESE, doubt=True),
+            ("Marked as wrong: it shows none of these classes.", "Marked as none of these classes, as the page says."),
+        ),
+    ],
+)
+def test_what_was_said_fits_the_answer_that_is_shown(opinion: Opinion, words: tuple[str, str]) -> None:
+    assert (in_words(opinion, False), in_words(opinion, True)) == words
 
 
 def test_the_fit_of_another_shape_can_be_chosen(page: AppTest) -> None:

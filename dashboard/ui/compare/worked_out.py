@@ -28,10 +28,11 @@ def comparison_of(services: Services, choice: Choice) -> Comparison:
     return remembered("comparisons", tuple(key), "Comparing ...", make, most=KEPT)
 
 
-def same_images_twice(choice: Choice) -> bool:
-    """True if A and B are one evaluation with the same conditions. Raises DatasetError."""
-    if choice.a != choice.b:
+def same_images_twice(services: Services, choice: Choice) -> bool:
+    """True if A and B are one evaluation with the same conditions. Raises DatasetError, also if there is none."""
+    if choice.a != choice.b or not choice.a:
         return False
+    services.runs.folder(choice.a).manifest()
     a, b = _filters(choice)
     return {*a} == {*b}
 
