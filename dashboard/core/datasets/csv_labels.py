@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import re
 import unicodedata
@@ -26,10 +27,11 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.label_column import is_predicted, label_column, possible_columns, question_about
 from dashboard.core.datasets.label_notes import about_other_labels
-from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows
+from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows, share_columns
 from dashboard.core.datasets.other_names import file_stem
-from dashboard.core.datasets.table_rows import LabelsTable, no_columns, refused, rows_of, used_columns
+from dashboard.core.datasets.table_rows import LabelsTable, no_columns, no_label_column, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import are_splits, splits_of
+from dashboard.core.errors import listed
 from dashboard.core.labels.text_encoding import decode_text
 from dashboard.core.questions import Answer
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
+_COMMENT = "# "  # numpy.savetxt begins a header with it
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
@@ -115,11 +118,21 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
     others = [i for i in range(len(header)) if i not in named and not are_splits((cells if headless else rows)[i])]
     if len(others) != 1 or len(named) != 1:
         if file is not None and marks_classes(rows, file):
-            raise refused(
+            error = refused(
                 name, "its columns seem to be classes, but their cells are not 0 and 1",
                 "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
             )  # fmt: skip
-        raise no_columns(name, header, file is not None, bool(named), _possible_columns(header, rows, named))
+            raise no_label_column(error) if named else error
+        shares = share_columns(rows, others) if named and not headless else []
+        possible = _possible_columns(header, rows, [*named, *shares])
+        if shares and not possible:
+            names = listed([header[i].strip() for i in shares])
+            raise no_label_column(refused(
+                name, f"its columns seem to be classes ({names}), but their cells are shares, not 0 and 1",
+                "If these are true labels rather than predictions, add a column `label`. In each row, write the class "
+                "with the largest share in it.",
+            ))  # fmt: skip
+        raise no_columns(name, header, file is not None, bool(named), possible)
     [column], [at] = named, others
     if not headless and is_predicted(header[at]):
         raise refused(
@@ -187,6 +200,10 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
     import pandas as pd  # workers and commands that read no CSV file do without
 
     separator = said[1] if said else csv_separator(first)
+    if first.startswith(_COMMENT):
+        header = first.removeprefix(_COMMENT)
+        if columns_among(next(csv.reader([header], delimiter=separator), []), (*FILE_COLUMNS, *LABEL_COLUMNS)):
+            first, text = header, text.replace(_COMMENT, "", 1)
     try:
         return pd.read_csv(
             io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from dashboard.core.datasets.file_names import is_image_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
@@ -13,8 +13,15 @@ from dashboard.core.errors import ImageError, counted
 from dashboard.core.files import parse_json
 
 _FIRST_BYTES = 4096
-_MOST_LISTS = 20
-_LINES = 3  # that are looked at
+_MOST_TEXTS = 20  # files that are looked at
+_LINES = 3  # of each that are looked at
+_LEAST_OF_BOX = 4  # numbers behind the class: the box; an outline, key points or the confidence have more
+_LARGEST_SHARE = 1.01  # of the image's width or height, with rounding errors
+_BOXES = (
+    "boxes or outlines of objects in the format of YOLO's object detection, which are not read: only images with one "
+    "class each can be evaluated. For labels, put each image into a folder that is called like its class, or write a "
+    "table labels.csv with `file,label` in its first line."
+)
 _LIST = (
     "lines that begin with an image, so perhaps a list of its labels, which is read only as CSV. For labels, save it as "
     "labels.csv, with `file,label` in its first line and a comma between file and label."
@@ -22,19 +29,45 @@ _LIST = (
 _PROGRAMS = ((b"<annotations", "CVAT for images"), (b"<annotation", "Pascal VOC"))  # XML; the longer word first
 
 
-def about_annotations(source: FileSource, ignored: Sequence[int]) -> tuple[str, ...]:
-    """A note on annotations among the ignored files at these positions; nothing if the first XML or JSON file is none.
+def about_annotations(source: FileSource, unused: Sequence[int]) -> tuple[str, ...]:
+    """A note on annotations among the files at these positions, which are not used; nothing if the first XML or JSON file is none.
 
-    Lists of images in text files are told, too.
+    Lists of images in text files are told, too, and boxes.
     """
     notes = []
     for suffix, format_of in ((".xml", _xml_format), (".json", _json_format)):
-        found = [i for i in ignored if suffix_of(source.names[i]) == suffix]
+        found = [i for i in unused if suffix_of(source.names[i]) == suffix]
         if found and (told := format_of(source, found[0])):
             notes.append(f"{_named(source, found)}: {told}")
-    if lists := _lists_of_images(source, [i for i in ignored if suffix_of(source.names[i]) == ".txt"][:_MOST_LISTS]):
+    texts = [i for i in unused if suffix_of(source.names[i]) == ".txt"]
+    stems = {file_stem(name) for name in source.names if is_image_name(name)} if texts else set()
+    of_images = [i for i in texts if file_stem(source.names[i]) in stems]
+    if hold_boxes(source, of_images):
+        notes.append(f"{_named(source, of_images)}: {_BOXES}")
+        texts = [i for i in texts if file_stem(source.names[i]) not in stems]
+    if lists := _lists_of_images(source, texts[:_MOST_TEXTS], stems):
         notes.append(f"{_named(source, lists)}: {_LIST}")
     return tuple(notes)
+
+
+def hold_boxes(source: FileSource, positions: Sequence[int]) -> bool:
+    """True if the text files at these positions, as far as looked at, hold boxes around objects or nothing.
+
+    Each line is a class id and the centre and size of a box, or more numbers, in shares of the image's width and height:
+    https://docs.ultralytics.com/datasets/detect/
+    """
+    lines = [words for i in positions[:_MOST_TEXTS] for words in _first_lines(source, i)]
+    return bool(lines) and all(map(_is_box, lines))
+
+
+def _is_box(words: Sequence[str]) -> bool:
+    id_, *numbers = words
+    if not id_.isdecimal() or len(numbers) < _LEAST_OF_BOX or not any("." in number for number in numbers):
+        return False
+    try:
+        return all(0 <= float(number) <= _LARGEST_SHARE for number in numbers[:_LEAST_OF_BOX])
+    except ValueError:
+        return False
 
 
 def _named(source: FileSource, positions: Sequence[int]) -> str:
@@ -63,14 +96,23 @@ def _json_format(source: FileSource, position: int) -> str:
     return ""
 
 
-def _lists_of_images(source: FileSource, positions: Sequence[int]) -> list[int]:
-    """The text files whose lines name images and something else, such as `images/1.jpg 3`."""
-    stems = {file_stem(name) for name in source.names if is_image_name(name)} if positions else set()
-    found = []
-    for position in positions:
-        with contextlib.suppress(ImageError, UnicodeDecodeError):
-            lines = source.read(position, _FIRST_BYTES).decode().splitlines()[:_LINES]
-            words = [line.split() for line in lines if line.strip()]
-            if words and all(len(each) > 1 and file_stem(each[0]) in stems for each in words):
-                found.append(position)
-    return found
+def _lists_of_images(source: FileSource, positions: Sequence[int], stems: Collection[str]) -> list[int]:
+    """The text files whose lines name images and something else, such as `images/1.jpg 3`.
+
+    Args:
+        stems: names of the images without folder and suffix.
+    """
+    return [
+        position
+        for position in positions
+        if (lines := _first_lines(source, position))
+        and all(len(words) > 1 and file_stem(words[0]) in stems for words in lines)
+    ]
+
+
+def _first_lines(source: FileSource, position: int) -> list[list[str]]:
+    """The words of the first lines that are not blank; [] if the file cannot be read or is no text in UTF-8."""
+    with contextlib.suppress(ImageError, UnicodeDecodeError):
+        lines = source.read(position, _FIRST_BYTES).decode().splitlines()[:_LINES]
+        return [words for line in lines if (words := line.split())]
+    return []

@@ -5,7 +5,9 @@ Source of the layout: the ground truth of the ISIC challenges, https://challenge
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _ZERO_OR_ONE = re.compile(r"[01]([.,]0*)?|true|false", re.IGNORECASE)  # pandas' get_dummies gives True and False
 _NUMBER = re.compile(r"[-+]?[0-9]*[.,]?[0-9]+")
 _LEAST_CLASSES = 2
+_ROUNDING = 0.02  # of a sum of shares
 _NOT_MARKED = frozenset({"", "-", "-1", "0", "n", "no"})
 _NO_LABELS = frozenset({*FILE_COLUMNS, "split", "set", "subset", "fold", "usage"})
 
@@ -46,6 +49,19 @@ def marks_classes(rows: pd.DataFrame, file: int) -> bool:
     """True if all columns but the one of file names have the same two values, such as a blank and x, or -1 and 1."""
     values = {str(cell).strip().casefold() for i in range(len(rows.columns)) if i != file for cell in rows[i].unique()}
     return len(values) == 2 and not values.isdisjoint(_NOT_MARKED) and len(rows.columns) > _LEAST_CLASSES
+
+
+def share_columns(rows: pd.DataFrame, among: Sequence[int]) -> list[int]:
+    """The columns, among these positions, with numbers from 0 to 1 whose sum is 1 in each row; [] if there are none."""
+    shares = {}
+    for i in among:
+        with contextlib.suppress(ValueError):
+            numbers = rows[i].str.replace(",", ".").astype(float)
+            if numbers.between(0, 1).all():
+                shares[i] = numbers
+    sums = sum(shares.values())
+    is_whole = len(shares) >= _LEAST_CLASSES and bool(np.allclose(sums, 1, atol=_ROUNDING))
+    return [*shares] if is_whole else []
 
 
 def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, classes: list[int]) -> LabelsTable:

@@ -20,7 +20,7 @@ from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.dataset_parts import DatasetFiles, Part
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.foreign_annotations import about_annotations
+from dashboard.core.datasets.foreign_annotations import about_annotations, hold_boxes
 from dashboard.core.datasets.labelling import (
     Labelling,
     by_folder,
@@ -113,7 +113,7 @@ class PartLabels:
             table, question, why_not = self._by_names(part.image_names, sorted(filter(None, part.folders)))
             notes = (*notes, *why_not)
             if not (table or beside.positions or any("LabelMe" in note for note in choice.notes)):
-                notes = (*notes, *about_annotations(self._source, ignored))
+                notes = (*notes, *about_annotations(self._source, sorted({*ignored, *part.outside})))
         split = None
         if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]
@@ -163,6 +163,8 @@ class PartLabels:
         if found := class_file_positions(self._names, positions, part.images):
             return FilesBeside(found, read_class_files(self._source, found))
         found = other_class_files(self._names, positions, [] if by_folders else part.image_names)
+        if hold_boxes(self._source, found):  # `about_annotations` tells them
+            found = []
         elsewhere: dict[int, str] = {}
         if not found and not by_folders:
             elsewhere = annotations_elsewhere(self._names, part.others.tolist(), part.image_names)

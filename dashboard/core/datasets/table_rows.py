@@ -158,10 +158,19 @@ def no_columns(
         )  # fmt: skip
         if not names_images:
             return error
-        no_label = NoLabelColumnError(error.message, error.advice, error.code)
-        no_label.answers = tuple(answers)
-        return no_label
+        return no_label_column(error, answers)
     return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)
+
+
+def no_label_column(error: DatasetError, answers: Sequence[Answer] = ()) -> NoLabelColumnError:
+    """This error, for a table that names images but has no column of labels.
+
+    Args:
+        answers: the columns that may hold the labels.
+    """
+    no_label = NoLabelColumnError(error.message, error.advice, error.code)
+    no_label.answers = tuple(answers)
+    return no_label
 
 
 def used_columns(columns: Sequence[str], *used: int | str) -> Sequence[int | str] | None:

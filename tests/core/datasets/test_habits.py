@@ -168,7 +168,7 @@ def test_small_files_beside_images_are_read_if_each_holds_one_class(
 @pytest.mark.parametrize(
     "suffix, contents, why",
     [
-        ("txt", ["0 0.5 0.5 0.2 0.2", "1 0.5 0.5 0.1 0.1", "0 0.1 0.1 0.1 0.1"], "0.txt does not hold the name"),
+        ("txt", ["0 0.5 0.5 0.2", "1 0.5 0.5 0.1", "0 0.1 0.1 0.1"], "0.txt does not hold the name"),
         ("txt", ["a cat\non a mat", "cat", "cat"], "0.txt does not hold the name"),
         ("txt", ["a cat", "a dog", "my cat"], "no two of them hold the same class"),
         ("json", ['{"caption": "cat"}', '{"caption": "cat"}', '{"caption": "cat"}'], "0.json does not hold the name"),
@@ -295,6 +295,60 @@ def test_annotations_that_are_not_read_are_told(tmp_path: Path, name: str, data:
     notes = [note for note in tar(tmp_path / "x.tar", files).notes if "annotations" in note or " begin with " in note]
     assert len(notes) == bool(told)
     assert not told or (notes[0].startswith(f"{name.format(0)} and 2 other files: {told}"))
+
+
+BOX, OUTLINE = b"7 0.5 0.5 0.8 0.8\n", b"1 0.1 0.1 0.9 0.1 0.5 1.0\n0 0 0 1 0 0.5 1\n"
+
+
+@pytest.mark.parametrize(
+    "picture_at, label_at",
+    [
+        ("images/{}.png", "labels/{}.txt"),
+        ("images/train2017/{}.png", "labels/train2017/{}.txt"),
+        ("obj_train_data/{}.png", "obj_train_data/{}.txt"),
+        ("test/images/{}.png", "test/labels/{}.txt"),
+        ("images/test/{}.png", "labels/test/{}.txt"),
+    ],
+)
+@pytest.mark.parametrize("stem", ["{}", "DSC_20{}"])
+def test_boxes_of_yolo_are_told(tmp_path: Path, picture_at: str, label_at: str, stem: str) -> None:
+    stems = [stem.format(i) for i in range(8)]
+    texts = [b"", BOX, OUTLINE, BOX + BOX, *[b"0 0.5 0.5 1 1 0.93"] * 3, b"2 " + b"0.123456 " * 2000]
+    files = images(*map(picture_at.format, stems))
+    files |= {label_at.format(each): text for each, text in zip(stems, texts, strict=True)}
+    others = images(picture_at.format(0).replace("test", "train"))  # another split, where the pictures have one
+    dataset = tar(
+        tmp_path / "x.tar", others | files | {"data.yaml": b"names: [cat, dog]", "classes.txt": b"cat\ndog\n"}
+    )
+    [note] = [note for note in dataset.notes if "YOLO" in note]
+    assert note.startswith(f"{label_at.format(stems[0])} and 7 other files: boxes or outlines of objects in the format")
+    assert "put each image into a folder that is called like its class, or write a table labels.csv" in note
+    assert not any("perhaps a list" in other or "not read as labels" in other for other in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"0 0 1 0 0\n",
+        b"7 0.5 0.5 0.8\n",
+        b"7 120.5 80.0 30.0 40.0\n",
+        b"cat 0.5 0.5 0.8 0.8\n",
+        b"7 0.5 a cat 0.8\n",
+        BOX + b"a caption\n",
+        b"\xff\xfe7",
+        b"",
+    ],
+)
+def test_other_text_beside_images_is_not_called_boxes(tmp_path: Path, text: bytes) -> None:
+    files = images(*(f"images/{i}.png" for i in range(4))) | {f"labels/{i}.txt": text for i in range(4)}
+    assert not any("YOLO" in note for note in tar(tmp_path / "x.tar", files).notes)
+
+
+def test_a_list_of_images_beside_boxes_is_told_too(tmp_path: Path) -> None:
+    files = images("images/0.png", "images/1.png") | {"labels/0.txt": BOX, "labels/1.txt": BOX}
+    notes = tar(tmp_path / "x.tar", files | {"list.txt": b"0.png 3\n1.png 5\n"}).notes
+    assert any(note.startswith("labels/0.txt and 1 other file: boxes") for note in notes)
+    assert any(note.startswith("list.txt: lines that begin with an image") for note in notes)
 
 
 def test_small_files_do_not_replace_class_folders(make_zip: MakeZip) -> None:

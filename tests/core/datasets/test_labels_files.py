@@ -17,6 +17,7 @@ from dashboard.core.datasets import Dataset, labels_file, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.labels_file import read_labels_file
 from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.questions import UndecidedError
 from tests.conftest import MakeZip, encoded, picture
 
 NAMES = ("a.png", "b.png", "c.png")
@@ -170,6 +171,7 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.csv", "made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
         ("labels.csv", "file,cat,dog\na.png,x,\nb.png,,x\n", "its columns seem to be classes"),
         ("labels.csv", "file,cat,dog\na.png,1,-1\nb.png,-1,1\n", "its columns seem to be classes"),
+        ("labels.csv", "file,cat,dog\na.png,0.9,0.1\nb.png,0.1,0.9\n", "(cat, dog), but their cells are shares, not 0 and 1"),
         ("labels.feather", b"ARROW1", "such files are not read"),
         ("metadata.pkl", b"\x80\x04", "such files are not read"),
         ("labels.csv", b"PK\3\4 an Excel file", "workbook"),
@@ -201,6 +203,49 @@ def test_a_labels_file_that_cannot_be_used_is_refused(labelled, name: str, conte
         labelled(name, content)
     assert name in caught.value.message and reason in caught.value.message and caught.value.fix
     assert caught.value.code == "labels_file"
+
+
+@pytest.mark.parametrize("header", ["label,file,width", "cat,dog,image"])
+def test_the_header_of_savetxt_is_read_although_it_is_a_comment(labelled, header: str) -> None:
+    text = io.StringIO()
+    cells = {"label": "cat", "width": "30", "cat": "1", "dog": "0"}
+    rows = [[cells.get(column, name) for column in header.split(",")] for name in NAMES]
+    np.savetxt(text, np.array(rows), fmt="%s", delimiter=",", header=header)
+    assert text.getvalue().startswith("# ")
+    assert labels(labelled("labels.csv", text.getvalue())) == dict.fromkeys(NAMES, "cat")
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "truth.csv"])
+def test_shares_of_classes_are_no_labels_but_a_column_beside_them_is(labelled, name: str) -> None:
+    rows = [("image", "cat", "dog", "bird"), *((each, "0,02", "0,96", "0,02") for each in NAMES)]
+    shares = "\n".join(map(";".join, rows))
+    with_labels = shares.replace("bird", "bird;label").replace("96;0,02", "96;0,02;dog")
+    assert labels(labelled(name, with_labels)) == dict.fromkeys(NAMES, "dog")
+    told = "its columns seem to be classes (cat, dog, bird), but their cells are shares, not 0 and 1. If these are true"
+    with pytest.raises(DatasetError) as caught:
+        labelled(name, shares)
+    assert not isinstance(caught.value, UndecidedError) and told in str(caught.value)
+    assert "add a column `label`" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "no, yes, way_out", [("0.1", "0.9", "add a column `label`"), ("-1", "1", "write 1 in the column")]
+)
+def test_the_way_out_for_columns_of_classes_is_told_if_a_folder_may_be_a_class(
+    make_zip: MakeZip, no: str, yes: str, way_out: str
+) -> None:
+    images = {f"images/{name}": encoded(picture(i)) for i, name in enumerate(NAMES)}
+    table = f"image,cat,dog\na.png,{no},{yes}\nb.png,{yes},{no}\nc.png,{no},{yes}\n".encode()
+    notes = open_dataset(make_zip({}, extra={**images, "GT.csv": table})).notes
+    assert any("GT.csv cannot be used" in note and way_out in note for note in notes)
+
+
+def test_shares_beside_another_column_are_not_offered(labelled) -> None:
+    rows = [("image", "breed", "cat", "dog"), *((each, "pug", "0.1", "0.9") for each in NAMES[:2])]
+    rows += [("d.png", "tabby", "0.9", "0.1"), ("e.png", "tabby", "0.9", "0.1")]
+    with pytest.raises(UndecidedError) as caught:
+        labelled("labels.csv", "\n".join(map(",".join, rows)))
+    assert [answer.value for answer in caught.value.question.answers] == ["breed"]
 
 
 def test_half_characters_in_file_names_can_be_stored(labelled) -> None:
