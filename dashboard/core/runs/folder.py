@@ -45,6 +45,7 @@ _USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
 _USER_TYPE = TypeAdapter(Annotated[str, Field(min_length=1)])
+_FOR_EVALUATION = ("status", "true_label", "predicted_label", "confidence")
 T = TypeVar("T")
 
 
@@ -246,6 +247,10 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
         run = Run(manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults)
+        if measured is None and manifest.state == "finished" and {*_FOR_EVALUATION} <= {*table}:
+            with contextlib.suppress(OSError, DatasetError):  # they were removed or damaged; lists of runs show them
+                if found := run.evaluation():
+                    self.keep_evaluation(found)
         return self.narrow(run, conditions) if conditions else run
 
     def narrow(self, run: Run, conditions: Filter) -> Run:

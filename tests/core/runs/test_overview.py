@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.overview import overviews
+from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from tests.compared_runs import probabilities, write_run
 
@@ -75,3 +78,17 @@ def test_damaged_metrics_are_left_out_and_damaged_notes_say_so(store: RunStore) 
     found = overviews(store)[0]
     assert found.accuracy is None and found.annotations.verdict == ""
     assert "annotations.json of the evaluation run-2 cannot be read" in found.note and "Remove " in found.note
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"{")])
+def test_lost_metrics_are_stored_again_when_the_run_is_opened(
+    store: RunStore, damage: Callable[[Path], object]
+) -> None:
+    folder = store.folder("run-2")
+    damage(folder.evaluation_file)
+    assert overviews(store)[0].accuracy is None
+    folder.load(VIEW_COLUMNS, parse_filter(["true_label=cat"]))
+    assert overviews(store)[0].accuracy == proportion(3, 4)
+    damage(folder.evaluation_file)
+    folder.save(replace(folder.manifest(), state="cancelled"))
+    assert folder.load().evaluation() and overviews(store)[0].accuracy is None
