@@ -15,7 +15,8 @@ from dashboard.core.parsing import parsing, reason
 _OF_EITHER = ("names", "name")  # of the images or of the classes
 _CLASS_KEYS = (*CLASS_NAMES_KEYS, "labels_names", "class_labels", *_OF_EITHER)
 _ROWS, _PIECE_BYTES = 65_536, 2**26  # the most that are read at a time
-_MOST_NAME_BYTES = 2**14  # of one name; compressed, a small file holds names of gigabytes
+_MOST_NAME_BYTES = 2**14  # of one name
+_MOST_CHARS = 2**28  # of all names; compressed, a small file holds gigabytes of them
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def names_in(arrays: Mapping[str, StoredArray], n_rows: int, n_classes: int) -> 
         key for key in columns_among(list(arrays), FILE_KEYS) if may_name_files(key, arrays[key], n_rows, n_classes)
     ]
     lists = [key for key in columns_among(list(arrays), _CLASS_KEYS) if _is_text(arrays[key])]
-    classes = [key for key in lists if len(arrays[key]) == n_classes and (key not in files or _of_either(key))]
+    classes = [key for key in lists if len(arrays[key]) == n_classes]
     notes = []
     if both := [key for key in classes if key in files]:
         classes = [key for key in classes if key not in both]
@@ -64,9 +65,8 @@ def names_in(arrays: Mapping[str, StoredArray], n_rows: int, n_classes: int) -> 
         for key in columns_among(list(arrays), FILE_KEYS)
         if not files and not _of_either(key) and _is_text(arrays[key]) and len(arrays[key]) != n_rows
     ]
-    return ArrayNames(
-        file_names(arrays[files[0]]) if files else None, names if names and not fault else None, tuple(notes)
-    )
+    named = tuple(_values(arrays[files[0]], _as_text)) if files else None
+    return ArrayNames(named, names if names and not fault else None, tuple(notes))
 
 
 def may_name_files(key: str, array: StoredArray, n_rows: int, n_classes: int) -> bool:
@@ -89,11 +89,6 @@ def may_name_files(key: str, array: StoredArray, n_rows: int, n_classes: int) ->
     return False
 
 
-def file_names(array: StoredArray) -> tuple[str, ...]:
-    """The names of the images as they are in the array. Raises DatasetError if it cannot be read as text."""
-    return tuple(_values(array, _as_text))
-
-
 def _of_either(key: str) -> bool:
     return plain_column(key) in _OF_EITHER
 
@@ -111,8 +106,13 @@ def _class_names(array: StoredArray) -> tuple[str, ...]:
 def _values(array: StoredArray, as_name: Callable[[object], str]) -> Iterator[str]:
     rows = max(1, min(_ROWS, _PIECE_BYTES // max(1, array.header.row_bytes)))
     with parsing(lambda error: _unreadable(array.name, error)):
+        chars = 0
         for piece in array.pieces(rows):
-            yield from map(as_name, piece.tolist())
+            names = [as_name(value) for value in piece.tolist()]
+            chars += sum(map(len, names))
+            if chars > _MOST_CHARS:
+                raise ValueError(f"its names have more than {_MOST_CHARS:,} characters")
+            yield from names
 
 
 def _as_text(value: object) -> str:
@@ -124,4 +124,6 @@ def _as_text(value: object) -> str:
 
 
 def _unreadable(name: str, error: Exception) -> DatasetError:
-    return DatasetError(f"{name} cannot be read as names: {reason(error)}.", "Save plain text.", "predictions")
+    return DatasetError(
+        f"{name} cannot be read as names: {reason(error)}.", "Save short names as plain text.", "predictions"
+    )

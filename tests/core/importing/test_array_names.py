@@ -167,6 +167,15 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path, name: str | bytes) -
         open_predictions(path, None)
 
 
+def test_names_of_gigabytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / "x.npz", pred_probs=PROBS, files=FILES)
+    monkeypatch.setattr("dashboard.core.importing.array_names._MOST_CHARS", 20)
+    assert list(open_predictions(path, None).files()) == FILES.tolist()
+    monkeypatch.setattr("dashboard.core.importing.array_names._MOST_CHARS", 19)
+    with pytest.raises(DatasetError, match=r"x.npz: files cannot be read as names: its names have more than 19 char"):
+        open_predictions(path, None)
+
+
 def test_names_beside_labels_in_another_file(tmp_path: Path, store: RunStore) -> None:
     path = saved(tmp_path / "x.npz", pred_probs=PROBS, files=FILES, class_names=CLASSES)
     order = [3, 0, 2]
