@@ -38,6 +38,7 @@ REASON_COLUMNS = ("reason",)  # why a row has no prediction
 IMAGE_KEYS = ("images", "x_test", "test_images", "x", "image", "data", "x_train", "train_images", "imgs", "arr_0")
 LABEL_KEYS = ("labels", "y_test", "test_labels", "y", "label", "targets", "y_train", "train_labels", "arr_1")
 
+FILE_KEYS = tuple(key for column in FILE_COLUMNS for key in (f"{column}s", column))
 CLASS_NAMES_KEYS = ("class_names", "classnames", "label_names", "target_names", "classes", "categories")
 
 # Columns of Parquet and features of TFRecord that hold the images themselves

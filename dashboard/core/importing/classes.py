@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboard.core.errors import DatasetError, counted, listed
+from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.shell import in_command
@@ -37,6 +38,9 @@ def which_classes(
     if own and (renamed := renamed_classes(own, given)):
         pairs = [f"{name} is {new}" for name, new in renamed.items()]
         return tuple(given), tuple(range(len(own))), (f"The classes of {file} are renamed in order: {listed(pairs)}.",)
+    if own and own != tuple(given) and isinstance(predictions, ArrayPredictions):  # its names are no columns
+        note = f"{file} names the classes {listed(own)}. Instead, the given names count: {listed(given)}."
+        return tuple(given), tuple(range(len(own))), (note,)
     if own and set(given) != set(own):
         raise DatasetError(
             f"{file} has other class names: {listed(own)}.",
@@ -59,16 +63,19 @@ def _two_classes(
     predictions: PredictionsFile, given: Sequence[str] | None, file: str
 ) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
     """As `which_classes`, for a file with the probability of one of two classes: the one it names, else the second."""
+    names_in_file = predictions.class_names or ()
+    if given is None and len(names_in_file) == 2:
+        given = names_in_file
     if given is None or len(given) != 2:
-        own = predictions.class_names[0] if predictions.class_names else ""
-        names = in_command(f"other,{own}" if own else "no,yes")
+        own = names_in_file[-1] if names_in_file else ""
+        names = in_command(",".join(names_in_file) if len(names_in_file) == 2 else f"other,{own}" if own else "no,yes")
         but = f", but {counted(len(given), 'class name')} {'was' if len(given) == 1 else 'were'} given" if given else ""
         raise DatasetError(
             f"{file} has one probability per row{f', of {own}' if own else ''}{but}.",
             f"If there are two classes, name both, the class of this probability last: `--class-names {names}`. "
             "Otherwise save one row per image with the probability of each class.", "class_names",
         )  # fmt: skip
-    named = (predictions.class_names or given[1:])[0]
+    named = names_in_file[0] if len(names_in_file) == 1 else given[1]
     at = given.index(named) if named in given else 1
     note = f"{file} has one probability per row. It is taken as that of {given[at]}; that of {given[1 - at]} is 1 minus it."
     return tuple(given), (1, 0) if at else (0, 1), (note,)

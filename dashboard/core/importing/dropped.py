@@ -60,7 +60,10 @@ class DroppedPredictions:
     def read_as(self, reading: Reading) -> DroppedPredictions:
         """The same files, with the arrays that the user means. Raises DatasetError."""
         opened = open_predictions(self.predictions, None, reading)
-        return replace(self, n_rows=opened.n_rows, n_classes=opened.n_classes, reading=reading)
+        return replace(
+            self, n_rows=opened.n_rows, class_names=opened.class_names, n_classes=opened.n_classes, reading=reading,
+            notes=opened.notes,
+        )  # fmt: skip
 
     @cached_property
     def label_counts(self) -> dict[str, int]:
@@ -80,9 +83,9 @@ class DroppedPredictions:
             model: the model in use, NAME@VERSION.
             of_model: its class names.
         """
-        if self.class_names and self.n_classes > 1:
-            return {"the file": self.class_names}
         count = max(2, self.n_classes)
+        if self.class_names and len(self.class_names) == count:
+            return {"the file": self.class_names}
         possible = {model: tuple(of_model)} if len(of_model) == count else {}
         if self.class_names:
             [name] = self.class_names
@@ -167,9 +170,10 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     if labels and isinstance(opened, TablePredictions) and not opened.has_probabilities:
         placed = place(read_given_labels(labels, opened.n_rows), opened)
         opened.add_classes(placed.labels(placed.rows))
-    return DroppedPredictions(
-        path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=opened.notes
-    )
+    notes = opened.notes
+    if isinstance(opened, TablePredictions) and not labels:
+        notes += opened.about_labels()
+    return DroppedPredictions(path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes)
 
 
 def _doubt(path: Path, class_names: Sequence[str]) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from dashboard.core.datasets.columns import PROBS_NAMES, column_among
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.errors import DatasetError
+from dashboard.core.importing.array_names import names_in
 from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.tables import TablePredictions
@@ -49,8 +50,10 @@ def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Rea
         [chosen] = readings
         by_name = column_among([chosen.probs], PROBS_NAMES)
         notes = () if by_name else (f"By the shapes of the arrays in {path.name}, {chosen.in_words}.",)
-        labels = arrays[chosen.labels] if chosen.labels else None
-        return ArrayPredictions(arrays[chosen.probs], labels, () if reading else notes)
+        probs, labels = arrays[chosen.probs], arrays[chosen.labels] if chosen.labels else None
+        others = {key: array for key, array in arrays.items() if array not in (probs, labels)}
+        names = names_in(others, len(probs), max((2, *probs.header.shape[1:2])))
+        return ArrayPredictions(probs, labels, () if reading else notes, names)
     if suffix not in (".csv", ".tsv", ".parquet"):
         raise DatasetError(
             f"{path.name} is not a file of predictions.", "Give CSV, Parquet, .npy or .npz.", "predictions"

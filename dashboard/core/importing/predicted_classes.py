@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import pandas as pd
+
+from dashboard.core.datasets.columns import column_among
 
 MOST_CLASSES = 1000
 NO_PROBABILITIES = (
@@ -40,6 +43,25 @@ def are_probabilities(values: Sequence[str]) -> bool:
         return False
     numbers = np.array(values, np.float64)
     return bool(((numbers >= 0) & (numbers <= 1)).all()) and not np.isin(numbers, (0, 1)).all()
+
+
+def likely_probabilities(cells: pd.DataFrame) -> list[str]:
+    """The columns that may hold probabilities: numbers from 0 to 1, else several of numbers with decimals (percentages)."""
+    texts = cells.astype(object).fillna("").astype(str).replace(",", ".", regex=True)
+    likely, decimals = [], []
+    for column in texts:
+        filled = texts[column][~texts[column].str.strip().isin(("", "nan", "NaN"))]
+        numbers = pd.to_numeric(filled, errors="coerce")
+        if column_among([column], CONFIDENCE_COLUMNS) or not len(numbers) or numbers.isna().any():
+            continue
+        if numbers.between(0, 1).all():
+            likely.append(column)
+        elif (numbers % 1 != 0).any():
+            decimals.append(column)
+    whole = texts[likely].apply(pd.to_numeric, errors="coerce")
+    if whole.isin((0, 1)).all(axis=None) and (whole.sum(axis=1) != 1).any():
+        likely = []  # the numbers of two classes
+    return likely or (decimals if len(decimals) > 1 else [])
 
 
 def as_probabilities(predicted: Sequence[str | None], class_names: Sequence[str]) -> np.ndarray:

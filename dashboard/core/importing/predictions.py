@@ -173,6 +173,8 @@ def _open(request: ImportRequest) -> _Opened:
         )  # fmt: skip
     attributes = _attributes(path.name, predictions, placed)
     notes = (*predictions.notes, *notes)
+    if isinstance(predictions, TablePredictions) and not placed:
+        notes += predictions.about_labels()
     notes += (*placed.given.notes, *placed.notes) if placed else ()
     notes += (*mapping.notes, *(attributes.notes if attributes else ()))
     if attributes and not counts:

@@ -33,7 +33,7 @@ class PredictionsFile(Protocol):
     """A file of predictions. See `open_predictions`."""
 
     class_names: tuple[str, ...] | None  # (K,) from the file, such as the names of its columns
-    n_classes: int  # K; 1: the file has only the probability of one of two classes
+    n_classes: int  # K; 1: only the probability of one of two classes, then the file may name that one or both
     n_rows: int
     notes: tuple[str, ...]  # what the user has to know about how it is read
 

@@ -37,8 +37,10 @@ from dashboard.core.datasets.columns import (
     REASON_COLUMNS,
     SEPARATOR_LINE,
     column_among,
+    columns_among,
     csv_separator,
 )
+from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError, listed
@@ -50,6 +52,7 @@ from dashboard.core.importing.predicted_classes import (
     as_probabilities,
     classes_of,
     is_number,
+    likely_probabilities,
 )
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
@@ -87,7 +90,8 @@ class TablePredictions:
             self._columns = columns
             named = set(class_names or ())
             others = [each for each in columns if each not in named] if named.issubset(columns) else columns
-            self._label = column_among(others, LABEL_COLUMNS)
+            labels = columns_among(others, LABEL_COLUMNS)
+            self._label = labels[0] if labels else None
             self._file = column_among(others, FILE_COLUMNS)  # a class may be called photo
             self._reason = column_among(others, REASON_COLUMNS)
             self._list = column_among(_list_columns(path), PROBS_NAMES)
@@ -108,6 +112,7 @@ class TablePredictions:
 
             unused = [each for each in columns if each not in (*self._probs, self._label, self._file, self._reason)]
             self._predicted = column_among(unused, PREDICTED_COLUMNS)
+            self._other_labels = [column for column in labels if column in unused]
 
     @property
     def has_probabilities(self) -> bool:
@@ -208,16 +213,28 @@ class TablePredictions:
 
     def _which_columns(self, others: Sequence[str]) -> DatasetError:
         """The error for a table in which no column is known to hold probabilities."""
-        likely: list[str] = []
+        likely: list[str] | None = None
         self._probs, self.n_classes = [], len(others)
         with contextlib.suppress(Exception):  # then there is no better example
-            cells = next(self._frames(others)).astype(str).replace(",", ".", regex=True)
-            values = cells.apply(pd.to_numeric, errors="coerce")
-            likely = [column for column in others if values[column].between(0, 1).all()]
-        example = in_command(",".join(likely) if 2 <= len(likely) <= _MOST_IN_EXAMPLE else "cat,dog")
+            likely = likely_probabilities(next(self._frames(others)))
+        columns = ", ".join(self._columns[:12])
+        if likely == []:
+            predicted = column_among(others, PREDICTED_COLUMNS)
+            return DatasetError(
+                f"{self._path.name} has no columns of probabilities, and "
+                + (f"{predicted} does not hold classes" if predicted else "none is called prediction")
+                + f"; it has {columns}.",
+                f"Save the predicted classes, two or more names or whole numbers, in {predicted}." if predicted else
+                "Call the column of the predicted classes prediction, and that of the true ones label, if there is one.",
+                "predictions",
+            )  # fmt: skip
+        if likely and len(likely) == 1:
+            example = f"other,{likely[0]}"
+        else:
+            example = ",".join(likely) if likely and len(likely) <= _MOST_IN_EXAMPLE else "cat,dog"
         return DatasetError(
-            f"{self._path.name} does not say which columns are probabilities; it has {', '.join(self._columns[:12])}.",
-            f"{_NAME_THE_COLUMNS} Or say which columns hold them: `--class-names {example}`.", "predictions",
+            f"{self._path.name} does not say which columns are probabilities; it has {columns}.",
+            f"{_NAME_THE_COLUMNS} Or say which columns hold them: `--class-names {in_command(example)}`.", "predictions",
         )  # fmt: skip
 
     def _frames(self, columns: Sequence[str]) -> Iterator[pd.DataFrame]:
@@ -246,6 +263,25 @@ class TablePredictions:
         """See `PredictionsFile`."""
         if self._file:
             yield from self._guarded(file for frame in self._frames([self._file]) for file in self._files(frame))
+
+    def about_labels(self) -> tuple[str, ...]:
+        """The note on further columns that may hold true labels and contradict the one in use. Raises DatasetError."""
+        if not self._label or not self._other_labels:
+            return ()
+        with parsing(self._refused):
+            cells = {column: self._texts(column) for column in (self._label, *self._other_labels)}
+        return about_other_labels(self._path.name, self._label, cells.pop(self._label), cells)
+
+    def _texts(self, column: str) -> list[str | None]:
+        """The cells of a column as labels, or as they are if they cannot be labels."""
+        texts: list[str | None] = []
+        for frame in self._frames([column]):
+            for value in frame[column]:
+                try:
+                    texts.append(as_label(value))
+                except ValueError:
+                    texts.append(str(value))
+        return texts
 
     def attributes(self) -> Attributes | None:
         """See `PredictionsFile`."""

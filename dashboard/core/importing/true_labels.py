@@ -24,6 +24,7 @@ from dashboard.core.datasets.labels_file import (
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.datasets.table_rows import refused
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.importing.array_names import names_in
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
 from dashboard.core.parsing import parsing, reason
 
@@ -92,7 +93,10 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
                 f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",
                 "Save it with np.savez(file, labels=...).", "labels_file",
             )  # fmt: skip
-        given = GivenLabels(path.name, read_labels(arrays[key], n_rows), None, notes)
+        count = len(arrays[key])
+        named = names_in({name: array for name, array in arrays.items() if name != key}, count, 1)
+        read = read_labels(arrays[key], count if named.files else n_rows)
+        given = GivenLabels(path.name, read, named.files, notes)
     elif suffix in LABELS_SUFFIXES:
         given = _from_table(path, notes)
     else:
@@ -148,7 +152,8 @@ def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
         given.check_count(predictions.n_rows)
         in_order = (
             f"The predictions name no files, so the rows of {given.name} belong to them in their order: the first is for "
-            f"{given.files[0][:80]}. If their order differs, give the predictions as a table with a column `file`.",
+            f"{given.files[0][:80]}. If their order differs, give the predictions as a table with a column `file`, or as "
+            "an .npz with an array `files`.",
         ) if given.files else ()  # fmt: skip
         return PlacedLabels(given, np.arange(predictions.n_rows), in_order)
     names = list(number_of)

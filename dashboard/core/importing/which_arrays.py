@@ -17,6 +17,7 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.errors import DatasetError, listed_and
+from dashboard.core.importing.array_names import may_name_files
 from dashboard.core.importing.rows import SUM_TOLERANCE
 
 ROWS_LOOKED_AT = 4096
@@ -65,7 +66,12 @@ def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:
     matrices = [name for name in others or likely if len(arrays[name].header.shape) == 2]
     readings = []
     for probs in matrices or others or likely:
-        labels = [name for name in arrays if name != probs and _may_be_labels(name, arrays[name], len(arrays[probs]))]
+        n_rows, n_classes = len(arrays[probs]), max((2, *arrays[probs].header.shape[1:2]))
+        labels = [
+            name for name in arrays
+            if name != probs and _may_be_labels(name, arrays[name], n_rows)
+            and not may_name_files(name, arrays[name], n_rows, n_classes)
+        ]  # fmt: skip
         called = column_among(labels, (*LABEL_KEYS, *LABEL_COLUMNS))
         labels = [called] if called else labels
         readings += [Reading(probs, name) for name in labels] or [Reading(probs, None)]
@@ -75,7 +81,7 @@ def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:
 def _readings_of(probs: str, arrays: Mapping[str, StoredArray]) -> list[Reading]:
     """The readings of a file that calls its probabilities so: several if other arrays may hold true labels."""
     shape = arrays[probs].header.shape
-    n_classes = max(2, *shape[1:2])
+    n_classes = max((2, *shape[1:2]))
     others = [name for name in arrays if name != probs]
     names_of_classes = {(), (n_classes,)} - {shape[:1]}
     columns = [name for name in others if arrays[name].header.shape not in names_of_classes]
@@ -90,7 +96,7 @@ def _readings_of(probs: str, arrays: Mapping[str, StoredArray]) -> list[Reading]
 
 def _are_classes(name: str, array: StoredArray, n_classes: int) -> bool:
     """Whether the values of an array that may be labels can be `n_classes` classes, as far as looked at."""
-    if column_among([name], FILE_COLUMNS):
+    if column_among([name], FILE_COLUMNS) or may_name_files(name, array, len(array), n_classes):
         return False
     if array.header.dtype.kind in "US":
         return len(np.unique(_read(array))) <= n_classes

@@ -235,6 +235,15 @@ def test_a_confidence_beside_predicted_classes_is_told_not_to_be_used(tmp_path: 
     assert found and len(found.notes) == 1
 
 
+def test_columns_of_true_labels_that_differ_are_told_before_the_import(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("file,p_cat,p_dog,label,category\na,0.9,0.1,cat,cat\nb,0.8,0.2,dog,cat\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and found.notes == ("x.csv has several columns that may hold labels: label is used, category is not.",)
+    (tmp_path / "y.csv").write_text("file,label\na,cat\nb,dog\n")
+    found = recognise([tmp_path / "x.csv", tmp_path / "y.csv"], CLASS_NAMES)
+    assert found and found.labels and found.notes == ()
+
+
 def test_predicted_classes_and_labels_in_two_tables(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("file,prediction\na.png,cat\nb.png,dog\n")
     (tmp_path / "truth.csv").write_text("file,label\nb.png,ship\na.png,cat\n")
@@ -251,7 +260,7 @@ def test_decimals_that_are_predicted_are_probabilities(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "rows, why",
     [
-        ("20.5,31.5\n31.5,40.5", "does not say which columns are probabilities"),
+        ("20.5,31.5\n31.5,40.5", "prediction does not hold classes"),
         ("0,cat\n1,dog", "has no class that is both in"),
     ],
 )

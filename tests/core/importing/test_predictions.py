@@ -277,6 +277,75 @@ def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunS
     assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
 
 
+def test_the_one_column_that_may_hold_probabilities_is_named(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("label,defect,age\nother,0.25,30\ndefect,0.75,40\n")
+    assert "`--class-names other,defect`" in refused(tmp_path / "x.csv", store).fix
+    imported = import_file(tmp_path / "x.csv", store, ("other", "defect"))
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    "columns, rename",
+    [
+        ({"true_label": LABELS, "label": NAMES[:1] * 3 + NAMES[1:2]}, {"label": "prediction"}),
+        ({"y_true": LABELS, "y_pred_a": LABELS, "y_pred_b": LABELS}, {"y_pred_a": "prediction"}),
+        ({"y_true": [0, 1, 1, 0], "y_pred_a": [0, 1, 1, 1]}, {"y_pred_a": "prediction"}),
+        ({"y_true": [0, 1, 2, 0], "a": [0, 1, 2, 1], "b": [1, 1, 2, 1]}, {"a": "prediction"}),
+        ({"y_true": [0, 1, 1, 0], "a": [0, 1, 1, 1], "b": [0, 1, 1, 0]}, {"a": "prediction"}),
+        ({"file": ["a", "b", "c", "d"], "label": LABELS, "confidence": [0.5, 0.75, 0.5, 0.5]}, {"label": "prediction"}),
+    ],
+)
+def test_without_probabilities_the_advice_is_the_column_of_predicted_classes(
+    tmp_path: Path, store: RunStore, columns: dict[str, Sequence[Any]], rename: dict[str, str], kind: str
+) -> None:
+    """And it works."""
+    path, frame = tmp_path / f"x.{kind}", pd.DataFrame(columns)
+
+    def write(table: pd.DataFrame) -> None:
+        table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path)
+
+    write(frame)
+    for names in (None, ("cat", "dog")):
+        error = refused(path, store, class_names=names)
+        assert "has no columns of probabilities, and none is called prediction" in error.message
+        assert "predicted classes prediction" in error.fix and "--class-names" not in error.fix
+    write(frame.rename(columns=rename))
+    assert import_file(path, store).n_failed == 0
+
+
+def test_percentages_in_columns_of_any_name_are_no_predicted_classes(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("label;cat;dog\ncat;90,5;9,5\ndog;;\n")
+    assert "`--class-names cat,dog`" in refused(tmp_path / "x.csv", store).fix
+
+
+def test_a_column_of_predictions_that_holds_no_classes_is_told(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("label,prediction\n20.5,31.5\n31.5,40.5\n")
+    error = refused(tmp_path / "x.csv", store)
+    assert "prediction does not hold classes" in error.message and "names or whole numbers, in prediction" in error.fix
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_further_columns_of_true_labels_are_told_if_they_differ(tmp_path: Path, store: RunStore, kind: str) -> None:
+    path = tmp_path / f"x.{kind}"
+
+    def notes(labels: Path | None = None, **columns: Sequence[Any]) -> tuple[str, ...]:
+        frame = table().assign(**columns)
+        frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+        return import_file(path, store, labels=labels).manifest.notes
+
+    other = ["dog", "cat", "dog", "cat"]
+    told = f"x.{kind} has several columns that may hold labels: label is used, category is not."
+    assert notes(category=other) == (told,)
+    assert notes(true_label=LABELS, label=other) == (
+        told.replace("label is", "true_label is").replace("category", "label"),
+    )
+    (tmp_path / "y.csv").write_text("file,label\n" + "".join(f"{i}.png,{each}\n" for i, each in enumerate(LABELS)))
+    assert notes(tmp_path / "y.csv", category=other) == ("Labels are taken from y.csv.",)
+    assert notes(category=LABELS, label_id=[0, 1, 1, 0]) == ()
+    assert told.replace("category", "class") in notes(**{"class": ["cat", None, "[1, 2]", "cat"]})
+
+
 def test_classes_may_be_called_like_columns_of_files_or_labels(tmp_path: Path, store: RunStore) -> None:
     (tmp_path / "x.csv").write_text("photo,choice\n0.9,0.1\n0.2,0.8\n")
     run = store.folder(import_file(tmp_path / "x.csv", store, ("photo", "choice")).manifest.run_id).load()

@@ -154,7 +154,8 @@ def _predictions_parquet() -> list[bytes]:
 
 
 def _predictions_npz() -> list[bytes]:
-    return [npz(packed, pred_probs=_PROBS, labels=np.array([0, 1, 2, 2])) for packed in (False, True)]
+    names = {"files": np.array(["a.png", "b.png", "c.png", "d.png"]), "class_names": np.array(_NAMES)}
+    return [npz(packed, pred_probs=_PROBS, labels=np.array([0, 1, 2, 2]), **names) for packed in (False, True)]
 
 
 def _given_labels(data: bytes, folder: Path) -> Content:
