@@ -27,7 +27,7 @@ from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
 from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
-from dashboard.core.runs.filtering import OWN_COLUMNS, TAG, FilterSource, passing
+from dashboard.core.runs.filtering import OF_PROBABILITIES, OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
@@ -254,6 +254,8 @@ class RunFolder:
         for name, needed in ((ANNOTATIONS, {TAG}), (ATTRIBUTES, columns - {*OWN_COLUMNS})):
             if columns & needed and (fault := run.find_faults().get(name)):
                 raise fault
+        if columns & OF_PROBABILITIES:
+            run.check_probabilities()
         try:
             mask = passing(conditions, self.filter_source(run.files))[run.table.index]
         except (OSError, pa.ArrowException) as error:
