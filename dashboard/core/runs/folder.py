@@ -135,14 +135,14 @@ class RunFolder:
 
     def unknown(self) -> DatasetError:
         """The error for a run that is not there, or that the visitor may not see."""
-        return self.deleted() or unknown_run(self.run_id)
+        return self.deleted() or unknown_run(self.run_id, self._visitor)
 
     def check_may_change(self) -> None:
         """Raises AccessError unless the visitor may change the run, or DatasetError if it may not even be seen."""
         if self.may_change():
             return
         if not self.may_see():
-            raise unknown_run(self.run_id)
+            raise unknown_run(self.run_id, self._visitor)
         raise AccessError(
             f"You may look at the evaluation {self.run_id}, but you did not start it, so you cannot change it.",
             "Evaluate the dataset again to get an evaluation of your own, or ask an admin of this dashboard.",
@@ -168,7 +168,7 @@ class RunFolder:
         try:
             return RunOwner(self.path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise unknown_run(self.run_id) from error
+            raise unknown_run(self.run_id, self._visitor) from error
 
     def is_owned(self) -> bool:
         """True while some process works on the run."""
