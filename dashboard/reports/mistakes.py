@@ -1,4 +1,4 @@
-"""The most confident mistakes, with pictures if there are any, doubtful labels, and files that could not be evaluated."""
+"""Mistakes, the most confident first, with pictures if there are any, doubtful labels, and files that were not evaluated."""
 
 from __future__ import annotations
 
@@ -24,15 +24,18 @@ _COLUMNS = ["file", "true_label", "predicted_label", "confidence"]
 
 
 def mistakes_section(run: Run, store: RunStore) -> Section | None:
-    """The most confident mistakes; None if there are none."""
+    """The most confident mistakes, or the first ones if there are no probabilities; None if there are none."""
     wrong = mistakes_first(run.evaluated)
     if wrong.empty:
         return None
     some = wrong.head(MOST_MISTAKES)
     rows = run.detail(some, _COLUMNS).assign(index=some["index"])
+    title, first = "Most confident mistakes", f"The {len(some)} most confident"
+    if not run.has_probabilities:
+        title, first = "Mistakes", f"The first {len(some)}"
     text = ["The label may be wrong, too: look at the picture."]
     if len(wrong) > len(some):
-        text.insert(0, f"The {len(some)} most confident of {len(wrong):,} mistakes.")
+        text.insert(0, f"{first} of {len(wrong):,} mistakes.")
     try:
         tiles, readable = RunPictures(store, run.manifest).tiles(
             [int(i) for i in rows["index"]], rows["file"].tolist(), _SIDE
@@ -40,11 +43,13 @@ def mistakes_section(run: Run, store: RunStore) -> Section | None:
     except DashboardError as error:
         text[-1] = f"{error.message} So the mistakes are listed without pictures."
         columns = (Column("File", wide=True), Column("Labelled"), Column("Predicted as"), Column("Confidence", True))
-        return Section("mistakes", "Most confident mistakes", tuple(text), tables=(Table(columns, _texts(rows)),))
+        shown = len(columns) if run.has_probabilities else -1
+        table = Table(columns[:shown], tuple(each[:shown] for each in _texts(rows)))
+        return Section("mistakes", title, tuple(text), tables=(table,))
     if not readable.all():
         text.append("Gray pictures stand for images that are gone.")
     pictures = tuple(map(_picture, _texts(rows), tiles))
-    return Section("mistakes", "Most confident mistakes", tuple(text), pictures=pictures)
+    return Section("mistakes", title, tuple(text), pictures=pictures)
 
 
 def labels_section(run: Run, doubtful: pd.DataFrame) -> Section | None:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.annotations import MOST_NAME, Annotations
-from dashboard.core.runs.filtering import FilterSource, kind_of, range_of
+from dashboard.core.runs.filtering import OF_PROBABILITIES, FilterSource, kind_of, range_of
 from dashboard.core.runs.filters import Filter, any_of, parse_condition, parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import DOUBT
@@ -84,9 +84,10 @@ def _message(run_id: str) -> str:
 def _suggestions(run: Run, annotations: Annotations) -> list[str]:
     names = run.manifest.class_names[:_MOST_SUGGESTED]
     of_labels = ("correct=no", "correct=yes") if len(run.labelled) else ()
+    unsure = ("confidence<0.7",) if run.has_probabilities else ()
     doubt = () if run.manifest.familiarity_kept is None else (f"{DOUBT}=yes",)
     return [
-        *of_labels, "confidence<0.7", *doubt, "status=failed", *(f"tag={name}" for name in annotations.tags),
+        *of_labels, *unsure, *doubt, "status=failed", *(f"tag={name}" for name in annotations.tags),
         *(f"true_label={name}" for name in names if of_labels), *(f"predicted_label={name}" for name in names),
     ]  # fmt: skip
 
@@ -107,6 +108,8 @@ def _offer_condition(source: FilterSource, run: Run, active: Sequence[str], anno
     without = {*_HIDDEN, *(() if len(run.labelled) else _OF_LABELS)}
     if run.manifest.familiarity_kept is None:
         without.add(DOUBT)
+    if not run.has_probabilities:
+        without |= OF_PROBABILITIES
     columns = [name for name in source.columns if name not in without]
     columns.sort(key=lambda name: [*_NAMES].index(name) if name in _NAMES else len(_NAMES))
     column = str(

@@ -37,6 +37,8 @@ def test_a_token_sees_its_own_evaluations_and_those_of_nobody(stranger: TestClie
     for path in ("", "/events", "/rows", "/images/0", "/report"):
         answer = stranger.get(f"{V1}/evaluations/r-bob{path}", headers=ann)
         assert (answer.status_code, answer.json()["code"]) == (404, "run_unknown"), path
+        gone = stranger.get(f"{V1}/evaluations/r-gone{path}", headers=ann)
+        assert answer.json()["detail"] == gone.json()["detail"].replace("r-gone", "r-bob"), path
     assert stranger.get(f"{V1}/evaluations/r-ann/report?compare=r-bob", headers=ann).status_code == 404
     assert stranger.post(f"{V1}/evaluations/r-bob/cancel", headers=ann).status_code == 404
     for run_id, status, code in (("r-bob", 404, "run_unknown"), ("r-none", 403, "not_yours")):

@@ -419,6 +419,20 @@ def test_an_imported_run_shows_figures_and_says_that_there_are_no_images(
     assert any("b.png" in frame.value.get("file", pd.Series(dtype=str)).tolist() for frame in at.dataframe)
 
 
+def test_an_imported_run_of_predicted_classes_shows_no_confidence(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs.csv").write_text("file,label,prediction\na.png,cat,cat\nb.png,cat,dog\nc.png,dog,cat\n")
+    imported = import_predictions(ImportRequest(tmp_path / "theirs.csv"), dashboard.runs)
+    at = open_run(open_page, imported.manifest)
+    [rows] = [frame.value for frame in at.dataframe if "file" in frame.value]
+    assert rows["file"].tolist() == ["b.png", "c.png"] and "confidence" not in rows
+    assert "Sort by" not in [box.label for box in at.selectbox]
+    key = imported.manifest.run_id
+    assert "confidence<0.7" not in at.multiselect(key=f"filter-{key}").options
+    assert not {"confidence", "margin", "loss"} & {*map(str, at.selectbox(key=f"column-{key}").options)}
+
+
 def test_names_of_classes_are_no_formulas_for_spreadsheets(
     open_page: Open, dashboard: Services, tmp_path: Path
 ) -> None:

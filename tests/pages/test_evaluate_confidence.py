@@ -100,6 +100,9 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
     assert metrics(at)["Calibration error (ECE)"].endswith("%") and "ECE, equal-mass bins" in metrics(at)
     bins, classes = [frame.value for frame in at.dataframe if "gap" in frame.value.columns]
     assert bins["images"].sum() == 2000 == classes["images"].sum()
+    for table in (bins, classes):  # the interval is that of the accuracy
+        after = [*table.columns].index("accuracy") + 1
+        assert [*table.columns][after : after + 2] == ["interval", "gap"]
     assert sorted(classes["class"]) == ["0", "1", "2"] and classes["gap"].is_monotonic_decreasing
     of_one = probs[probs.argmax(axis=1) == 1]
     row = classes.set_index("class").loc["1"]

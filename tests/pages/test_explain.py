@@ -127,6 +127,7 @@ def test_quick_methods_stand_side_by_side_each_with_its_verdict(frog: AppTest) -
     assert sorted(titles(frog)) == sorted(METHODS[name].title for name in INSTANT)
     assert len(badges(frog)) == len(INSTANT)
     assert len(scores(frog)) == len(INSTANT) - text_of(frog).count("Empty map")
+    assert "as coarse as the map itself, so coarse and fine maps have different limits" in text_of(frog)
     assert scores(frog) == sorted(scores(frog), reverse=True)
 
 

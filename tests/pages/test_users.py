@@ -30,8 +30,9 @@ def test_a_user_sees_own_evaluations_and_those_of_nobody(
         at = open_page("evaluate")
         assert set(at.dataframe[0].value["Dataset"]) == seen
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
-    at = show_evaluation(open_page("evaluate"), "r-bob")
-    assert "There is no evaluation" in text_of(at) and not at.exception
+    for run_id in ("r-bob", "r-gone"):
+        at = show_evaluation(open_page("evaluate"), run_id)
+        assert f"There is no evaluation '{run_id}', or it is not yours to see." in text_of(at) and not at.exception
 
 
 def test_a_user_sees_own_feedback_and_its_share(

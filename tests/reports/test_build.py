@@ -167,6 +167,16 @@ def test_a_run_without_pictures_lists_its_mistakes_and_says_why(store: RunStore)
     assert not found.pictures and "imported without images" in found.text[-1]
 
 
+def test_mistakes_of_predicted_classes_alone_have_no_confidence(store: RunStore) -> None:
+    """They are stored with a confidence of 1, which the report gave as the model's."""
+    made = [Row(i, f"{i}.png", "dog", "cat", 1.0, [1.0, 0.0], [0.0, 0.0], "ok", "") for i in range(30)]
+    found = section(report_of(store_run(store, made, imported=True), store, ()), "mistakes")
+    assert found.title == "Mistakes" and found.text[0] == "The first 24 of 30 mistakes."
+    [table] = found.tables
+    assert [column.title for column in table.columns] == ["File", "Labelled", "Predicted as"]
+    assert table.rows == tuple((f"{i}.png", "dog", "cat") for i in range(24))
+
+
 def test_the_first_failed_files_are_listed(store: RunStore) -> None:
     made = [ok(0, "cat", "cat"), *map(failed, range(1, 61))]
     found = section(report_of(store_run(store, made), store, ()), "files")

@@ -35,9 +35,9 @@ def equal_images(run: Run, thumbnails: ArrayFile | None, pixels: Pixels | None =
     rows = run.evaluated
     if rows.empty:
         return []
-    alike = run.detail(rows, ["index", *_PROPERTIES])
-    if thumbnails is None and alike[list(_PROPERTIES)].isna().to_numpy().any():
+    if not are_comparable(run, thumbnails):
         return []
+    alike = run.detail(rows, ["index", *_PROPERTIES])
     if thumbnails is not None:
         indices = alike["index"].to_numpy()
         pieces = (thumbnails[indices[at : at + _READ_AT_ONCE]] for at in range(0, len(indices), _READ_AT_ONCE))
@@ -57,6 +57,13 @@ def equal_images(run: Run, thumbnails: ArrayFile | None, pixels: Pixels | None =
         else:
             found += _equal_rows(pd.DataFrame({"pixels": hashes}, index=group))
     return found
+
+
+def are_comparable(run: Run, thumbnails: ArrayFile | None) -> bool:
+    """True if enough is stored of the evaluated images to find equal ones, see `equal_images`."""
+    if thumbnails is not None:
+        return True
+    return not run.detail(run.evaluated, list(_PROPERTIES)).isna().to_numpy().any()
 
 
 def _equal_rows(table: pd.DataFrame) -> list[np.ndarray]:

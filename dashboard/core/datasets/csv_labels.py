@@ -25,7 +25,13 @@ from dashboard.core.datasets.columns import (
     csv_separator,
     plain_column,
 )
-from dashboard.core.datasets.label_column import is_predicted, label_column, possible_columns, question_about
+from dashboard.core.datasets.label_column import (
+    NoLabelColumnError,
+    is_predicted,
+    label_column,
+    possible_columns,
+    question_about,
+)
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows, share_columns
 from dashboard.core.datasets.other_names import file_stem
@@ -66,19 +72,32 @@ def csv_labels(name: str, data: bytes, stems: Collection[str], column: str = "")
 
 
 def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: str) -> dict[str, LabelsTable]:
-    """The encodings in which most files name images, the likeliest first; none if files or labels differ among them."""
+    """The encodings in which most files name images, the likeliest first; none if files or labels differ among them.
+
+    Raises NoLabelColumnError if no column is called like labels; its answers read alike in all encodings.
+    """
     from dashboard.core.datasets.encoding_guess import decodings  # only few tables need it
 
     known = {unicodedata.normalize("NFC", stem) for stem in stems}
     named: dict[str, int] = {}
     tables: dict[str, LabelsTable] = {}
+    undecided: list[NoLabelColumnError] = []
     for encoding in decodings([data]):
         with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
-            table = _from_csv(name, read_csv(data, encoding), stems, column)
+            try:
+                table = _from_csv(name, read_csv(data, encoding), stems, column)
+            except NoLabelColumnError as error:
+                undecided.append(error)
+                continue
             beyond = [file_stem(file) for file in table.files if not file.isascii()]
             named[encoding] = sum(unicodedata.normalize("NFC", stem) in known for stem in beyond)
             if named[encoding] or not beyond:
                 tables[encoding] = table
+    if undecided and not tables:
+        first, *others = undecided
+        first.answers = tuple(each for each in first.answers if all(each in other.answers for other in others))
+        if first.answers:
+            raise first
     most = max((named[encoding] for encoding in tables), default=0)
     best = {encoding: table for encoding, table in tables.items() if named[encoding] == most}
     return best if len({(table.files, table.labels) for table in best.values()}) == 1 else {}

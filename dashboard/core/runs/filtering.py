@@ -33,6 +33,7 @@ _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
 }
 _MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
 _PROBABILITIES = ("confidence", "margin", "true_probability")
+OF_PROBABILITIES = frozenset({"confidence", "loss", *SCORE_COLUMNS})  # say nothing of predicted classes alone
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?")
 TAG = "tag"

@@ -27,7 +27,7 @@ from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
 from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
-from dashboard.core.runs.filtering import OWN_COLUMNS, TAG, FilterSource, passing
+from dashboard.core.runs.filtering import OF_PROBABILITIES, OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
 from dashboard.core.runs.owner import RunOwner, is_owned
@@ -136,14 +136,14 @@ class RunFolder:
 
     def unknown(self) -> DatasetError:
         """The error for a run that is not there, or that the visitor may not see."""
-        return self.deleted() or unknown_run(self.run_id)
+        return self.deleted() or unknown_run(self.run_id, self._visitor)
 
     def check_may_change(self) -> None:
         """Raises AccessError unless the visitor may change the run, or DatasetError if it may not even be seen."""
         if self.may_change():
             return
         if not self.may_see():
-            raise unknown_run(self.run_id)
+            raise unknown_run(self.run_id, self._visitor)
         raise AccessError(
             f"You may look at the evaluation {self.run_id}, but you did not start it, so you cannot change it.",
             "Evaluate the dataset again to get an evaluation of your own, or ask an admin of this dashboard.",
@@ -169,7 +169,7 @@ class RunFolder:
         try:
             return RunOwner(self.path)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise unknown_run(self.run_id) from error
+            raise unknown_run(self.run_id, self._visitor) from error
 
     def is_owned(self) -> bool:
         """True while some process works on the run."""
@@ -259,6 +259,8 @@ class RunFolder:
         for name, needed in ((ANNOTATIONS, {TAG}), (ATTRIBUTES, columns - {*OWN_COLUMNS})):
             if columns & needed and (fault := run.find_faults().get(name)):
                 raise fault
+        if columns & OF_PROBABILITIES:
+            run.check_probabilities()
         try:
             mask = passing(conditions, self.filter_source(run.files))[run.table.index]
         except (OSError, pa.ArrowException) as error:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.answers import Answers, Probabilities
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
@@ -163,9 +164,10 @@ HOW_TO_GET_PROBABILITIES = "Import a file with the probabilities of all classes 
 HOW_TO_LIST = "`python -m dashboard runs list` lists the evaluations."
 
 
-def unknown_run(run_id: str) -> DatasetError:
-    """The error for a run that does not exist, or that the visitor may not see."""
-    return DatasetError(f"There is no evaluation {run_id!r}.", HOW_TO_LIST, "run_unknown")
+def unknown_run(run_id: str, visitor: Visitor = OPERATOR) -> DatasetError:
+    """The error for a run that does not exist, or that the visitor may not see: the same for both."""
+    perhaps = ", or it is not yours to see" if visitor.name and not visitor.is_admin else ""
+    return DatasetError(f"There is no evaluation {run_id!r}{perhaps}.", HOW_TO_LIST, "run_unknown")
 
 
 def how_to_finish(manifest: RunManifest, state: str) -> str:

@@ -106,8 +106,8 @@ def _show_bin_table(run: Run, bins: pd.DataFrame, name: str) -> None:
         _choose(run, bins, [int(bins["bin"].iloc[row]) for row in rows], name)
 
     shown = bins[["from", "to", "images"]].astype({"from": float, "to": float})
-    shown = shown.join(bins[["confidence", "accuracy"]]).assign(gap=_gap(bins))
-    shown["interval"] = intervals(bins["accuracy_low"], bins["accuracy_high"])
+    shown = shown.join(bins[["confidence", "accuracy"]])
+    shown["interval"], shown["gap"] = intervals(bins["accuracy_low"], bins["accuracy_high"]), _gap(bins)
     st.dataframe(
         in_percents(shown, ["confidence", "accuracy"]),
         hide_index=True,
@@ -146,10 +146,9 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         "",
         lambda: top_label_calibration(confidence, answers.predicted_ids, correct, len(names)),
     )
-    table = table.assign(gap=_gap(table))
     shown = pd.DataFrame({"class": list(names), "images": table["images"]})
-    shown = shown.join(table[["confidence", "accuracy"]]).assign(gap=table["gap"])
-    shown["interval"], shown["ece"] = intervals(table["low"], table["high"]), table["ece"]
+    shown = shown.join(table[["confidence", "accuracy"]]).assign(interval=intervals(table["low"], table["high"]))
+    shown = shown.assign(gap=_gap(table), ece=table["ece"])
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     run_id, name = run.manifest.run_id, f"class-calibration-{hash(run.conditions)}"
     key = selection_key(run_id, name)

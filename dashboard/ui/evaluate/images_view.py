@@ -62,7 +62,9 @@ def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.Da
         return run.evaluated.head(0)
     with st.container(horizontal=True, vertical_alignment="bottom", key="images-head"):
         _choose(run, conditions, len(chosen.evaluated))
-        order = _choose_order("most confident" if len(run.labelled) else "least confident")
+        order: Order = "dataset"
+        if run.has_probabilities:
+            order = _choose_order("most confident" if len(run.labelled) else "least confident")
     if chosen.evaluated.empty:
         st.info("No mistakes here." if conditions == MISTAKES else "No image matches.", icon=":material/check:")
         return chosen.evaluated
@@ -171,12 +173,16 @@ def _show_imported(run: Run, rows: pd.DataFrame) -> None:
     st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
     some = rows.head(ROWS_OF_IMPORTED)
     some = some.assign(file=run.detail(some, ["file"])["file"])
-    _show_rows(some, "File, labels and confidence of these predictions", key="imported-rows")
+    if run.has_probabilities:
+        _show_rows(some, "File, labels and confidence of these predictions", key="imported-rows")
+    else:
+        _show_rows(some.drop(columns="confidence"), "File and labels of these predictions", key="imported-rows")
 
 
 def _show_rows(rows: pd.DataFrame, alt: str, key: str | None = None) -> None:
+    shown = safe_for_spreadsheets(rows[[name for name in _COLUMNS if name in rows]])
     st.dataframe(
-        in_percents(safe_for_spreadsheets(rows[[*_COLUMNS]]), ["confidence"]),
+        in_percents(shown, ["confidence"]) if "confidence" in shown else shown,
         hide_index=True,
         key=key,
         alt=alt,

@@ -40,8 +40,8 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         "Score: insertion minus deletion. It is high when the probability of "
         f"{plain(question.target)} depends on the pixels that the map marks. A map that can be trusted scores higher than a "
         "plain round spot in the picture's centre, which knows nothing of the picture, and than a limit for random maps, which is "
-        f"estimated from {RANDOM_MAPS} of them. Close to the limit, "
-        "the verdict is partly luck. The test is about the map, not about whether the answer is right."
+        f"estimated from {RANDOM_MAPS} of them. These are as coarse as the map itself, so coarse and fine maps have different "
+        "limits. Close to the limit, the verdict is partly luck. The test is about the map, not about whether the answer is right."
     )
     row = st.container(horizontal=True, vertical_alignment="center", key="maps-actions")
     # a place of its own for each, so that the second does not move when the first is gone

@@ -77,6 +77,23 @@ def test_the_column_of_the_labels_is_asked(tmp_path: Path, suffix: str, folder: 
     assert refused.value.code == "choice"
 
 
+@pytest.mark.parametrize("header", ["Bild;Tier;Schüler", "Datei;Tier;Schüler"])
+def test_the_column_of_the_labels_is_asked_if_only_other_columns_are_not_utf8(tmp_path: Path, header: str) -> None:
+    folder_of(tmp_path, [f"{i}.png" for i in range(6)])
+    rows = "".join(f"{i}.png;{('cat', 'dog')[i % 2]};{('Jörg', 'Käthe', 'Zoë')[i % 3]}\r\n" for i in range(6))
+    (tmp_path / "Liste.csv").write_bytes(f"{header}\r\n{rows}".encode("cp1252"))
+    with pytest.raises(UndecidedError, match="none of its columns is called like labels; a column may hold") as asked:
+        open_dataset(tmp_path)
+    [answer] = asked.value.question.answers  # the pupils' names, which occur twice each, depend on the encoding
+    assert (answer.value, answer.meaning) == ("Tier", "cat, dog")
+    dataset = open_dataset(tmp_path, Choices(label_column="Tier"))
+    assert used(dataset) == {"cat": 3, "dog": 3}
+    assert "Liste.csv is not UTF-8. It is read as cp1252, which matters for its other columns only." in dataset.notes
+    assert dataset.attributes().columns["Schüler"].to_pylist()[:3] == ["Jörg", "Käthe", "Zoë"]  # type: ignore[union-attr]
+    with pytest.raises(DatasetError, match="its encoding is not known"):
+        open_dataset(tmp_path, Choices(label_column="Schüler"))
+
+
 def test_a_known_column_can_be_replaced_by_another(tmp_path: Path) -> None:
     folder_of(tmp_path, [f"{i}.png" for i in range(4)])
     (tmp_path / "t.csv").write_text(

@@ -131,6 +131,7 @@ def test_a_grid_is_asked_in_one_batch_and_the_same_each_time(image: np.ndarray) 
         assert np.array_equal(one.map.deletion, other.map.deletion)
         assert np.array_equal(one.random_scores, other.random_scores)
     assert np.array_equal(first[0].random_scores, first[1].random_scores)  # the same grid
+    assert first[0].random_limit != first[2].random_limit  # a coarse and a fine one
     for heatmap, one in zip(maps, first, strict=True):
         [alone] = measure(image, [heatmap], probability)
         assert alone.verdict == one.verdict and np.array_equal(alone.random_scores, one.random_scores)

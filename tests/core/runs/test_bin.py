@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.access.visitor import Visitor
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.bin import Bin
 from dashboard.core.runs.folder import RunFolder
@@ -57,6 +57,18 @@ def test_who_may_see_a_run_learns_that_it_was_deleted(tmp_path: Path, user: str,
         RunStore(runs, Visitor("ann")).folder("a").load()
     assert caught.value.code == "run_unknown"
     assert ("runs restore a" in caught.value.fix) == (told == "was deleted")
+
+
+def test_a_run_of_somebody_else_is_told_like_one_that_is_not_there(tmp_path: Path) -> None:
+    RunStore(tmp_path).folder("bobs").save(manifest("bobs", user="bob"))
+    for run_id in ("bobs", "gone"):
+        with pytest.raises(DatasetError) as caught:
+            RunStore(tmp_path, Visitor("ann")).folder(run_id)
+        assert caught.value.message == f"There is no evaluation {run_id!r}, or it is not yours to see."
+    for sees_all in (OPERATOR, Visitor("root", is_admin=True)):
+        with pytest.raises(DatasetError) as caught:
+            RunStore(tmp_path, sees_all).folder("gone").manifest()
+        assert caught.value.message == "There is no evaluation 'gone'."
 
 
 def test_commands_in_advice_hold_for_any_name_of_a_folder(tmp_path: Path) -> None:

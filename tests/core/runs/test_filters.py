@@ -21,7 +21,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import PROPERTY_FIELDS, SCHEMA, VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from tests.compared_runs import write_run
-from tests.run_rows import manifest, ok, table_of
+from tests.run_rows import Row, manifest, ok, table_of
 
 CLASSES = ("cat", "dog", "sea lion", "a|b")
 N, PART = 240, 80
@@ -273,6 +273,21 @@ def test_the_loss_of_a_probability_that_is_not_positive_is_infinite(tmp_path: Pa
     assert passed(folder, "loss>5") == passed(folder, "loss>1e300") == [0, 1]
     assert passed(folder, "loss>=0") == [0, 1, 2, 3] and passed(folder, "loss<0.1") == [2]
     assert passed(folder, "loss=") == [4]
+
+
+@pytest.mark.parametrize("condition", ["confidence>=0.9", "margin<0.1", "loss>1", "true_probability<0.5"])
+def test_predicted_classes_alone_have_no_confidence_to_filter_by(tmp_path: Path, condition: str) -> None:
+    """They are stored with a confidence of 1, so such a filter kept all images or none."""
+    store = RunStore(tmp_path)
+    about = manifest("theirs", imported=True, n_images=4)
+    store.begin(about).release()
+    folder = store.folder("theirs")
+    rows = [Row(i, f"{i}.png", "cat", "cat", 1.0, [1.0, 0.0], [0.0, 0.0], "ok", "") for i in range(4)]
+    folder.add_part(0, table_of(rows))
+    with pytest.raises(DatasetError, match="have no probabilities") as raised:
+        passed(folder, "true_label=cat", condition)
+    assert raised.value.code == "no_probabilities"
+    assert passed(folder, "correct=yes") == [0, 1, 2, 3]
 
 
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:

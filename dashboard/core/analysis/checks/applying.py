@@ -11,9 +11,10 @@ from dashboard.core.analysis.checks.figures import class_figure
 from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
 from dashboard.core.analysis.comparison_words import p_in_words
-from dashboard.core.analysis.findings.find import by_answers, find_all
+from dashboard.core.analysis.findings.evidence import Evidence
+from dashboard.core.analysis.findings.find import by_answers, evidence_of, find_from, why_not_measured
 from dashboard.core.analysis.findings.finding import Finding, in_words
-from dashboard.core.analysis.findings.rules import WITHOUT_LABELS
+from dashboard.core.analysis.findings.rules import WITHOUT_LABELS, meant_by, rule_of
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
@@ -66,6 +67,10 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         return folder.load(VIEW_COLUMNS, parse_filter(where))
 
     @cache
+    def evidence_under(where: tuple[str, ...]) -> Evidence:
+        return evidence_of(run_under(where), folder)
+
+    @cache
     def findings_under(where: tuple[str, ...]) -> list[Finding]:
         run = run_under(where)
         if by_answers(run.conditions):
@@ -73,7 +78,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
                 "Images that were chosen by their answers have no findings, so this check could not fail.",
                 "Choose the images by something else, such as their label or a property.",
             )
-        return find_all(run, folder)
+        return find_from(evidence_under(where))
 
     def outcome(check: Check) -> Outcome:
         if check.subset and check.subset not in subsets:
@@ -95,9 +100,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
         if other:
             return _not_worse(check, run, other)
         if isinstance(demand, NoFinding):
-            found = [finding for finding in findings if finding.id == demand.id]
-            message = found[0].statement if found else f"There is no finding {demand.id}."
-            return Outcome(check, not found, message, len(found))
+            return _no_finding(check, demand.id, findings, evidence_under(where))
         assert isinstance(demand, Comparison)
         if demand.metric == "findings":
             said = f": {' '.join(finding.statement for finding in findings)}" if findings else "."
@@ -140,6 +143,18 @@ def _other_run(store: RunStore, other_id: str, run_id: str) -> Run:
     other = store.folder(other_id).load(VIEW_COLUMNS)
     check_finished(other.manifest, other.state)
     return other
+
+
+def _no_finding(check: Check, finding_id: str, findings: Sequence[Finding], evidence: Evidence) -> Outcome:
+    found = [finding for finding in findings if finding.id in meant_by(finding_id)]
+    if found:
+        return Outcome(check, False, found[0].statement, len(found))
+    if reason := why_not_measured(finding_id, evidence):
+        return Outcome(check, False, f"Not measured, because {reason}.")
+    rule = rule_of(finding_id)
+    instead = sorted({finding.id for finding in findings} & {*rule.ids, *rule.explained_by})
+    more = f", but one that may stand in its place: {', '.join(instead)}" if instead else ""
+    return Outcome(check, True, f"There is no finding {finding_id}{more}.", 0)
 
 
 def _compare(check: Check, demand: Comparison, run: Run) -> Outcome:

@@ -15,8 +15,12 @@ def below_record(evidence: Evidence) -> Search:
     from scipy.stats import fisher_exact
 
     n, recorded = evidence.n, evidence.run.manifest.recorded_accuracy
-    if recorded is None or evidence.run.conditions or not evidence.images.all():
-        return Search()  # some images or classes may be more difficult than all
+    if recorded is None:
+        return Search(not_measured="the model records no accuracy")
+    if evidence.run.conditions or not evidence.images.all():  # some images or classes may be more difficult than all
+        return Search(
+            not_measured="the recorded accuracy is about all images and all classes, and some are missing here"
+        )
     accuracy = proportion(n - evidence.errors, n)
     if accuracy.high >= recorded.low or recorded.value - accuracy.value < _LEAST_GAP:
         return Search(1)

@@ -11,7 +11,7 @@ from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.other_order import LEAST_MOVED, MOST_ORDERED, other_order
 from dashboard.core.metrics.percent import percent
 
-_LEAST_FOR_CHANCE = 100  # images
+_LEAST_FOR_PIXELS, _LEAST_FOR_CHANCE = 10, 100  # images
 _MOST_KAPPA = 0.25  # agreement beyond chance that wrong pixels may leave
 _MOST_KAPPA_AT_CHANCE = 0.2  # agreement beyond chance at the upper end of its interval: "slight" (Landis, Koch 1977)
 _MOST_DEVIATIONS = 2.0  # standard deviations above chance
@@ -24,7 +24,7 @@ def wrong_order(evidence: Evidence) -> Search:
         return Search(1)
     confusion, images, names = evidence.confusion, evidence.images, evidence.names
     if np.count_nonzero(images + confusion.sum(axis=0)) > MOST_ORDERED:
-        return Search()
+        return Search(not_measured=f"there are more than {MOST_ORDERED:,} classes")
     found = other_order(confusion)
     if found is None:
         return Search(1)
@@ -61,8 +61,8 @@ def wrong_pixels(evidence: Evidence) -> Search:
 
     confusion, n, k = evidence.confusion, evidence.n, len(evidence.names)
     predicted, images = confusion.sum(axis=0), evidence.images
-    if n < 10 or (images > 0).sum() < 3:
-        return Search()
+    if n < _LEAST_FOR_PIXELS or (images > 0).sum() < 3:
+        return Search(not_measured=f"fewer than {_LEAST_FOR_PIXELS} images, or fewer than 3 classes, have labels")
     top = np.argsort(-predicted, kind="stable")[: 1 if k < 5 else 2]
     count, labelled = int(predicted[top].sum()), int(images[top].sum())
     chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
@@ -98,7 +98,7 @@ def at_chance(evidence: Evidence) -> Search:
     """
     n = evidence.n
     if n < _LEAST_FOR_CHANCE or (evidence.images > 0).sum() < 2:
-        return Search()
+        return Search(not_measured=f"fewer than {_LEAST_FOR_CHANCE} images, or fewer than 2 classes, have labels")
     chance, accuracy = _by_chance(evidence), proportion(n - evidence.errors, n)
     if accuracy.low > chance or evidence.errors < LEAST_MOVED or chance == 1:
         return Search(1)

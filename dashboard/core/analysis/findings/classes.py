@@ -102,7 +102,9 @@ def weak_class(evidence: Evidence) -> Search:
 
     images, names, n, errors = evidence.images, evidence.names, evidence.n, evidence.errors
     present = np.flatnonzero(images)
-    if len(present) < 3 or not errors:
+    if len(present) < 3:
+        return Search(not_measured="fewer than 3 classes have images")
+    if not errors:
         return Search()
     wrong = images - evidence.confusion.diagonal()
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from dashboard.core.analysis.duplicates import are_comparable
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search, in_words
 from dashboard.core.errors import counted, listed_and
@@ -16,7 +17,7 @@ def repeated_images(evidence: Evidence) -> Search:
     """The same image occurs more than once."""
     groups = evidence.copies
     if not groups:
-        return Search()
+        return Search(not_measured=_unknown(evidence))
     rows = np.concatenate(groups)
     share = proportion(len(rows), len(evidence.run.evaluated))
     images, twice = counted(len(groups), "image"), len(rows) == 2 * len(groups)
@@ -38,7 +39,7 @@ def conflicting_labels(evidence: Evidence) -> Search:
     labels = evidence.run.evaluated["true_label"].cat.codes
     groups = [group for group in evidence.copies if len({*labels.loc[group].tolist()} - {-1}) > 1]
     if not groups:
-        return Search()
+        return Search(not_measured=_unknown(evidence))
     given = [labels.loc[group] for group in groups]
     given = [each[each >= 0] for each in given]  # a copy without a label says nothing
     wrong = sum(len(each) - int(each.value_counts().max()) for each in given)
@@ -55,6 +56,13 @@ def conflicting_labels(evidence: Evidence) -> Search:
         float(wrong), rows,
     )  # fmt: skip
     return Search(1, [Candidate(finding)])
+
+
+def _unknown(evidence: Evidence) -> str:
+    """Why copies could not be found; "" if they could."""
+    if are_comparable(evidence.run, evidence.thumbnails):
+        return ""
+    return "nothing is stored of these images by which copies could be recognised"
 
 
 def _example(evidence: Evidence, positions: np.ndarray) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding
-from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, WRONG_LABELS
+from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, WRONG_LABELS, rule_of
 from dashboard.core.analysis.label_issues import issues_in_words
 from dashboard.core.errors import counted
 from dashboard.core.runs.array_file import ArrayFile
@@ -66,9 +66,14 @@ def find_of(run: Run, folder: RunFolder) -> list[Finding]:
 
 def find_all(run: Run, folder: RunFolder) -> list[Finding]:
     """All findings of a run that was loaded from this folder, see `find`. Raises DatasetError as `find_in` does."""
+    return find_from(evidence_of(run, folder))
+
+
+def evidence_of(run: Run, folder: RunFolder) -> Evidence:
+    """What the rules look at, of a run that was loaded from this folder. Raises DatasetError as `find_in` does."""
     source = folder.filter_source(run.files)
     attributes = pa.table({name: source.read_attribute(name) for name in source.attributes})
-    return find(run, folder.thumbnails(), attributes)
+    return Evidence(run, folder.thumbnails(), attributes)
 
 
 def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | None = None) -> list[Finding]:
@@ -89,12 +94,17 @@ def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | N
     Raises:
         DatasetError: rows cannot be read.
     """
+    return find_from(Evidence(run, thumbnails, attributes))
+
+
+def find_from(evidence: Evidence) -> list[Finding]:
+    """As `find`."""
+    run = evidence.run
     if run.table.empty:
         return []
-    evidence = Evidence(run, thumbnails, attributes)
     chosen = by_answers(run.conditions)
     rules = [rule for rule in RULES if (evidence.n or not rule.needs_labels) and not (chosen and rule.about_answers)]
-    if not run.has_probabilities or (evidence.confidence == 1).all():
+    if _no_confidence(evidence):
         rules = [rule for rule in rules if not rule.about_confidence]
     searches = [rule.search(evidence) for rule in rules]
     limits = significance_limits(
@@ -123,6 +133,22 @@ def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | N
         replace(finding, where=(*own, *where) if where else ())
         for finding, where in zip(ranked, conditions, strict=True)
     ]
+
+
+def why_not_measured(finding_id: str, evidence: Evidence) -> str:
+    """Why there can be no finding with this id, as the rest of "Not measured, because"; "" if there could be one.
+
+    Raises DatasetError if rows cannot be read.
+    """
+    rule = rule_of(finding_id)
+    return (rule.about_confidence and _no_confidence(evidence)) or rule.search(evidence).not_measured
+
+
+def _no_confidence(evidence: Evidence) -> str:
+    """Why nothing can be said about the confidence; "" if something can."""
+    if not evidence.run.has_probabilities:
+        return "these predictions have no probabilities, only predicted classes"
+    return "all these answers have a confidence of 100%" if (evidence.confidence == 1).all() else ""
 
 
 def _by_number(run: Run, finding: Finding) -> tuple[str, ...]:

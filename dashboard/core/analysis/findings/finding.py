@@ -42,6 +42,7 @@ class Search:
 
     tests: int = 0
     candidates: Sequence[Candidate] = ()
+    not_measured: str = ""  # why nothing could be found, as the rest of "Not measured, because"
 
 
 def in_words(share: Proportion, decimals: int = 1) -> str:

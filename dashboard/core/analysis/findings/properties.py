@@ -51,12 +51,16 @@ def depends_on_property(evidence: Evidence) -> Search:
     from scipy.stats import hypergeom
 
     n, wrong = evidence.n, ~evidence.correct
-    if n < 4 * _LEAST_IMAGES or not evidence.errors:
+    if n < 4 * _LEAST_IMAGES:
+        return Search(not_measured=f"fewer than {4 * _LEAST_IMAGES} images have a label and a prediction")
+    if not evidence.errors:
         return Search()
     shuffled = np.random.default_rng(0).permutation(n)
     searched, tested = shuffled[: min(n // 2, _MOST_SEARCHED)], shuffled[n // 2 :]
     tests, found = 0, []
+    known = False
     for name, values in _columns(evidence):
+        known = known or not pd.isna(values).all()
         excess = {
             part: _excess(part.holds(values[searched]), wrong[searched]) for part in _parts(name, values[searched])
         }
@@ -69,6 +73,8 @@ def depends_on_property(evidence: Evidence) -> Search:
         chance = float(hypergeom.sf((there & errors).sum() - 1, len(tested), errors.sum(), there.sum()))
         if finding := _finding(evidence, best, inside):
             found.append(_Found(name, _excess(inside, wrong), inside, Candidate(finding, chance)))
+    if not known:
+        return Search(not_measured="no property of these images is known")
     return Search(tests, [each.candidate for each in _told_apart(found)])
 
 

@@ -74,3 +74,13 @@ RULES = (  # a rule stands after those that explain it
 )
 IDS = tuple(each for rule in RULES for each in rule.ids)
 WITHOUT_LABELS = tuple(each for rule in RULES if not rule.needs_labels for each in rule.ids)  # found in any images
+
+
+def rule_of(finding_id: str) -> Rule:
+    """The rule that gives the findings with this id."""
+    return next(rule for rule in RULES if finding_id in rule.ids)
+
+
+def meant_by(finding_id: str) -> tuple[str, ...]:
+    """The ids that a reader means by this one: confidence that is too high or too low is miscalibrated, too."""
+    return rule_of(finding_id).ids if finding_id == "miscalibrated" else (finding_id,)

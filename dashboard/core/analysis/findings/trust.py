@@ -33,7 +33,7 @@ def miscalibrated(evidence: Evidence) -> Search:
     """The mean confidence differs from the accuracy, or the confidence is too high in some bins and too low in others."""
     n, confidence = evidence.n, evidence.confidence
     if n < _LEAST_IMAGES or np.isnan(confidence).any():
-        return Search()
+        return Search(not_measured=f"fewer than {_LEAST_IMAGES} images have a label and a confidence")
     sure, right = float(confidence.mean()), 1 - evidence.errors / n
     gap = sure - right
     spread = math.sqrt(max(float((confidence * (1 - confidence)).sum()), right * (1 - right) * n, 1.0))

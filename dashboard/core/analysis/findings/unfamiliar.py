@@ -11,6 +11,10 @@ from dashboard.core.runs.rows import DOUBT
 
 # times the usual share: new images of the same classes are doubted a little more often than those of the fit
 _CLEARLY = 2.0
+_NOT_KNOWN = (
+    "it is not known which images probably show none of the classes: models without thresholds for it and older evaluations "
+    "lack it"
+)
 
 
 def unfamiliar(evidence: Evidence) -> Search:
@@ -18,12 +22,14 @@ def unfamiliar(evidence: Evidence) -> Search:
     from scipy.stats import binom
 
     run, kept = evidence.run, evidence.run.manifest.familiarity_kept
-    if kept is None or run.evaluated.empty:
-        return Search()
+    if kept is None:
+        return Search(not_measured=_NOT_KNOWN)
     given = run.detail(run.evaluated, [DOUBT])[DOUBT].dropna().astype(bool)
+    if given.empty:
+        return Search(not_measured=_NOT_KNOWN)
     doubted, usual = given[given], 1 - kept
-    share = proportion(len(doubted), len(given)) if len(given) else None
-    if share is None or share.low < _CLEARLY * usual:
+    share = proportion(len(doubted), len(given))
+    if share.low < _CLEARLY * usual:
         return Search(1)
     finding = Finding(
         "unfamiliar",

@@ -23,7 +23,7 @@ from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
-from tests.core.analysis.findings.faults import never_predicted, unreadable
+from tests.core.analysis.findings.faults import never_predicted, overconfident, unreadable
 from tests.run_rows import Row, failed, manifest, ok, table_of
 from tests.simulated_runs import Simulated, clean
 
@@ -115,7 +115,7 @@ def test_a_check_of_no_image_fails(text: str, where: str, message: str, store: R
 
 @pytest.mark.parametrize(
     "text, where",
-    [("n <= 0", "file~nothing"), ("failed <= 5", "true_label="), ("no finding: repeated_images", "index>20")],
+    [("n <= 0", "file~nothing"), ("failed <= 5", "true_label="), ("no finding: unreadable", "index>20")],
 )
 def test_some_checks_need_no_labelled_image(text: str, where: str, store: RunStore) -> None:
     assert outcome_of(store, f"{{check: '{text}', where: {where}}}").passed
@@ -232,6 +232,53 @@ def test_findings(tmp_path: Path) -> None:
     assert not outcome.passed and outcome.message.startswith("40 of 2,000 images could not be evaluated")
     assert outcome_of(store, "findings <= 1").passed
     assert outcome_of(store, "{no finding: unreadable, where: status=ok}").passed
+
+
+@pytest.mark.parametrize("name", ["overconfident", "miscalibrated", "label_errors", "confident_mistakes"])
+def test_a_finding_about_the_confidence_of_predicted_classes_alone_is_not_measured(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x.csv").write_text("label,prediction\n" + "cat,cat\ndog,dog\ndog,cat\n" * 100)
+    store = RunStore(tmp_path / "runs")
+    run_id = import_predictions(ImportRequest(tmp_path / "x.csv"), store).manifest.run_id
+    outcome = outcome_of(store, f"no finding: {name}", run_id)
+    assert not outcome.passed and outcome.value is None
+    assert outcome.message == "Not measured, because these predictions have no probabilities, only predicted classes."
+    assert outcome_of(store, "no finding: at_chance", run_id).passed
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        ("unfamiliar", "it is not known which images probably show none of the classes: models without thresholds"),
+        ("below_record", "the model records no accuracy"),
+        ("repeated_images", "nothing is stored of these images"),
+        ("conflicting_labels", "nothing is stored of these images"),
+        ("depends_on_property", "no property of these images is known"),
+        ("weak_class", "fewer than 3 classes have images"),
+        ("wrong_pixels", "fewer than 10 images, or fewer than 3 classes, have labels"),
+    ],
+)
+def test_what_an_evaluation_cannot_tell_is_not_measured(tmp_path: Path, name: str, reason: str) -> None:
+    rows = [ok(i, ("cat", "dog")[i % 2], "cat" if i % 4 else "dog") for i in range(60)]
+    outcome = outcome_of(store_of(tmp_path, rows), f"no finding: {name}")
+    assert not outcome.passed and outcome.message.startswith(f"Not measured, because {reason}")
+
+
+@pytest.mark.parametrize("name", ["overconfident", "at_chance"])
+def test_a_finding_that_so_few_images_cannot_give_is_not_measured(store: RunStore, name: str) -> None:
+    outcome = outcome_of(store, f"no finding: {name}")
+    assert not outcome.passed and outcome.message.startswith("Not measured, because fewer than ")
+
+
+def test_confidence_that_is_too_high_or_too_low_is_miscalibrated(tmp_path: Path) -> None:
+    overconfident(1).store(tmp_path / NOW)
+    store = RunStore(tmp_path)
+    assert [finding.id for finding in find_in(store.folder(NOW))] == ["overconfident"]
+    for name in ("overconfident", "miscalibrated"):
+        outcome = outcome_of(store, f"no finding: {name}")
+        assert not outcome.passed and outcome.message.startswith("The model is overconfident")
+    outcome = outcome_of(store, "no finding: underconfident")
+    assert outcome.passed
+    assert outcome.message == "There is no finding underconfident, but one that may stand in its place: overconfident."
 
 
 def test_checks_look_at_all_findings_not_only_at_those_that_are_shown(
