@@ -73,7 +73,14 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
 
 
 def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
-    from dashboard.core.feedback.exporting import agreed, why_no_images, write_labels, write_zip
+    from dashboard.core.feedback.exporting import (
+        agreed,
+        images_not_at_hand,
+        why_no_images,
+        why_not_in_zip,
+        write_labels,
+        write_zip,
+    )
 
     def as_zip() -> bytes:
         out = io.BytesIO()
@@ -86,7 +93,8 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
         return out.getvalue()
 
     said = agreed(words)
-    why_not = why_no_images(said, services.history)
+    gone = images_not_at_hand(said, services.history)
+    why_not = why_no_images(said, gone, services.history)
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
         icon=":material/folder_zip:", disabled=why_not is not None,
@@ -96,6 +104,8 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
     if why_not:
         reasons.caption(f"{why_not.message} {why_not.fix}")
         return
+    if gone:
+        reasons.caption(why_not_in_zip(said, gone, services.history))
     for left_out, why in (
         (said.disputed, "there are different answers about the true label"),
         (said.unlabelled, "nobody named the true label"),
