@@ -68,8 +68,23 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
         ],
         columns=["file", "predicted", "feedback", "true label", "note", "model", "user"], dtype=object,
     )  # fmt: skip
-    key = f"feedback-{opinions[0].feedback_id}-{len(opinions)}"
-    return choose_row(opinions, safe_for_spreadsheets(texts), key, "Feedback, the newest first")
+    config = st.column_config
+    narrow = 80 if texts["user"].any() else 110  # so all columns fit at 1440 pixels
+    return choose_row(
+        opinions,
+        safe_for_spreadsheets(texts),
+        key=f"feedback-{opinions[0].feedback_id}-{len(opinions)}",
+        alt="Feedback, the newest first",
+        columns={
+            "file": config.TextColumn("File", width=narrow),
+            "predicted": config.TextColumn("Predicted", width=90),
+            "feedback": config.TextColumn("Feedback", width=240),
+            "true label": config.TextColumn("True label", width=100),
+            "note": config.TextColumn("Note", width=narrow),
+            "model": config.TextColumn("Model", width=120),
+            "user": config.TextColumn("User", width=60),
+        },
+    )
 
 
 def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
