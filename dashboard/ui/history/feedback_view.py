@@ -69,18 +69,18 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
         columns=["file", "predicted", "feedback", "true label", "note", "model", "user"], dtype=object,
     )  # fmt: skip
     config = st.column_config
-    narrow = 80 if texts["user"].any() else 110  # so all columns fit at 1440 pixels
+    note_width = 48 if texts["user"].any() else 100  # so all columns fit at 1440 pixels
     return choose_row(
         opinions,
         safe_for_spreadsheets(texts),
         key=f"feedback-{opinions[0].feedback_id}-{len(opinions)}",
         alt="Feedback, the newest first",
         columns={
-            "file": config.TextColumn("File", width=narrow),
-            "predicted": config.TextColumn("Predicted", width=90),
-            "feedback": config.TextColumn("Feedback", width=240),
-            "true label": config.TextColumn("True label", width=100),
-            "note": config.TextColumn("Note", width=narrow),
+            "file": config.TextColumn("File", width=124),
+            "predicted": config.TextColumn("Predicted", width=86),
+            "feedback": config.TextColumn("Feedback", width=235),
+            "true label": config.TextColumn("True label", width=97),
+            "note": config.TextColumn("Note", width=note_width),
             "model": config.TextColumn("Model", width=120),
             "user": config.TextColumn("User", width=60),
         },
