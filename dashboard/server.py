@@ -43,6 +43,7 @@ from dashboard.web.login import Authenticator, Login
 from dashboard.web.logs import set_up_logs
 from dashboard.web.protected import Protected
 from dashboard.web.proxies import BehindProxies
+from dashboard.web.return_after_login import ReturnAfterLogin
 
 UNVISITED_S = 5.0  # seconds after which the workers start although no page has been opened
 DRAWING_S = 0.3  # seconds that a browser has to draw the first page before the workers start
@@ -181,6 +182,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
             ),
             base=base,
         ),
+        Middleware(ReturnAfterLogin, pages=ADDRESSES, base=base),
         Middleware(UploadsOnDisk, folder=settings.uploads_dir),
     ],
 }

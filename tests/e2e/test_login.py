@@ -112,6 +112,22 @@ def test_each_user_sees_their_own(browser, users: Users) -> None:
         assert sorted(entry.user for entry in history.query().entries) == ["ann@example.com", "bob@example.com"]
 
 
+def test_a_log_in_leads_back_to_the_address_that_was_opened(browser, users: Users) -> None:
+    with opened(browser, users.server) as page:
+        log_in(page, users, sub="carl")
+        click_sample(page, "frog")
+        page.get_by_text("Evidence for frog (").wait_for()
+        link = page.url
+    assert "?picture=" in link
+    for address, seen in ((link, "Evidence for frog ("), ("/history?source=page", "to open its image again")):
+        with opened(browser, users.server) as page:
+            page.goto(address)
+            page.get_by_role("button", name="Log in").click()
+            page.get_by_text(seen).wait_for()
+            page.wait_for_selector(IDLE)
+            assert page.url.endswith(address)
+
+
 def test_an_address_that_the_provider_did_not_verify_makes_nobody_an_admin(browser, users: Users) -> None:
     with opened(browser, users.server) as page:
         log_in(page, users, sub="mallory", email=ADMIN, email_verified=False)

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,19 @@ import psutil
 import pytest
 from PIL import Image
 
+from dashboard.core.database.database import Database
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
+from dashboard.core.feedback.feedback import Feedback
+from dashboard.core.history.history import History
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
+from dashboard.core.settings import Settings
 from tests.compared_runs import probabilities, write_run
 from tests.e2e.conftest import click_sample
 from tests.e2e.dashboard_server import ROOT, Server, running_server
+from tests.recorded import entry
 from tests.run_rows import Row, table_of
 
 pytestmark = pytest.mark.browser
@@ -222,6 +229,25 @@ def test_all_columns_of_the_evaluations_are_seen_however_long_the_names_are(page
     table = page.locator("[data-testid=stDataFrame]").last.locator(".dvn-scroller")
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")
     RunStore(root).delete("long")
+
+
+@pytest.mark.parametrize("user", ["", "ann.with.a.long.name@example.com"])
+def test_all_columns_of_the_history_are_seen_however_long_the_names_are(browser, tmp_path: Path, user: str) -> None:
+    long = "photograph of an animal in the zoo, taken by the camera at the second gate"
+    with closing(Database(settings := Settings(data_dir=tmp_path))) as database:
+        history = History(database, lambda: RunStore(settings.runs_dir), settings)
+        made = entry(b"1", file=f"{long}.png", user=user, fit="center-crop", doubt=True)
+        feedback = Feedback(database, history)
+        feedback.give(history.record(made), False, NONE_OF_THESE, user=user, note=long)
+        assert history.close(10)
+    with running_server(tmp_path) as server:
+        page = browser.new_page(viewport={"width": 1440, "height": 1200}, base_url=server.url)
+        page.set_default_timeout(120_000)
+        for shown in ("Predictions", "Feedback"):
+            open_page(page, f"/history?list={shown}")
+            table = page.locator("[data-testid=stDataFrame]").locator(".dvn-scroller")
+            assert table.evaluate("each => each.scrollWidth <= each.clientWidth"), shown
+        page.close()
 
 
 @pytest.mark.parametrize("path", ["/", "/evaluate", "/compare", "/diagnostics"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,7 +18,7 @@ from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.services import Services
 from dashboard.ui.visitor import visitors_services
 from tests.pages.conftest import ROOT, click_sample, text_of
-from tests.recorded import entry
+from tests.recorded import at, entry, pets_zip, stored_run
 
 Open = Callable[[str], AppTest]
 HISTORY = str(ROOT / "pages" / "history.py")
@@ -130,10 +131,13 @@ def test_predictions_are_turned_page_by_page(open_page: Open, dashboard: Service
 
 def test_another_way_to_make_pictures_fit_stands_beside_the_model(open_page: Open, dashboard: Services) -> None:
     active = dashboard.registry.active()
-    for fit in (active.preprocessing.fit, "pad"):
-        add(dashboard, 1, model_name=active.name, model_version=active.version, fit=fit)
-    shown = [row["model"] for row in table_of(open_page("history"))]
-    assert shown == [f"{active.ref} (Pad with black)", active.ref]
+    add(dashboard, 1, model_name=active.name, model_version=active.version, fit=active.preprocessing.fit)
+    opened = open_page("history")
+    assert [row["model"] for row in table_of(opened)] == [active.ref] and not opened.dataframe[0].proto.row_height
+    add(dashboard, 1, model_name=active.name, model_version=active.version, fit="pad")
+    opened.run()
+    assert [row["model"] for row in table_of(opened)] == [f"{active.ref} (Pad with black)", active.ref]
+    assert opened.dataframe[0].proto.row_height > 64  # in lower rows, Streamlit cuts a text
 
 
 def test_a_filter_in_the_address_is_used(open_page: Open, dashboard: Services) -> None:
@@ -216,10 +220,28 @@ def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dash
     assert "DASHBOARD_HISTORY_IMAGES" not in text_of(at)
 
 
+def test_images_that_are_not_in_the_zip_are_counted_beside_the_button(
+    open_page: Open, dashboard: Services, tmp_path: Path
+) -> None:
+    add(dashboard, 3)
+    for made in dashboard.history.query().entries:
+        dashboard.feedback.give(made.prediction_id, True)
+    run_id = stored_run(dashboard.runs, pets_zip(tmp_path / "pets.zip"), at(5)).run_id
+    for index in (0, 1):
+        dashboard.feedback.give(f"{run_id}:{index}", True)
+    opened = open_page("predict")
+    opened.query_params["list"] = "Feedback"
+    opened = opened.switch_page(HISTORY).run()
+    assert not opened.get("download_button")[0].proto.disabled
+    [said] = [each.value for each in opened.caption if "in the ZIP" in each.value]
+    assert said.startswith("3 of 5 images with a true label are not in the ZIP: image not kept (3 images).")
+    assert "DASHBOARD_HISTORY_IMAGES" in said
+
+
 def test_images_without_a_true_label_are_left_out_of_the_exports(
     open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(History, "has_one_of", lambda history, asked: bool(list(asked)))
+    monkeypatch.setattr(History, "at_hand", lambda history, asked: [True for _ in asked])
     add(dashboard, 2)
     first, second = dashboard.history.query().entries
     dashboard.feedback.give(first.prediction_id, True)

@@ -17,6 +17,7 @@ from dashboard.core.files import LABELS_MEMBER, LabelFolders
 from dashboard.core.history.history import HOW_TO_KEEP_IMAGES, History
 from dashboard.core.history.prediction_ids import place_in_run
 
+_Reason = tuple[int, str, str]  # how many images are left out, why, and what helps
 COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
 
 
@@ -54,10 +55,31 @@ def agreed(opinions: Sequence[Opinion]) -> Agreed:
     return Agreed(tuple(found.values()), len(disputed), len(unlabelled))
 
 
-def why_no_images(said: Agreed, history: History) -> DashboardError | None:
-    """Why `write_zip` could write no image, and what helps; None if it probably can. No image is read."""
-    at_hand = history.has_one_of((each.subject, each.image_sha256) for each in said.labelled)
-    return None if at_hand else _no_images(said, history)
+def images_not_at_hand(said: Agreed, history: History) -> tuple[Opinion, ...]:
+    """The labelled images that `write_zip` probably leaves out, because they are gone. No image is read."""
+    at_hand = history.at_hand([(each.subject, each.image_sha256) for each in said.labelled])
+    return tuple(each for each, is_there in zip(said.labelled, at_hand, strict=True) if not is_there)
+
+
+def why_not_in_zip(said: Agreed, gone: Sequence[Opinion], history: History) -> str:
+    """How many of the labelled images are not in the ZIP, why, and what helps.
+
+    Args:
+        gone: as `images_not_at_hand` gives them, one or more.
+    """
+    are = "is" if len(gone) == 1 else "are"
+    of = f"{len(gone):,} of {counted(len(said.labelled), 'image')} with a true label"
+    reasons = [reason for reason in _why_gone(gone, history) if reason[0]]
+    return " ".join([f"{of} {are} not in the ZIP: {_counted(reasons)}.", *(fix for *_, fix in reasons if fix)])
+
+
+def why_no_images(said: Agreed, gone: Sequence[Opinion], history: History) -> DashboardError | None:
+    """Why `write_zip` could write no image, and what helps; None if it probably can.
+
+    Args:
+        gone: as `images_not_at_hand` gives them.
+    """
+    return _no_images(said, history) if len(gone) == len(said.labelled) else None
 
 
 def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> Exported:
@@ -77,7 +99,8 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
         for opinion in said.labelled:
             image = history.image_of(opinion.subject, opinion.file, opinion.image_sha256)
             if image is None:
-                missing[opinion.file or opinion.subject] = "The image is not kept, or its dataset is gone or changed."
+                name = opinion.subject if opinion.file in missing else opinion.file or opinion.subject
+                missing[name] = "The image is not kept, or its dataset is gone or changed."
                 continue
             archive.writestr(folders.member(opinion.true_label, opinion.file, written), image)
             written += 1
@@ -117,8 +140,6 @@ def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
 
 def _no_images(said: Agreed, history: History) -> DashboardError:
     """Counts the images by what is missing, each with the way out."""
-    in_runs = sum(place_in_run(each.subject) is not None for each in said.labelled)
-    single = len(said.labelled) - in_runs
     reasons = (
         (
             said.unlabelled,
@@ -130,13 +151,24 @@ def _no_images(said: Agreed, history: History) -> DashboardError:
             "different answers about the true label",
             "Delete the feedback that is wrong on History > Feedback.",
         ),
-        (single, "image not kept", "" if history.keeps_images else HOW_TO_KEEP_IMAGES),
-        (in_runs, "dataset gone or changed", "Put the dataset back as it was."),
+        *_why_gone(said.labelled, history),
     )
-    found = [f"{why} ({counted(count, 'image')})" for count, why, _ in reasons if count]
-    why = f": {', '.join(found)}." if found else ", because there is no feedback yet."
+    found = _counted(reasons)
+    why = f": {found}." if found else ", because there is no feedback yet."
     fixes = [fix for count, _, fix in reasons if count and fix]
     if said.labelled:
         fixes.insert(0, "The true labels alone can be exported as a table (.csv).")
     fix = " ".join(fixes) or "Say which predictions are right, then export again."
     return DashboardError(f"No image can be exported as a class folder{why}", fix, "no_images_kept")
+
+
+def _why_gone(gone: Sequence[Opinion], history: History) -> tuple[_Reason, ...]:
+    in_runs = sum(place_in_run(each.subject) is not None for each in gone)
+    return (
+        (len(gone) - in_runs, "image not kept", "" if history.keeps_images else HOW_TO_KEEP_IMAGES),
+        (in_runs, "dataset gone or changed", "Put the dataset back as it was."),
+    )
+
+
+def _counted(reasons: Sequence[_Reason]) -> str:
+    return ", ".join(f"{why} ({counted(count, 'image')})" for count, why, _ in reasons if count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -134,8 +134,8 @@ class History:
         row = self._one(images.select().where(images.c.image_sha256 == image_sha256))
         return None if row is None else bytes(row.data)
 
-    def has_one_of(self, predictions: Iterable[tuple[str, str]]) -> bool:
-        """Whether the image of one of these predictions is probably at hand: it is kept, or its dataset is there.
+    def at_hand(self, predictions: Sequence[tuple[str, str]]) -> list[bool]:
+        """Whether the image of each prediction is probably at hand: it is kept, or its dataset is there. None is read.
 
         Args:
             predictions: the id of each, and the hash of its image.
@@ -145,20 +145,18 @@ class History:
         from dashboard.core.database.tables import images
         from dashboard.core.history.run_rows import has_dataset
 
-        hashes, run_ids = set(), set()
-        for prediction_id, image_sha256 in predictions:
-            if place := place_in_run(prediction_id):
-                run_ids.add(place[0])
-            else:
-                hashes.add(image_sha256)
-        if any(has_dataset(self._runs(), run_id) for run_id in run_ids):
-            return True
-        waiting = iter(hashes)
+        places = [place_in_run(prediction_id) for prediction_id, _ in predictions]
+        runs_there = {run_id: has_dataset(self._runs(), run_id) for run_id in {place[0] for place in places if place}}
+        waiting = iter({sha256 for place, (_, sha256) in zip(places, predictions, strict=True) if not place})
+        kept: set[str] = set()
         while some := list(islice(waiting, _AT_ONCE)):
-            asked = select(images.c.image_sha256).where(images.c.image_sha256.in_(some)).limit(1)
-            if self._one(asked) is not None:
-                return True
-        return False
+            asked = select(images.c.image_sha256).where(images.c.image_sha256.in_(some))
+            with self._database.reading() as connection:
+                kept.update(connection.execute(asked).scalars())
+        return [
+            runs_there[place[0]] if place else sha256 in kept
+            for place, (_, sha256) in zip(places, predictions, strict=True)
+        ]
 
     def query(self, asked: HistoryFilter = _ALL, limit: int = 50, cursor: str | None = None) -> Page:
         """Predictions that pass a filter, the newest first. Those that are added meanwhile do not move the pages.

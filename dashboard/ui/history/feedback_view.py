@@ -68,12 +68,34 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
         ],
         columns=["file", "predicted", "feedback", "true label", "note", "model", "user"], dtype=object,
     )  # fmt: skip
-    key = f"feedback-{opinions[0].feedback_id}-{len(opinions)}"
-    return choose_row(opinions, safe_for_spreadsheets(texts), key, "Feedback, the newest first")
+    config = st.column_config
+    note_width = 48 if texts["user"].any() else 100  # so all columns fit at 1440 pixels
+    return choose_row(
+        opinions,
+        safe_for_spreadsheets(texts),
+        key=f"feedback-{opinions[0].feedback_id}-{len(opinions)}",
+        alt="Feedback, the newest first",
+        columns={
+            "file": config.TextColumn("File", width=124),
+            "predicted": config.TextColumn("Predicted", width=86),
+            "feedback": config.TextColumn("Feedback", width=235),
+            "true label": config.TextColumn("True label", width=97),
+            "note": config.TextColumn("Note", width=note_width),
+            "model": config.TextColumn("Model", width=120),
+            "user": config.TextColumn("User", width=60),
+        },
+    )
 
 
 def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
-    from dashboard.core.feedback.exporting import agreed, why_no_images, write_labels, write_zip
+    from dashboard.core.feedback.exporting import (
+        agreed,
+        images_not_at_hand,
+        why_no_images,
+        why_not_in_zip,
+        write_labels,
+        write_zip,
+    )
 
     def as_zip() -> bytes:
         out = io.BytesIO()
@@ -86,7 +108,8 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
         return out.getvalue()
 
     said = agreed(words)
-    why_not = why_no_images(said, services.history)
+    gone = images_not_at_hand(said, services.history)
+    why_not = why_no_images(said, gone, services.history)
     offer_file(
         "Class folders (ZIP)", as_zip, "feedback.zip", "application/zip", "feedback-zip", reasons,
         icon=":material/folder_zip:", disabled=why_not is not None,
@@ -96,6 +119,8 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
     if why_not:
         reasons.caption(f"{why_not.message} {why_not.fix}")
         return
+    if gone:
+        reasons.caption(why_not_in_zip(said, gone, services.history))
     for left_out, why in (
         (said.disputed, "there are different answers about the true label"),
         (said.unlabelled, "nobody named the true label"),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Entry, Opinion)
 _SIDE = 64  # pixels of a small picture
+_SEVERAL_LINES = 66  # pixels of a row; Streamlit breaks lines only in rows of more than 64
 _DOUBT = {True: "probably", False: "no", None: "not known"}
 
 
@@ -36,13 +37,15 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     """Shows predictions, and gives the one that the reader selected. Raises DatabaseError."""
     feedback = services.feedback.last_words([entry.prediction_id for entry in entries])
     names = ModelNames(services.registry)
+    refs = [f"{each.model_name}@{each.model_version}" for each in entries]
+    models = [names.fitted(ref, each.fit) for ref, each in zip(refs, entries, strict=True)]
     texts = pd.DataFrame(
         [
             (
                 each.file, each.label, _verdict(feedback.get(each.prediction_id)), _DOUBT[each.doubt],
-                names.fitted(f"{each.model_name}@{each.model_version}", each.fit), each.source, each.user,
+                model, each.source, each.user,
             )
-            for each in entries
+            for each, model in zip(entries, models, strict=True)
         ],
         columns=["file", "predicted", "feedback", "doubt", "model", "source", "user"], dtype=object,
     )  # fmt: skip
@@ -52,7 +55,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     if any(pictures):
         table.insert(0, "image", pictures)
     config = st.column_config
-    file_width = 110 if texts["user"].any() else 160  # so all columns fit at 1440 pixels
+    file_width = 90 if texts["user"].any() else 160  # so all columns fit at 1440 pixels
     return choose_row(
         entries,
         table,
@@ -63,7 +66,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
             "file": config.TextColumn("File", width=file_width),
             "feedback": config.TextColumn("Feedback", width=100),
             "model": config.TextColumn("Model", width=120),
-            "user": config.TextColumn("User", width=60),
+            "user": config.TextColumn("User", width=80),
             "confidence": config.NumberColumn("Confidence"),
             "doubt": config.TextColumn(
                 "None of these",
@@ -71,7 +74,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
             ),
         },
         shares=["confidence"],
-        row_height=_SIDE if any(pictures) else None,
+        row_height=_SEVERAL_LINES if any(pictures) or models != refs else None,  # the fit stands in a second line
     )
 
 

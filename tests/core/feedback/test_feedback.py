@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +17,16 @@ from dashboard.core.database.database import Database
 from dashboard.core.datasets import open_dataset
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.exporting import Agreed, Exported, agreed, why_no_images, write_labels, write_zip
+from dashboard.core.feedback.exporting import (
+    Agreed,
+    Exported,
+    agreed,
+    images_not_at_hand,
+    why_no_images,
+    why_not_in_zip,
+    write_labels,
+    write_zip,
+)
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.labels.class_names import NONE_OF_THESE
@@ -190,7 +200,7 @@ def test_each_image_that_is_not_exported_has_its_true_reason(
     first, second, third, fourth = (history.record(entry(bytes([i]))) for i in range(4))
     for unnamed in (first, second):
         feedback.give(unnamed, False)
-    assert (refused := why_no_images(agreed(feedback.opinions(None)), history))
+    assert (refused := refusal(feedback, history))
     assert refused.message.endswith(": true label not known (2 images).") and "name its true label" in refused.fix
     assert "DASHBOARD_HISTORY_IMAGES" not in refused.fix and ".csv" not in refused.fix
     feedback.give(third, True, user="ann")
@@ -205,14 +215,45 @@ def test_each_image_that_is_not_exported_has_its_true_reason(
     )
     assert "DASHBOARD_HISTORY_IMAGES" not in caught.value.fix  # it is set already
     keeps_none = History(database, lambda: runs, settings.model_copy(update={"history_images": False}))
-    assert (refused := why_no_images(agreed(feedback.opinions(None)), keeps_none))
+    assert (refused := refusal(feedback, keeps_none))
     assert "DASHBOARD_HISTORY_IMAGES" in refused.fix and ".csv" in refused.fix
     keeps_none.close(2)
 
 
+def refusal(feedback: Feedback, history: History) -> DashboardError | None:
+    said = agreed(feedback.opinions(None))
+    return why_no_images(said, images_not_at_hand(said, history), history)
+
+
 def why(feedback: Feedback, history: History) -> str:
-    refused = why_no_images(agreed(feedback.opinions(None)), history)
+    refused = refusal(feedback, history)
     return refused.message if refused else ""
+
+
+def test_the_images_that_are_not_in_the_zip_are_counted_by_the_reason(
+    feedback: Feedback, history: History, runs: RunStore, png: Callable[..., bytes], tmp_path: Path
+) -> None:
+    datasets = {name: pets_zip(tmp_path / f"{name}.zip") for name in ("kept", "gone")}
+    for index, (name, dataset) in enumerate(datasets.items()):
+        run_id = stored_run(runs, dataset, at(5), f"20260301-120000-{name}").run_id
+        feedback.give(f"{run_id}:{index}", True)
+    for i in range(4):  # of the same name, as those of a camera
+        feedback.give(history.record(entry(png(7 + i))), True)
+    assert history.flush(10)
+    with history._database.writing() as connection:
+        kept = hashlib.sha256(png(7)).hexdigest()
+        connection.exec_driver_sql(f"DELETE FROM images WHERE image_sha256 <> '{kept}'")
+    datasets["gone"].unlink()
+    said = agreed(feedback.opinions(None))
+    found = why_not_in_zip(said, images_not_at_hand(said, history), history)
+    assert found == (
+        "4 of 6 images with a true label are not in the ZIP: image not kept (3 images), dataset gone or changed (1 image). "
+        "Put the dataset back as it was."
+    )
+    out = io.BytesIO()
+    assert write_zip(feedback.opinions(None), history, out) == Exported(written=2, missing=4, disputed=0)
+    with zipfile.ZipFile(out) as archive:
+        assert len(json.loads(archive.read("not_exported.json"))) == 4
 
 
 def test_what_contradicts_itself_or_is_about_nothing_is_refused(feedback: Feedback, history: History) -> None:
