@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.errors import DashboardError
+from dashboard.core.settings import check_data_dir
 from dashboard.ui.address import enter_page
 from dashboard.ui.browser_history import keep_history_whole
 from dashboard.ui.choices import take_over_choices
@@ -61,10 +62,10 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"{TITLES[page.url_path or 'predict']} - Classifier dashboard")
 try:
-    get_services()
+    check_data_dir(get_services().settings.data_dir)
     logged_in = not has_to_log_in()
-except DashboardError as error:  # a setting that cannot be used
-    show_error(error, "The dashboard cannot start.")
+except DashboardError as error:  # a setting or the data folder
+    show_error(error, "The dashboard cannot be used.")
     st.stop()
 if not logged_in:
     page_served.set()

@@ -27,7 +27,7 @@ from dashboard.core.access.protection import Protection
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
-from dashboard.core.settings import get_settings, no_such_setting, unknown_settings
+from dashboard.core.settings import check_data_dir, get_settings, no_such_setting, unknown_settings
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES, START
@@ -142,9 +142,12 @@ def _is_local() -> bool:
 
 
 def _refuse_to_start() -> None:
-    """Ends the program if a setting is wrong, or if other machines could use the pages although nothing protects them."""
+    """Ends the program if a setting is wrong, if the data folder cannot be entered, or if nothing protects the pages.
+
+    They need no protection if other machines cannot reach them.
+    """
     try:
-        get_settings()
+        check_data_dir(get_settings().data_dir)
         if not _is_local():
             _protection().check()
     except DashboardError as error:

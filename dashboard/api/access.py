@@ -14,6 +14,7 @@ from dashboard.core.access.reach import is_loopback, listens_beyond
 from dashboard.core.access.tokens import Scope
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError
+from dashboard.core.settings import check_data_dir
 from dashboard.services import Services
 from dashboard.web.hosts import names_host
 
@@ -45,15 +46,17 @@ class AnonymousAccess:
 def needs(scope: Scope) -> Any:
     """A dependency that gives the caller: a visitor named "token NAME", or OPERATOR if no token is needed.
 
-    It raises AccessError if a token with this scope is needed and did not come with the request.
+    It raises AccessError if a token with this scope is needed and did not come with the request, and DashboardError if
+    nobody can tell, because the data folder cannot be entered.
     """
 
     def check(request: Request, credentials: Any = Depends(_BEARER)) -> Visitor:  # noqa: B008 - as FastAPI wants it
+        services: Services = request.app.state.get_services()
+        check_data_dir(services.settings.data_dir)
         if credentials is None and request.app.state.anonymous_access.is_allowed(request):
             _check_origin(request)
             caller = OPERATOR
         else:
-            services: Services = request.app.state.get_services()
             token = services.tokens.check(credentials and credentials.credentials, scope)
             request.state.token_id = token.token_id
             caller = Visitor(f"token {token.name}", token.allows("admin"))

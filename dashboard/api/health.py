@@ -20,6 +20,7 @@ from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.samples import kept_samples, read_samples
 from dashboard.core.models.self_test import judge, self_test
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import check_data_dir
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
@@ -60,11 +61,12 @@ class Readiness:
         self._last: _Tested | None = None
 
     async def check(self, services: Services) -> Ready:
-        """Raises DashboardError if the active model cannot predict, or fails the self-test."""
+        """Raises DashboardError if the data folder cannot be entered, or the active model cannot predict, or fails the self-test."""
         async with self._turn:  # who waits for the test of another request holds no thread
             return await asyncio.to_thread(self._check, services)
 
     def _check(self, services: Services) -> Ready:
+        check_data_dir(services.settings.data_dir)
         version = services.registry.active()
         found: str | DashboardError = services.health.check(version) or self._tested(services, version)
         if isinstance(found, DashboardError):

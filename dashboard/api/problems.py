@@ -39,6 +39,8 @@ _FIX = {  # instead of a command
     "run_unknown": "`GET /api/v1/evaluations` lists the evaluations.",
     "image_unknown": "`GET /api/v1/evaluations/ID/rows` lists the images, each with its `index`.",
     "run_in_use": "Wait until the evaluation has ended, or cancel it (`POST /api/v1/evaluations/ID/cancel`).",
+    "run_vanished": "Move the folder back on the server if you can. Then send the dataset again under the same name "
+    "(`POST /api/v1/evaluations`): the evaluation goes on where it stopped, or begins again if the folder is gone.",
     "run_damaged": "Delete the evaluation (`DELETE /api/v1/evaluations/ID`), then evaluate the dataset again.",
 }
 

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, NoDecode, SettingsConfigDict
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.files import how_to_write_again
 from dashboard.core.shell import INSTALLED, ROOT
 
 HOME = (
@@ -180,7 +181,8 @@ class Settings(BaseSettings):
     def samples_dir(self) -> Path:
         """Folder of labelled sample images: in the data folder, else the samples that come with the dashboard."""
         own = self.data_dir / "samples"
-        return own if own.is_dir() else ROOT / "data" / "samples"
+        # not `Path.is_dir`, which raises PermissionError if the data folder cannot be entered
+        return own if os.path.isdir(own) else ROOT / "data" / "samples"  # noqa: PTH112
 
     @property
     def datasets_dir(self) -> Path:
@@ -211,6 +213,23 @@ class Settings(BaseSettings):
 def _listed(text: str) -> tuple[str, ...]:
     """The parts of a list separated by commas, in lower case."""
     return tuple(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def check_data_dir(data_dir: Path) -> None:
+    """Raises DashboardError if the data folder is there but cannot be entered and listed. One that is missing is made later."""
+    try:
+        os.stat(f"{data_dir}/.")  # noqa: PTH116 - a Path would lose the dot, for which the folder has to be entered
+        os.scandir(data_dir).close()  # Windows lets everybody enter a folder, but not list it
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        denied = isinstance(error, PermissionError)
+        permit = "Permit the dashboard's user to enter, read and write it and to enter the folders above it"
+        raise DashboardError(
+            f"The data folder {data_dir} cannot be entered: {error.strerror or error}.",
+            f"{permit if denied else how_to_write_again(error)}, or set DASHBOARD_DATA_DIR to another folder.",
+            "permission" if denied else "system",
+        ) from error
 
 
 @lru_cache

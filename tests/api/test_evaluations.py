@@ -19,6 +19,7 @@ from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.settings import Settings
 from dashboard.services import Services
 from tests.run_rows import manifest, ok, table_of
@@ -214,6 +215,32 @@ def test_an_evaluation_of_another_process_is_followed_to_its_end_and_can_be_stop
     first, last = (json.loads(line[6:]) for line in told if line.startswith("data: "))
     assert first["state"] == "running" and first["progress"]["done"] == 0 and first["progress"]["total"] == 9
     assert last["state"] == "cancelled" and last["id"] == "elsewhere"
+
+
+def test_an_evaluation_whose_folder_was_away_goes_on_once_it_is_back(
+    client: TestClient, opened: Services, make_zip: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, add_part = make_zip({"cat": 4, "dog": 5}).read_bytes(), RunFolder.add_part
+
+    def lose(self: RunFolder, *part: Any) -> None:
+        self.path.rename(tmp_path / "elsewhere")
+        add_part(self, *part)
+
+    def send() -> Any:
+        params = {"name": "lost.zip"}
+        return finished(client, client.post(f"{V1}/evaluations", content=data, headers=ZIP, params=params).json())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "add_part", lose)
+        failed = send()
+    assert failed["state"] == "failed" and failed["error"]["code"] == "run_vanished"
+    assert "`POST /api/v1/evaluations`" in failed["error"]["fix"] and "python -m" not in failed["error"]["fix"]
+    (tmp_path / "elsewhere").rename(opened.runs.root / failed["id"])
+    back = client.get(failed["links"]["self"]).json()
+    assert back["state"] == "interrupted" and back["error"] is None
+    again = send()
+    assert (again["id"], again["state"], again["result"]["n_evaluated"]) == (failed["id"], "finished", 9)
+    assert client.get(failed["links"]["self"]).json()["state"] == "finished"
 
 
 def test_what_this_server_is_about_to_resume_waits(

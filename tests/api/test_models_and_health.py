@@ -117,6 +117,23 @@ def test_not_ready_is_503_whatever_the_reason(
         assert client.get(f"{V1}/ready").status_code == client.get("/v2/health/ready").status_code == 503
 
 
+def test_a_server_that_can_no_longer_enter_its_data_folder_says_so(
+    opened: Services, settings: Settings, image: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    own = settings.model_copy(update={"data_dir": tmp_path / "file"})
+    services, reason = replace(opened, settings=own), f"The data folder {tmp_path / 'file'} cannot be entered: "
+    with TestClient(Starlette(routes=mounts(both(lambda: services, own))), base_url="http://localhost") as client:
+        ready, of_protocol = client.get(f"{V1}/ready"), client.get("/v2/health/ready")
+        predicted = client.post(f"{V1}/predict", content=image, headers={"Content-Type": "image/png"})
+        with_token = client.get(f"{V1}/evaluations", headers={"Authorization": "Bearer unknown"})
+        assert client.get(f"{V1}/live").status_code == 200
+    for answer in (ready, predicted, with_token):
+        assert answer.status_code == 503 and answer.json()["detail"].startswith(reason)
+        assert "DASHBOARD_DATA_DIR" in answer.json()["fix"]
+    assert of_protocol.status_code == 503 and of_protocol.json()["error"].startswith(reason)
+
+
 def test_polls_of_load_balancers_are_never_too_many_and_take_nothing_from_others(
     opened: Services, settings: Settings
 ) -> None:

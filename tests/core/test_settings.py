@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.settings import HOME, Settings, get_settings, no_such_setting, unknown_settings
+from dashboard.core.settings import HOME, Settings, check_data_dir, get_settings, no_such_setting, unknown_settings
 from dashboard.core.shell import INSTALLED, ROOT
 from tests.conftest import ROOT as CHECKOUT
 
@@ -30,6 +30,15 @@ from dashboard.core.settings import get_settings
 from dashboard.worker.serving import serve
 serve(int(sys.argv[1]), {"chunk_size": lambda: get_settings().chunk_size}, lambda: None)
 """
+SAMPLES = """
+from dashboard.core.errors import DashboardError
+from dashboard.core.settings import check_data_dir, get_settings
+print(get_settings().samples_dir)
+try:
+    check_data_dir(get_settings().data_dir)
+except DashboardError as error:
+    print(error.message)
+"""
 
 
 def test_server_and_workers_read_the_same_env_file_wherever_the_server_is_started(tmp_path: Path) -> None:
@@ -44,6 +53,28 @@ def test_server_and_workers_read_the_same_env_file_wherever_the_server_is_starte
         cwd=elsewhere, env={**environment, "PYTHONPATH": str(copy)}, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.split() == ["7", "7"], done.stderr
+
+
+def test_the_samples_are_those_of_the_dashboard_if_the_data_folder_cannot_be_entered(tmp_path: Path) -> None:
+    # root may enter every folder, unless it gives its capabilities away
+    as_user = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    (tmp_path / "samples").mkdir()
+    tmp_path.chmod(0)
+    try:
+        done = subprocess.run(
+            [*as_user, sys.executable, "-c", SAMPLES], cwd=CHECKOUT, capture_output=True, text=True, timeout=60,
+            env={**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path)},
+        )  # fmt: skip
+    finally:
+        tmp_path.chmod(0o700)
+    samples, refusal, *_ = [*done.stdout.splitlines(), "", ""]
+    assert samples == str(ROOT / "data" / "samples"), done.stderr
+    assert refusal == f"The data folder {tmp_path} cannot be entered: Permission denied."
+
+
+def test_a_data_folder_that_is_missing_is_made_later(tmp_path: Path) -> None:
+    check_data_dir(tmp_path)
+    check_data_dir(tmp_path / "new" / "data")
 
 
 def test_in_a_checkout_everything_is_in_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:

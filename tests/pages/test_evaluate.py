@@ -609,6 +609,30 @@ def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
     assert metrics(at)["Evaluated"] == "22" and not at.exception
 
 
+def test_an_evaluation_whose_folder_was_away_can_be_resumed_once_it_is_back(
+    open_page: Open, dashboard: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_part = RunFolder.add_part
+
+    def lose(folder: RunFolder, part: int, rows: pa.Table, notes: dict[str, int]) -> None:
+        folder.path.rename(tmp_path / "elsewhere")
+        add_part(folder, part, rows, notes)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "add_part", lose)
+        job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
+        at = open_page("evaluate")
+        at.session_state["run_id"] = job.run_id
+        until(at.run(), lambda at: "has vanished" in text_of(at))
+    assert f"python -m dashboard evaluate --resume {job.run_id}" in [each.value for each in at.code]
+    assert "go-on" not in {button.key for button in at.button}
+    (tmp_path / "elsewhere").rename(dashboard.runs.root / job.run_id)
+    assert "has vanished" not in text_of(at.run())
+    at.button(key="go-on").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Evaluated"] == "22" and not at.exception and "has vanished" not in text_of(at)
+
+
 def test_a_failed_run_gives_its_reason(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     for part in (dashboard.settings.runs_dir / run.run_id).glob("*.parquet"):
         part.unlink()

@@ -515,6 +515,17 @@ def test_a_setting_that_cannot_be_used_is_told_on_the_page(monkeypatch: pytest.M
     assert not at.exception and "DASHBOARD_WORKERS is '0'." in text_of(at)
 
 
+def test_a_data_folder_that_can_no_longer_be_entered_is_told_on_the_page(page: AppTest, dashboard: Services) -> None:
+    data = dashboard.settings.data_dir
+    shutil.rmtree(data)
+    data.touch()
+    page.run()
+    assert not page.exception and f"The data folder {data} cannot be entered: Not a directory." in text_of(page)
+    data.unlink()
+    page.run()
+    assert not page.error
+
+
 def test_an_address_can_name_a_picture_that_is_still_kept(page: AppTest, dashboard: Services) -> None:
     click_sample(page, "frog")
     page.button(key="explain-further").click().run()

@@ -103,6 +103,23 @@ def test_a_server_with_a_wrong_setting_does_not_start(command: str, tmp_path: Pa
     assert "DASHBOARD_WORKERS is 'zwei'" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["dashboard run --port 8975", "streamlit run app.py --server.port 8975"])
+def test_a_server_that_cannot_enter_its_data_folder_does_not_start(command: str, tmp_path: Path) -> None:
+    # root may enter every folder, unless it gives its capabilities away
+    as_user = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    tmp_path.chmod(0)
+    try:
+        done = subprocess.run(
+            [*as_user, sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=120,
+            env={**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path)},
+        )  # fmt: skip
+    finally:
+        tmp_path.chmod(0o700)
+    assert done.returncode == 1 and not done.stdout.strip() and len(done.stderr.splitlines()) == 1
+    assert f"The data folder {tmp_path} cannot be entered: Permission denied." in done.stderr
+    assert "DASHBOARD_DATA_DIR" in done.stderr and "password" not in done.stderr
+
+
 def test_a_port_that_is_taken_is_told_with_a_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

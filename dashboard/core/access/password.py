@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.files import read_whole, write_atomically
+from dashboard.core.settings import check_data_dir
 
 if TYPE_CHECKING:
     from dashboard.core.settings import Settings
@@ -25,7 +26,8 @@ class Password:
     """Checks the shared password. Thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
-        self._stated, self._file = settings.password_hash, settings.data_dir / FILE_NAME
+        self._stated, self._data_dir = settings.password_hash, settings.data_dir
+        self._file = settings.data_dir / FILE_NAME
         self._lock = threading.Lock()
         self._one_check = threading.Lock()  # a check needs 64 MiB of memory and a processor for a moment
         self._tries: OrderedDict[str, deque[float]] = OrderedDict()  # by client: when it failed
@@ -120,6 +122,7 @@ class Password:
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
+            check_data_dir(self._data_dir)
             raise DashboardError(
                 f"The password file {self._file} cannot be read: {error}.",
                 "Make it readable for the dashboard's user, or set the password again.",

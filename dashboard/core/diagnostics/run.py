@@ -13,6 +13,7 @@ from dashboard.core.diagnostics.checks import Check, Report
 from dashboard.core.diagnostics.context import NEEDED, CheckContext, Step
 from dashboard.core.diagnostics.groups import GROUPS
 from dashboard.core.errors import BrokenVersionError, DashboardError
+from dashboard.core.settings import check_data_dir
 
 if TYPE_CHECKING:  # otherwise a report could not be made while NumPy is broken
     from dashboard.core.models.registry import Registry
@@ -58,6 +59,10 @@ class Diagnosing:
         failed = (self._done[needed].summary for needed in NEEDED if self._context.failed(needed))
         off = next((f"New predictions are off: {summary}" for summary in failed), "")
         active, active_off = _active_model(self._context.registry, checks)
+        try:
+            check_data_dir(self._context.settings.data_dir)
+        except DashboardError as error:
+            off = f"Pages and HTTP API are off: {error.message}"
         return Report(tuple(checks), utc_now(), off or active_off, active)
 
     def _shown(self, step: Step) -> list[Check]:

@@ -7,9 +7,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashboard.core.diagnostics.checks import MIB, Check
+from dashboard.core.diagnostics.checks import MIB, Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Step
+from dashboard.core.errors import DashboardError
 from dashboard.core.files import how_to_write_again
+from dashboard.core.settings import check_data_dir
 from dashboard.core.shell import set_variable
 
 LEAST_FREE_MIB = 200  # with less, not even a run can be stored
@@ -45,6 +47,7 @@ def check_writable(folders: Sequence[Path]) -> Check:
     """
     data_dir = folder = folders[0]
     try:
+        check_data_dir(data_dir)
         data_dir.mkdir(parents=True, exist_ok=True)
         for folder in folders:
             if not folder.exists():
@@ -52,6 +55,8 @@ def check_writable(folders: Sequence[Path]) -> Check:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"written by the diagnostics")
                 file.flush()
+    except DashboardError as error:
+        return Check("storage.writable", "storage", "error", without_full_stop(error.message), error.fix)
     except OSError as error:
         summary = f"The data folder {folder} cannot be written to: {error.strerror or error}"
         fix = f"{how_to_write_again(error)}, {_OTHER_FOLDER}"

@@ -8,6 +8,7 @@ from typing import Literal
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.work import Progress
+from dashboard.core.runs.manifest import RunManifest
 
 JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
 
@@ -24,6 +25,7 @@ class Job:
     error: DashboardError | None = None  # why the job failed or is paused
     found: str = ""  # run_id of another run, finished or under way, whose result is used instead; "" if none
     user: str = ""  # whose evaluation it is, as in `RunManifest`
+    left: RunManifest | None = None  # what the store said of the run when the job failed; None if nothing
     finished_before: bool = False  # True if the run `found` was finished before this job
 
     @property

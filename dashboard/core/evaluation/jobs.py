@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 from dashboard.core.engine.contract import Engine, was_closed
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.chunks import Chunk
 from dashboard.core.evaluation.driver import CHUNKS_AHEAD
 from dashboard.core.evaluation.job import Job, JobState
@@ -31,7 +31,7 @@ from dashboard.core.files import disk_is_full, how_to_write_again
 from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.manifest import new_run_id
+from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
 _LOG = logging.getLogger(__name__)
@@ -155,7 +155,8 @@ class JobRunner:
                 raise
             self._inbox.put(partial(self._begin, job, work))
         except Exception as error:
-            self._inbox.put(partial(self._settle_waiting, replace(job, state="failed", error=self._told(error))))
+            failed = replace(job, state="failed", error=self._told(error), left=self._stored(job.run_id))
+            self._inbox.put(partial(self._settle_waiting, failed))
 
     def _settle_waiting(self, job: Job) -> None:
         """Ends a job that started no run, unless it was cancelled or its run was resumed by another job meanwhile."""
@@ -275,7 +276,12 @@ class JobRunner:
 
     def _stopped(self, run_id: str, state: JobState, error: DashboardError | None) -> None:
         if run_id not in self._works:  # else another job has resumed the run since
-            self._update(run_id, state=state, error=error)
+            self._update(run_id, state=state, error=error, left=self._stored(run_id))
+
+    def _stored(self, run_id: str) -> RunManifest | None:
+        with contextlib.suppress(DatasetError):
+            return self._store.folder(run_id).manifest()
+        return None
 
     def _end(
         self, work: EvaluationWork, state: Literal["cancelled", "failed"], error: DashboardError | None = None

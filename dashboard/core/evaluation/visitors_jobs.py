@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.models.registry import Registry
@@ -39,9 +40,20 @@ class VisitorsJobs:
         return self._runner.go_on_with_interrupted(registry)
 
     def get(self, run_id: str) -> Job | None:
-        """The current state of a job; None if there is none that the visitor may see."""
+        """The current state of a job; None if there is none that the visitor may see, or if its run has gone on without it."""
         job = self._runner.get(run_id)
-        return job if job and self._store.visitor.may_see(job.user) else None
+        return job if job and self._store.visitor.may_see(job.user) and not self._is_outdated(job) else None
+
+    def _is_outdated(self, job: Job) -> bool:
+        """True if the job failed, but the store now says more: the run is back, or somebody has resumed it."""
+        if job.state != "failed":
+            return False
+        try:
+            folder = self._store.folder(job.run_id)
+            stored = folder.manifest()
+        except DatasetError:
+            return False
+        return stored != job.left or folder.state(stored) == "running"
 
     def active(self) -> list[Job]:
         """The jobs that have not ended and that the visitor may see, oldest first."""

@@ -274,7 +274,8 @@ def vanished(folder: Path) -> DatasetError:
     """The error for a run whose folder was removed while the run was written."""
     return DatasetError(
         f"The folder of this evaluation, {folder}, has vanished while it was written: another program deleted or moved it.",
-        "Move it back if you can; otherwise evaluate the dataset again.",
+        "Move it back if you can; otherwise evaluate the dataset again. Once it is back, resume the evaluation with the button "
+        f"Resume on its page or with `python -m dashboard evaluate --resume {in_command(folder.name)}`.",
         "run_vanished",
     )
 

@@ -27,7 +27,7 @@ def show_ended(services: Services, run_id: str, job: Job | None) -> None:
     stored: RunManifest | None = None
     with contextlib.suppress(DashboardError):
         stored = services.runs.folder(run_id).manifest()
-    if job and job.error and not (stored and stored.state == "finished"):  # else another process finished it
+    if job and job.error:
         has_rows = stored and services.runs.folder(run_id).rows.exist()
         show_error(job.error, "The evaluation stopped." if has_rows else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:

@@ -62,6 +62,14 @@ def test_a_password_of_another_length_is_refused(tmp_path: Path, new: str) -> No
         Password(settings_of(tmp_path)).set(new)
 
 
+def test_a_data_folder_that_cannot_be_entered_is_told_instead_of_the_password_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    password = Password(settings_of(tmp_path / "file"))
+    with pytest.raises(DashboardError, match="file cannot be entered: Not a directory") as caught:
+        _ = password.is_set
+    assert FILE_NAME not in str(caught.value) and password.may_be_set
+
+
 def test_a_damaged_hash_lets_nobody_in(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text("no hash")
     password = Password(settings_of(tmp_path))

@@ -293,6 +293,20 @@ def test_a_data_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     assert found.status == "error" and f"{tmp_path / 'runs'} cannot be written to" in found.summary
 
 
+def test_a_data_folder_that_cannot_be_entered_is_told_first(
+    tmp_path: Path, inference: Inference, pool: WorkerPool
+) -> None:
+    data = tmp_path / "data"
+    data.touch()
+    models = tmp_path / "models"
+    registry = make_registry(models)
+    (models / "active.json").write_text("damaged")
+    report = run_checks(Settings(models_dir=models, data_dir=data), inference, registry, pool)
+    assert report.headline == f"Pages and HTTP API are off: The data folder {data} cannot be entered: Not a directory"
+    check = report.check("storage.writable")
+    assert check and check.status == "error" and check.summary in report.headline and "DASHBOARD_DATA_DIR" in check.fix
+
+
 @pytest.mark.parametrize(
     ("code", "fix"), [(errno.ENOSPC, "Free some space"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")]
 )

@@ -15,7 +15,7 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.evaluation.jobs import JobRunner
-from dashboard.core.evaluation.opening import begin_run
+from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
 from dashboard.core.evaluation.work import EvaluationWork
@@ -264,6 +264,46 @@ def test_an_unexpected_error_ends_its_job_only(
     failed = wait(runner, impossible)
     assert failed.state == "failed" and failed.error is not None and "AttributeError" in failed.error.message
     assert wait(runner, runner.start(make_zip({"cat": 1}), tiny_version)).state == "finished"
+
+
+def test_a_failed_job_is_told_until_its_run_goes_on_without_it(
+    runner: JobRunner, fast: WorkerPool, store: RunStore, tiny_registry: Registry, tiny_version: ModelVersion,
+    make_zip: MakeZip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    add_part = RunFolder.add_part
+
+    def lose(self: RunFolder, part: int, *rows: object) -> None:
+        if part == 1:
+            self.path.rename(tmp_path / "elsewhere")
+        add_part(self, part, *rows)  # type: ignore[arg-type]
+
+    jobs = VisitorsJobs(runner, store)
+    with monkeypatch.context() as patched:
+        patched.setattr(RunFolder, "add_part", lose)
+        failed = wait(runner, runner.start(make_zip({"cat": 12}), tiny_version))
+    assert failed.state == "failed" and failed.error and failed.error.code == "run_vanished"
+    assert f"`python -m dashboard evaluate --resume {failed.run_id}`" in failed.error.fix
+    assert jobs.get(failed.run_id) == failed
+    (tmp_path / "elsewhere").rename(store.root / failed.run_id)
+    assert jobs.get(failed.run_id) is None
+    elsewhere = JobRunner(fast, store, CHUNK_SIZE, TASK_S)
+    assert wait(elsewhere, elsewhere.go_on(failed.run_id, tiny_registry)).state == "finished"
+    assert jobs.get(failed.run_id) is None and len(store.folder(failed.run_id).load().table) == 12
+
+
+def test_a_failed_resumption_is_told_until_another_process_resumes_the_run(
+    runner: JobRunner, store: RunStore, tiny_registry: Registry, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    jobs, path = VisitorsJobs(runner, store), make_zip({"cat": 12})
+    begin_run(plan_run(path, tiny_version), store, 5, "run").owner.release()
+    data = path.read_bytes()
+    path.unlink()
+    failed = wait(runner, runner.go_on("run", tiny_registry))
+    assert jobs.get("run") == failed and failed.state == store.folder("run").manifest().state == "failed"
+    path.write_bytes(data)
+    resumed = take_up_run("run", store, tiny_registry)
+    assert isinstance(resumed, OpenRun) and jobs.get("run") is None
+    resumed.owner.release()
 
 
 def test_there_is_no_such_job(runner: JobRunner) -> None:
