@@ -44,7 +44,7 @@ def _differences(found: Comparison) -> Table:
     note = (
         "Differences are B minus A, of percentages in points. Differences of shares have Newcombe's interval for paired data. "
         f"The other differences have a bootstrap interval, but only if at least {LEAST_DIFFERENT} images got different "
-        "answers. McNemar's test decides which accuracy is better, and the interval decides about "
+        "answers, or different probabilities where the metric looks at these. McNemar's test decides which accuracy is better, and the interval decides about "
         "the other metrics."
         if found.outcomes
         else "Differences are B minus A, of percentages in points. Their intervals follow from those of A and B."

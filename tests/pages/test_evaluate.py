@@ -581,6 +581,11 @@ def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Servi
     assert dashboard.runs.list() == [run]
     at.button(key="delete-for-good").click().run()
     assert not at.exception and not at.metric and dashboard.runs.list() == []
+    again = open_page("evaluate")  # Back in the browser, or a link that was sent before
+    again.query_params["run"] = run.run_id
+    again.run()
+    told = text_of(again).replace("\\", "")
+    assert not again.exception and f"The evaluation {run.run_id} was deleted." in told
 
 
 def test_a_full_disk_pauses_the_evaluation_until_there_is_space(

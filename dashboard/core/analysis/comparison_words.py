@@ -10,6 +10,7 @@ from dashboard.core.metrics.definitions import BY_NAME, METRICS, Definition, cha
 from dashboard.core.metrics.scores import Score
 
 TOO_FEW = "too few images differ"  # to say anything about a metric whose interval comes from a bootstrap
+TOO_FEW_IN_BINS = "too few images"  # in the bins of a calibration error, which is mostly chance then
 
 
 def verdict(comparison: Comparison) -> str:
@@ -39,9 +40,7 @@ class MetricRow:
     b: str
     difference: str  # B minus A, with its sign; "-" if it says nothing
     interval: str  # of the difference
-    better: (
-        str  # "A", "B", "unclear" if they do not differ significantly, `TOO_FEW`, or "-" if the difference says nothing
-    )
+    better: str  # "A", "B", "unclear" if they do not differ significantly, `TOO_FEW`, `TOO_FEW_IN_BINS`, or "-" if it says nothing
 
 
 def metric_rows(comparison: Comparison) -> Iterator[MetricRow]:
@@ -94,4 +93,6 @@ def _better(comparison: Comparison, metric: Definition) -> str:
         return TOO_FEW
     if not comparison.differs(metric.name):
         return "unclear"
+    if metric.chance_note(min(comparison.a.n, comparison.b.n)):
+        return TOO_FEW_IN_BINS
     return "B" if (difference.value > 0) == metric.higher_is_better else "A"

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from dashboard.core.errors import counted, listed_and
+from dashboard.core.errors import listed_and
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.explanations.overlay import resize_maps
 from dashboard.core.explanations.records import Explanation
@@ -218,7 +218,7 @@ def _one_alone(name: str, place: str, others: bool, untested: int) -> str:
 def _not_tested(untested: int) -> str:
     if not untested:
         return ""
-    return f" {counted(untested, 'method')} {'is' if untested == 1 else 'are'} not tested yet."
+    return f" The tab Methods tests the other {'one' if untested == 1 else untested}."
 
 
 def _part(position: float, names: tuple[str, str, str]) -> str:

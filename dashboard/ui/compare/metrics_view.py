@@ -38,7 +38,7 @@ def show_metrics(comparison: Comparison) -> None:
             "Better": st.column_config.TextColumn(
                 help="Unclear if the difference is not significant. For the accuracy of two evaluations, McNemar's test "
                 "decides this. Otherwise, the interval of the difference contains 0. Where the answers to fewer than "
-                f"{LEAST_DIFFERENT} images differ, only shares are compared."
+                f"{LEAST_DIFFERENT} images differ, only shares and metrics of the probabilities are compared."
             ),
         },
         alt="Metrics of both evaluations with 95% intervals, and their differences",

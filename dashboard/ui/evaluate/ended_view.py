@@ -32,7 +32,7 @@ def show_ended(services: Services, run_id: str, job: Job | None) -> None:
         show_error(job.error, "The evaluation stopped." if has_rows else NOT_EVALUATED)
     elif job and job.state == "cancelled" and not stored:
         st.info("Cancelled before the first image.", icon=":material/info:")
-    if stored or not job:
+    if stored or not job or job.state == "finished":  # it may have been deleted since
         _show_stored(services, run_id)
 
 

@@ -31,7 +31,7 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     found = {}
     for index in indices:
         if opinion := said.get(id_in_run(run_id, index)):
-            label = f": {opinion.true_label}" if opinion.true_label else ""
+            label = f", true label {opinion.true_label}" if opinion.true_label else ""
             wrong = AGREES_ON_NONE if opinion.agrees_on_none else f"prediction wrong{label}"
             found[index] = "prediction right" if opinion.is_right else wrong
     return found

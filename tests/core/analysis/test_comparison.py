@@ -12,7 +12,7 @@ import pytest
 from sklearn import metrics as sk
 
 from dashboard.core.analysis.comparison import Comparison, Outcomes, compare
-from dashboard.core.analysis.comparison_words import TOO_FEW, metric_rows, p_in_words, verdict
+from dashboard.core.analysis.comparison_words import TOO_FEW, TOO_FEW_IN_BINS, metric_rows, p_in_words, verdict
 from dashboard.core.analysis.leaderboard import leaderboard
 from dashboard.core.errors import DatasetError, commands_in
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL
@@ -475,6 +475,13 @@ def test_which_is_better_by_a_metric(
     told = None if p is None else replace(outcomes(found), mcnemar_p=p)
     made = replace(found, outcomes=told, differences={name: Score((low + high) / 2, low, high, 10)})
     assert [row.better for row in metric_rows(made)] == [better]
+
+
+def test_a_calibration_error_with_few_images_in_its_bins_decides_nothing(a: RunFolder, b: RunFolder) -> None:
+    found = compare(load(a), load(b))
+    assert found.a.n < 150
+    made = replace(found, differences={"ece15": Score(0.1, 0.02, 0.2, 10)})
+    assert [row.better for row in metric_rows(made)] == [TOO_FEW_IN_BINS]
 
 
 def test_the_table_says_of_the_accuracy_what_the_verdict_says(tmp_path: Path) -> None:
