@@ -581,11 +581,19 @@ def test_an_evaluation_is_deleted_after_asking(open_page: Open, dashboard: Servi
     assert dashboard.runs.list() == [run]
     at.button(key="delete-for-good").click().run()
     assert not at.exception and not at.metric and dashboard.runs.list() == []
+
+
+def test_the_page_of_a_deleted_evaluation_says_so(open_page: Open, dashboard: Services) -> None:
+    job = dashboard.jobs.start(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
+    at = open_page("evaluate")
+    at.query_params["run"] = job.run_id
+    until(at.run(), lambda at: at.metric)
+    dashboard.runs.delete(job.run_id)
     again = open_page("evaluate")  # Back in the browser, or a link that was sent before
-    again.query_params["run"] = run.run_id
+    again.query_params["run"] = job.run_id
     again.run()
-    told = text_of(again).replace("\\", "")
-    assert not again.exception and f"The evaluation {run.run_id} was deleted." in told
+    assert not again.exception
+    assert f"The evaluation {job.run_id} was deleted." in text_of(again).replace("\\", "")
 
 
 def test_a_full_disk_pauses_the_evaluation_until_there_is_space(
