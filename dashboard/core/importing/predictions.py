@@ -145,7 +145,7 @@ def _open(request: ImportRequest) -> _Opened:
         raise DatasetError(
             f"{path.name} holds no probabilities of two or more classes.", "Save or export it again.", "predictions"
         )
-    placed = place(read_given_labels(labels, predictions.n_rows), predictions) if labels else None
+    placed = place(read_given_labels(labels, predictions), predictions) if labels else None
     found = placed.labels(placed.rows) if placed else predictions.labels()
     counts = Counter(label for label in found if label is not None)
     if isinstance(predictions, TablePredictions):

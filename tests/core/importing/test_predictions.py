@@ -121,6 +121,47 @@ def test_labels_by_file_name_in_any_order(tmp_path: Path, store: RunStore) -> No
     check(import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
 
 
+@pytest.mark.parametrize("column", ["", "uuid", "sample"])
+@pytest.mark.parametrize("suffix", [".png", ""])
+def test_a_column_of_labels_with_the_names_of_the_predictions_is_found_whatever_it_is_called(
+    tmp_path: Path, store: RunStore, column: str, suffix: str
+) -> None:
+    table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
+    rows = [f"test,{label},{i}{suffix}" for i, label in enumerate(LABELS)]
+    (tmp_path / "truth.csv").write_text("\n".join([f"part,label,{column}", *reversed(rows)]))
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.csv")
+    check(imported, store)
+    called = f"The column {column} of truth.csv" if column else "Column 3, without a name, of truth.csv"
+    assert f"{called} holds the file names of the predictions, so labels go by it." in imported.manifest.notes
+
+
+@pytest.mark.parametrize(
+    "header, others, said",
+    [
+        ("label", "", "truth.csv names no files"),
+        ("label,uuid", ",a{i}.png", "truth.csv names no files"),  # other names
+        ("label,one,two", ",{i}.png,{i}", "truth.csv names no files"),  # either may be meant
+        ("label,fold", ",1", "truth.csv names no files"),  # the name of one prediction only
+    ],
+)
+def test_labels_that_go_by_their_order_although_the_predictions_have_names_are_told(
+    tmp_path: Path, store: RunStore, header: str, others: str, said: str
+) -> None:
+    table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
+    rows = [label + others.format(i=3 - i) for i, label in enumerate(LABELS)]
+    (tmp_path / "truth.csv").write_text("\n".join([header, *rows]))
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.csv")
+    check(imported, store)
+    assert any(said in note and "the first is for 0.png" in note for note in imported.manifest.notes)
+
+
+def test_tables_without_a_known_column_of_names_are_told_to_go_by_their_order(tmp_path: Path, store: RunStore) -> None:
+    table().drop(columns="label").rename(columns={"file": "sample_id"}).to_csv(tmp_path / "x.csv", index=False)
+    pd.DataFrame({"patient": range(4), "label": LABELS}).to_csv(tmp_path / "truth.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.csv")
+    assert any("Neither the predictions nor truth.csv" in note for note in imported.manifest.notes)
+
+
 def test_file_names_match_however_they_are_written(tmp_path: Path, store: RunStore) -> None:
     """With composed or decomposed accents, and with backslashes."""
     table().assign(file=[f"d/\u00e9{i}.png" for i in range(4)]).drop(columns="label").to_csv(
