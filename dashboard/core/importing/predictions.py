@@ -35,6 +35,7 @@ from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
 _FEW_ROWS = 20  # so few may all be right
+_IF_CONFIDENCE = " If the probabilities are those of the predicted classes, call their column confidence."
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,8 @@ def import_predictions(
             notes.append(
                 f"In {counted(n, 'row')}, {request.path.name} says that another class is predicted than the one of the "
                 "highest probability, which counts here. Check the order of the classes and of the rows."
+                + _IF_CONFIDENCE
+                * (opened.predictions.n_classes == 1)
             )
         evaluation = tally.evaluation(opened.class_names)
         if evaluation and not request.labels:
@@ -252,7 +255,7 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
         rows = check_rows(piece, opened.order, done, ids, source, predictions.place)
         folder.add_part(part, as_table(rows, names))
         tally.add(rows)
-        tally.n_contradicted += contradicted(rows, piece.predicted, names)
+        tally.n_contradicted += contradicted(rows, piece.predicted, names, ids)
         done += len(rows.failed)
         on_progress(done, predictions.n_rows)
     if done != predictions.n_rows:

@@ -839,6 +839,32 @@ def test_a_column_of_predictions_that_contradicts_the_probabilities_is_told(
     assert "highest probability" not in notes(["cat", "dog", "frog", "cat"]) + notes(["0", "7", "hound", None])
 
 
+@pytest.mark.parametrize(
+    "labels, predicted, n",
+    [
+        (["1", "0", "0", "1"], ["1", "0", "0", "0"], 1),
+        (None, ["1", "0", "0", "0"], 1),
+        (["yes", "no", "no", "yes"], ["1", "0", "0", "0"], 1),
+        (["2", "1", "1", "2"], ["2", "1", "1", "1"], 1),  # counted from 1
+        (None, ["2", "1", "1", "1"], 0),  # perhaps from 1
+        (["1", "0", "0", "1"], ["1", "0", "0", "1"], 0),
+    ],
+)
+def test_class_ids_that_contradict_the_one_probability_per_row_are_told(
+    tmp_path: Path, store: RunStore, labels: list[str] | None, predicted: list[str], n: int
+) -> None:
+    frame = pd.DataFrame({"prediction": predicted, "probability": [0.9, 0.2, 0.3, 0.8]})
+    (frame if labels is None else frame.assign(label=labels)).to_csv(tmp_path / "x.csv", index=False)
+    notes = " ".join(import_file(tmp_path / "x.csv", store, ["no", "yes"]).manifest.notes)
+    assert ("In 1 row, x.csv says that another class is predicted" in notes) == bool(n)
+    assert ("call their column confidence" in notes) == bool(n)
+    frame.assign(label=["yes", "no", "no", "no"], prediction=["yes", "no", "no", "no"]).rename(
+        columns={"probability": "confidence"}
+    ).to_csv(tmp_path / "x.csv", index=False)
+    evaluation = import_file(tmp_path / "x.csv", store).evaluation
+    assert evaluation is not None and evaluation.accuracy.value == 1
+
+
 def test_a_table_of_labels_for_predictions_without_files_is_told_to_go_by_its_order(
     tmp_path: Path, store: RunStore
 ) -> None:
