@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.attributes import Attributes, attributes_of
+from dashboard.core.datasets.columns import PREDICTED_COLUMNS, column_among
 from dashboard.core.datasets.folder_files import check_path
 from dashboard.core.errors import Choice, DatasetError, counted, listed
 from dashboard.core.files import sha256_of
@@ -191,7 +192,7 @@ def _perhaps_labels(name: str, attributes: Attributes, class_names: Sequence[str
     classes = {name.casefold() for name in class_names}
     perhaps = []
     for column, values in zip(attributes.columns.column_names, attributes.columns.columns, strict=True):
-        if pa.types.is_string(values.type):
+        if pa.types.is_string(values.type) and not column_among([column], PREDICTED_COLUMNS):
             found = {value.casefold() for value in values.unique().drop_null().to_pylist()}
             if len(found) > 1 and found <= classes:
                 perhaps.append(column)

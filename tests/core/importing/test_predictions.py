@@ -913,6 +913,60 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
 
 
+@pytest.mark.parametrize("kind", ["csv", "decimal comma", "parquet"])
+@pytest.mark.parametrize("column", ["{}", "score_{}", "{}_prob", "P({})"])
+def test_columns_beside_predicted_classes_that_are_called_like_the_classes_are_their_probabilities(
+    tmp_path: Path, store: RunStore, column: str, kind: str
+) -> None:
+    predicted = ["cat", "dog", "frog", "cat"]
+    frame = table()
+    frame.columns = ["file", "label", *map(column.format, NAMES)]
+    frame = frame.assign(prediction=predicted, blur=[0.5, 0.25, 0.1, 0.9])
+    path = tmp_path / ("x.parquet" if kind == "parquet" else "x.csv")
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "csv":
+        frame.to_csv(path)  # with a column of row numbers without a name
+    else:
+        frame.to_csv(path, index=False, sep=";", decimal=",")
+    imported = import_file(path, store)
+    check(imported, store)
+    assert imported.manifest.class_names == NAMES and store.folder(imported.manifest.run_id).load().has_probabilities
+    assert "are used as probabilities" in imported.manifest.notes[0] and len(imported.manifest.notes) == 1
+
+
+def test_a_class_that_does_not_occur_has_a_column_of_probabilities_too(tmp_path: Path, store: RunStore) -> None:
+    path = tmp_path / "x.csv"
+    probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
+    table(probs, prefix="s_").assign(pred=["cat", "dog"], label=["cat", "cat"]).to_csv(path, index=False)
+    imported = import_file(path, store)
+    assert imported.manifest.class_names == NAMES and imported.evaluation
+    assert imported.evaluation.accuracy.value == 0.5
+
+
+@pytest.mark.parametrize(
+    "columns, doubtful",
+    [
+        ({name: PROBS[:, i] * 99.9 for i, name in enumerate(NAMES)}, True),  # rounded percentages
+        ({name: np.where(np.arange(4) == 3, 0.5, PROBS[:, i]) for i, name in enumerate(NAMES)}, True),
+        ({f"c{i}": PROBS[:, i] for i in range(3)}, True),  # other names
+        ({name: np.eye(3, dtype=int)[[0, 1, 2, 0], i] for i, name in enumerate(NAMES)}, False),  # marks of the classes
+        ({"blur": PROBS[:, 0], "noise": PROBS[:, 2]}, False),
+        ({f"score_{i + 1}": -np.sort(-PROBS, axis=1)[:, i] for i in range(3)}, False),  # of the three likeliest classes
+    ],
+)
+def test_columns_beside_predicted_classes_that_may_be_probabilities_are_told(
+    tmp_path: Path, store: RunStore, columns: dict[str, Any], doubtful: bool
+) -> None:
+    predicted = {"label": LABELS, "pred": ["cat", "dog", "frog", "cat"]}
+    pd.DataFrame({**predicted, **columns}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    assert "x.csv has no probabilities" in imported.manifest.notes[0]
+    told = [note for note in imported.manifest.notes if "look like probabilities, but are not used" in note]
+    assert [f"The columns {', '.join(columns)} look" in note for note in told] == [True] * doubtful
+
+
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_header_of_savetxt_is_read_although_it_is_a_comment(tmp_path: Path, store: RunStore, n: int) -> None:
     probs = np.full((4, n), 0.2 / (n - 1))
@@ -935,6 +989,10 @@ def test_a_column_that_may_hold_true_labels_is_told(tmp_path: Path, store: RunSt
     told = "The column species of x.* holds names of the classes only. If these are the true labels, call it label"
     assert imported.evaluation is None and len([note for note in imported.manifest.notes if re.match(told, note)]) == 1
     assert not any("column place" in note or "column same" in note for note in imported.manifest.notes)
+    table().drop(columns="label").assign(pred=LABELS).to_csv(tmp_path / "y.csv", index=False)
+    assert not any(
+        "names of the classes only" in note for note in import_file(tmp_path / "y.csv", store).manifest.notes
+    )
     table().assign(second=LABELS).to_csv(tmp_path / "y.csv", index=False)
     assert not any(
         "names of the classes only" in note for note in import_file(tmp_path / "y.csv", store).manifest.notes
