@@ -73,6 +73,7 @@ _EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})
 _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
+_BEST = re.compile(r"[_ ]?1$")  # ends the name of the column of the likeliest class, beside those of the next ones
 _COMMENT = re.compile(r"# \w")
 T = TypeVar("T")
 
@@ -270,8 +271,17 @@ class TablePredictions:
         """The error for a table in which no column is known to hold probabilities."""
         likely: list[str] | None = None
         self._probs, self.n_classes = [], len(others)
+        named = [column for column in others if column]  # pandas calls the others by their place
+        best = next((c for c in named if column_among([_BEST.sub("", c)], PREDICTED_COLUMNS) and _BEST.search(c)), None)
         with contextlib.suppress(Exception):  # then there is no better example
-            likely = likely_probabilities(next(self._frames(others)))
+            likely = likely_probabilities(first := next(self._frames(named)))
+            if best and likely and classes_of(map(as_label, first[best]), self.labels()):
+                return DatasetError(
+                    f"{self._path.name} has only the likeliest classes of each row, and not the probabilities of all.",
+                    f"To use the predicted classes without probabilities, call the column {best} prediction. For probabilities: "
+                    + _NAME_THE_COLUMNS[:1].lower() + _NAME_THE_COLUMNS[1:],
+                    "predictions",
+                )  # fmt: skip
         columns = ", ".join(self._columns[:12])
         if likely == []:
             predicted = column_among(others, PREDICTED_COLUMNS)

@@ -318,6 +318,31 @@ def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunS
     assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
 
 
+def test_columns_of_numbered_classes_beside_one_without_a_name_can_be_named(tmp_path: Path, store: RunStore) -> None:
+    pd.DataFrame(PROBS).to_csv(tmp_path / "x.csv")
+    assert "`--class-names 0,1,2`" in refused(tmp_path / "x.csv", store).fix
+    imported = import_file(tmp_path / "x.csv", store, ("0", "1", "2"))
+    assert imported.manifest.class_names == ("0", "1", "2") and imported.n_evaluated == 4
+
+
+def test_the_likeliest_classes_of_each_row_are_used_as_predicted_classes(tmp_path: Path, store: RunStore) -> None:
+    frame = pd.DataFrame(
+        {"label": LABELS, "pred_1": ["cat", "dog", "frog", "cat"], "score_1": [0.7, 0.8, 0.4, 0.5],
+         "pred_2": ["dog", "cat", "dog", "frog"], "score_2": [0.2, 0.1, 0.3, 0.3]}
+    )  # fmt: skip
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    error = refused(tmp_path / "x.csv", store)
+    assert "call the column pred_1 prediction" in error.fix and "--class-names" not in error.fix
+    frame.rename(columns={"pred_1": "prediction"}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    numbers = {f"pred_{i + 1}": PROBS[:, i] for i in range(3)}  # probabilities of classes that are numbered from 1
+    pd.DataFrame({"label": LABELS, **numbers}).to_csv(tmp_path / "y.csv", index=False)
+    with pytest.raises(DatasetError) as caught:
+        import_file(tmp_path / "y.csv", store)
+    assert "--class-names pred_1,pred_2,pred_3" in caught.value.fix
+
+
 def test_the_one_column_that_may_hold_probabilities_is_named(tmp_path: Path, store: RunStore) -> None:
     (tmp_path / "x.csv").write_text("label,defect,age\nother,0.25,30\ndefect,0.75,40\n")
     assert "`--class-names other,defect`" in refused(tmp_path / "x.csv", store).fix
