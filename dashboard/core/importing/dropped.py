@@ -70,7 +70,7 @@ class DroppedPredictions:
         """The number of predictions with each true label; {} without labels. Raises DatasetError."""
         opened = open_predictions(self.predictions, self.class_names, self.reading)
         if self.labels:
-            placed = place(read_given_labels(self.labels, self.n_rows), opened)
+            placed = place(read_given_labels(self.labels, opened), opened)
             labels: Iterable[str | None] = placed.labels(placed.rows)
         else:
             labels = opened.labels()
@@ -168,7 +168,7 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
         return DroppedPredictions(path, labels, 0, None, 0, unsure, None, tuple(readings))
     opened = open_predictions(path, class_names)
     if labels and isinstance(opened, TablePredictions) and not opened.has_probabilities:
-        placed = place(read_given_labels(labels, opened.n_rows), opened)
+        placed = place(read_given_labels(labels, opened), opened)
         opened.add_classes(placed.labels(placed.rows))
     notes = opened.notes
     if isinstance(opened, TablePredictions) and not labels:

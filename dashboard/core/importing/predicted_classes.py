@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,11 @@ NO_PROBABILITIES = (
     "doubtful labels."
 )
 CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
+PROBABILITIES_FOUND = "The columns {columns} are used as probabilities: they are called like the classes and sum to 1."
+PROBABILITIES_UNUSED = (
+    "The columns {columns} look like probabilities, but are not used. To use them, call each by p_ and its class, such as "
+    "p_{name}, and make each row sum to 1."
+)
 CONFIDENCE_COLUMNS = ("confidence", "conf", "confidence_score", "max_prob", "max_probability", "certainty")
 
 
@@ -62,6 +68,33 @@ def likely_probabilities(cells: pd.DataFrame) -> list[str]:
     if whole.isin((0, 1)).all(axis=None) and (whole.sum(axis=1) != 1).any():
         likely = []  # the numbers of two classes
     return likely or (decimals if len(decimals) > 1 else [])
+
+
+def columns_of_classes(columns: Sequence[str], class_names: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
+    """A beginning and an end, and the columns that are called like all classes between them. Case does not matter."""
+    by_name = {column.casefold(): column for column in columns}
+    names = [name.casefold() for name in class_names]
+    for column in by_name:
+        for match in re.finditer(re.escape(names[0]), column):
+            before, after = column[: match.start()], column[match.end() :]
+            called = [f"{before}{name}{after}" for name in names]
+            if by_name.keys() >= {*called}:
+                yield before, after, [original for name, original in by_name.items() if name in called]
+
+
+def only_0_and_1(cells: pd.DataFrame) -> bool:
+    """Whether all numbers in these cells are 0 or 1, so that they mark classes."""
+    numbers = _numbers(cells)
+    return bool((numbers.isin((0, 1)) | numbers.isna()).all(axis=None))
+
+
+def best_first(cells: pd.DataFrame) -> bool:
+    """Whether the numbers fall from left to right in each row, so that they are those of the likeliest classes."""
+    return not (_numbers(cells).diff(axis=1) > 0).any(axis=None)
+
+
+def _numbers(cells: pd.DataFrame) -> pd.DataFrame:
+    return cells.astype(str).replace(",", ".", regex=True).apply(pd.to_numeric, errors="coerce")
 
 
 def as_probabilities(predicted: Sequence[str | None], class_names: Sequence[str]) -> np.ndarray:

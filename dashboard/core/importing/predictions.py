@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.attributes import Attributes, attributes_of
+from dashboard.core.datasets.columns import PREDICTED_COLUMNS, column_among
 from dashboard.core.datasets.folder_files import check_path
 from dashboard.core.errors import Choice, DatasetError, counted, listed
 from dashboard.core.files import sha256_of
@@ -35,6 +36,7 @@ from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
 
 _FEW_ROWS = 20  # so few may all be right
+_IF_CONFIDENCE = " If the probabilities are those of the predicted classes, call their column confidence."
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def import_predictions(
             notes.append(
                 f"In {counted(n, 'row')}, {request.path.name} says that another class is predicted than the one of the "
                 "highest probability, which counts here. Check the order of the classes and of the rows."
+                + _IF_CONFIDENCE
+                * (opened.predictions.n_classes == 1)
             )
         evaluation = tally.evaluation(opened.class_names)
         if evaluation and not request.labels:
@@ -145,7 +149,7 @@ def _open(request: ImportRequest) -> _Opened:
         raise DatasetError(
             f"{path.name} holds no probabilities of two or more classes.", "Save or export it again.", "predictions"
         )
-    placed = place(read_given_labels(labels, predictions.n_rows), predictions) if labels else None
+    placed = place(read_given_labels(labels, predictions), predictions) if labels else None
     found = placed.labels(placed.rows) if placed else predictions.labels()
     counts = Counter(label for label in found if label is not None)
     if isinstance(predictions, TablePredictions):
@@ -188,7 +192,7 @@ def _perhaps_labels(name: str, attributes: Attributes, class_names: Sequence[str
     classes = {name.casefold() for name in class_names}
     perhaps = []
     for column, values in zip(attributes.columns.column_names, attributes.columns.columns, strict=True):
-        if pa.types.is_string(values.type):
+        if pa.types.is_string(values.type) and not column_among([column], PREDICTED_COLUMNS):
             found = {value.casefold() for value in values.unique().drop_null().to_pylist()}
             if len(found) > 1 and found <= classes:
                 perhaps.append(column)
@@ -252,7 +256,7 @@ def _store_rows(opened: _Opened, folder: RunFolder, source: str, on_progress: Ca
         rows = check_rows(piece, opened.order, done, ids, source, predictions.place)
         folder.add_part(part, as_table(rows, names))
         tally.add(rows)
-        tally.n_contradicted += contradicted(rows, piece.predicted, names)
+        tally.n_contradicted += contradicted(rows, piece.predicted, names, ids)
         done += len(rows.failed)
         on_progress(done, predictions.n_rows)
     if done != predictions.n_rows:

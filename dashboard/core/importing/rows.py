@@ -108,14 +108,21 @@ def as_table(rows: Rows, class_names: Sequence[str]) -> pa.Table:
     return pa.table(columns).select(SCHEMA.names).cast(SCHEMA)
 
 
-def contradicted(rows: Rows, predicted: Sequence[str] | None, class_names: Sequence[str]) -> int:
+def contradicted(
+    rows: Rows, predicted: Sequence[str] | None, class_names: Sequence[str], label_ids: Mapping[str, int]
+) -> int:
     """The number of rows with probabilities whose column of predicted classes names one that is not the most probable.
 
     Args:
-        predicted: cells of that column. Those that are no class, such as numbers, tell nothing.
+        predicted: cells of that column: names of classes, labels, or class ids if they count from 0. Others tell nothing.
+        label_ids: label -> class id, see `check_rows`.
     """
-    ids = {name: i for i, name in enumerate(class_names)}
-    named = np.fromiter((ids.get(cell.strip(), -1) for cell in predicted or ()), np.int64)
+    cells = [cell.strip() for cell in predicted or ()]
+    ids = {**label_ids, **{name: i for i, name in enumerate(class_names)}}
+    numbers = {str(i): i for i in range(len(class_names))}
+    if "0" in cells and ids.keys().isdisjoint(cells) and {*cells, ""} <= {*numbers, ""}:
+        ids = numbers
+    named = np.fromiter((ids.get(cell, -1) for cell in cells), np.int64)
     told = np.flatnonzero((named >= 0) & ~rows.absent) if len(named) else named
     most = rows.pred_probs[told].max(axis=1) if len(told) else np.empty(0)
     return int((rows.pred_probs[told, named[told]] < most).sum())

@@ -48,13 +48,19 @@ from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
     NO_PROBABILITIES,
+    PROBABILITIES_FOUND,
+    PROBABILITIES_UNUSED,
     are_probabilities,
     as_probabilities,
+    best_first,
     classes_of,
+    columns_of_classes,
     is_number,
     likely_probabilities,
+    only_0_and_1,
 )
 from dashboard.core.importing.predictions_file import Piece, piece_rows
+from dashboard.core.importing.rows import SUM_TOLERANCE
 from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.runs.rows import CLASS_NAMES, COLUMNS, SCORE_COLUMNS
@@ -67,6 +73,7 @@ _EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})
 _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
+_BEST = re.compile(r"[_ ]?1$")  # ends the name of the column of the likeliest class, beside those of the next ones
 _COMMENT = re.compile(r"# \w")
 T = TypeVar("T")
 
@@ -143,11 +150,60 @@ class TablePredictions:
                 f"{listed(sorted(filter(None, set(predicted))))}; the true labels are {listed(labels)}.",
                 "Save the same names or numbers of the classes in both columns.", "predictions",
             )  # fmt: skip
-        self._only_classes = column
         self.notes = (NO_PROBABILITIES.format(name=self._path.name),)
+        if found := self._probabilities_of([other for other in others if other and other != column], names):
+            return found
+        self._only_classes = column
         if confidence := column_among(others, CONFIDENCE_COLUMNS):
             self.notes += (CONFIDENCE_UNUSED.format(column=confidence),)
         return [], names
+
+    def _probabilities_of(
+        self, others: Sequence[str], class_names: Sequence[str]
+    ) -> tuple[list[str], tuple[str, ...]] | None:
+        """The columns that are called like the classes and hold their probabilities, and the names of the classes.
+
+        Columns that only look so are told in the notes.
+        """
+        self._probs, self.n_classes = [], len(others)
+        first = next(self._frames(others), pd.DataFrame())
+        likely = likely_probabilities(first)
+        if not likely or only_0_and_1(first[likely]):
+            return None
+        perhaps: list[str] = []
+        for before, after, called in columns_of_classes(others, class_names):
+            if not {*called} <= {*likely}:
+                continue
+            alike = [c for c in likely if c.casefold().startswith(before) and c.casefold().endswith(after)]
+            for columns in (called, alike):  # the second with classes that do not occur
+                if self._sum_to_1(columns):
+                    self.notes = (PROBABILITIES_FOUND.format(columns=listed(columns)),)
+                    return columns, tuple(column[len(before) : len(column) - len(after)] for column in columns)
+            perhaps = perhaps or called
+        if not perhaps and len(likely) > 1 and not best_first(first[likely]) and self._sum_to_1(likely):
+            perhaps = likely
+        if perhaps:
+            self.notes += (PROBABILITIES_UNUSED.format(columns=listed(perhaps), name=class_names[0]),)
+        return None
+
+    def _sum_to_1(self, columns: list[str]) -> bool:
+        """Whether these columns hold probabilities that sum to 1 in each row that has any."""
+        before, self._probs = (self._probs, self._decimal), columns
+        try:
+            if self._path.suffix.lower() != ".parquet":
+                self._decimal = self._decimal_of(columns)
+            for frame in self._frames(columns):
+                probs = frame[columns].to_numpy(np.float64)
+                probs = probs[~np.isnan(probs).all(axis=1)]
+                if not (
+                    (probs >= -SUM_TOLERANCE) & (np.abs(probs.sum(axis=1, keepdims=True) - 1) <= SUM_TOLERANCE)
+                ).all():
+                    return False
+        except ValueError:  # not only numbers
+            return False
+        finally:
+            self._probs, self._decimal = before
+        return True
 
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
@@ -215,8 +271,17 @@ class TablePredictions:
         """The error for a table in which no column is known to hold probabilities."""
         likely: list[str] | None = None
         self._probs, self.n_classes = [], len(others)
+        named = [column for column in others if column]  # pandas calls the others by their place
+        best = next((c for c in named if column_among([_BEST.sub("", c)], PREDICTED_COLUMNS) and _BEST.search(c)), None)
         with contextlib.suppress(Exception):  # then there is no better example
-            likely = likely_probabilities(next(self._frames(others)))
+            likely = likely_probabilities(first := next(self._frames(named)))
+            if best and likely and classes_of(map(as_label, first[best]), self.labels()):
+                return DatasetError(
+                    f"{self._path.name} has only the likeliest classes of each row, and not the probabilities of all.",
+                    f"To use the predicted classes without probabilities, call the column {best} prediction. For probabilities: "
+                    + _NAME_THE_COLUMNS[:1].lower() + _NAME_THE_COLUMNS[1:],
+                    "predictions",
+                )  # fmt: skip
         columns = ", ".join(self._columns[:12])
         if likely == []:
             predicted = column_among(others, PREDICTED_COLUMNS)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes, attributes_of
@@ -22,11 +23,14 @@ from dashboard.core.datasets.labels_file import (
     read_labels_file,
 )
 from dashboard.core.datasets.npy import open_npy, open_npz
+from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import refused
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.array_names import names_in
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
 from dashboard.core.parsing import parsing, reason
+
+_NEARLY_ALL = 0.9  # of the values of a column, so that it is the one of the file names
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,13 @@ class PlacedLabels:
         return found.at(self.rows) if found.columns.num_columns else found
 
 
-def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
-    """Reads the labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet).
+def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
+    """Reads the labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet) for these predictions.
 
     Raises:
-        DatasetError: the file cannot be used, or it has no file names and not exactly `n_rows` labels.
+        DatasetError: the file cannot be used, or it has no file names and not exactly one label for each prediction.
     """
-    suffix = path.suffix.lower()
+    suffix, n_rows = path.suffix.lower(), predictions.n_rows
     if path.is_dir():
         raise DatasetError(f"{path} is a folder.", "Name the file of labels in it.", "not_found")
     if not path.is_file():
@@ -98,7 +102,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
         read = read_labels(arrays[key], count if named.files else n_rows)
         given = GivenLabels(path.name, read, named.files, notes)
     elif suffix in LABELS_SUFFIXES:
-        given = _from_table(path, notes)
+        given = _from_table(path, notes, predictions)
     else:
         raise DatasetError(
             f"{path.name} is not a file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
@@ -108,7 +112,7 @@ def read_given_labels(path: Path, n_rows: int) -> GivenLabels:
     return given
 
 
-def _from_table(path: Path, notes: tuple[str, ...]) -> GivenLabels:
+def _from_table(path: Path, notes: tuple[str, ...], predictions: PredictionsFile) -> GivenLabels:
     """The labels in a table, with `notes` and those about its rows."""
     with path.open("rb") as file:
         data = file.read(MAX_LABELS_BYTES + 1)
@@ -132,10 +136,30 @@ def _from_table(path: Path, notes: tuple[str, ...]) -> GivenLabels:
         at = header.index(column)
         with parsing(lambda error: refused(path.name, reason(error), "Correct it, or export it again.")):
             labels = [as_label(cell) for cell in cells.iloc[1:][at]]
-        others = list(csv_columns(cells, {at}))
+        key = _column_of_names(cells, at, predictions)
+        files = None if key is None else cells.iloc[1:][key].tolist()
+        if key is not None:
+            called = (
+                f"The column {header[key].strip()}" if header[key].strip() else f"Column {key + 1}, without a name,"
+            )
+            notes = (*notes, f"{called} of {path.name} holds the file names of the predictions, so labels go by it.")
+        others = list(csv_columns(cells, {at} if key is None else {at, key}))
         return GivenLabels(
-            path.name, labels, None, notes, partial(attributes_of, path.name, others) if others else None
+            path.name, labels, files, notes, partial(attributes_of, path.name, others) if others else None
         )
+
+
+def _column_of_names(cells: pd.DataFrame, label: int, predictions: PredictionsFile) -> int | None:
+    """The position of the only column, besides that of the labels, whose values are the names of the predictions."""
+    stems = {file_stem(file).casefold() for file in predictions.files()}
+    found = []
+    for i in range(cells.shape[1] if stems else 0):
+        values = cells.iloc[1:][i]
+        named = {file_stem(value).casefold() for value in set(values)}
+        differ = len(named) >= _NEARLY_ALL * len(values)
+        if i != label and differ and len(named & stems) >= _NEARLY_ALL * min(len(named), len(stems)):
+            found.append(i)
+    return found[0] if len(found) == 1 else None
 
 
 def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
@@ -150,11 +174,23 @@ def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
     numbers = np.fromiter((number_of.setdefault(file, len(number_of)) for file in files), np.int64)
     if given.files is None or not len(numbers):
         given.check_count(predictions.n_rows)
-        in_order = (
-            f"The predictions name no files, so the rows of {given.name} belong to them in their order: the first is for "
-            f"{given.files[0][:80]}. If their order differs, give the predictions as a table with a column `file`, or as "
-            "an .npz with an array `files`.",
-        ) if given.files else ()  # fmt: skip
+        in_order: tuple[str, ...] = ()
+        if given.files:
+            in_order = (
+                f"The predictions name no files, so the rows of {given.name} belong to them in their order: the first is "
+                f"for {given.files[0][:80]}. If their order differs, give the predictions as a table with a column `file`, "
+                "or as an .npz with an array `files`.",
+            )  # fmt: skip
+        elif first := next(predictions.files(), ""):
+            in_order = (
+                f"{given.name} names no files, so its labels belong to the predictions in their order: the first is for "
+                f"{first[:80]}. If their order differs, give the labels as a table with the columns `file` and `label`.",
+            )  # fmt: skip
+        elif given.attributes:  # a further column may be meant as the names
+            in_order = (
+                f"Neither the predictions nor {given.name} have a column that is known to hold file names, so labels belong "
+                "to predictions in their order. If their order differs, call this column `file` in both tables.",
+            )  # fmt: skip
         return PlacedLabels(given, np.arange(predictions.n_rows), in_order)
     names = list(number_of)
     find, places, ambiguous = Finder(names), np.full(len(names), -1), []

@@ -121,6 +121,47 @@ def test_labels_by_file_name_in_any_order(tmp_path: Path, store: RunStore) -> No
     check(import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.json"), store)
 
 
+@pytest.mark.parametrize("column", ["", "uuid", "sample"])
+@pytest.mark.parametrize("suffix", [".png", ""])
+def test_a_column_of_labels_with_the_names_of_the_predictions_is_found_whatever_it_is_called(
+    tmp_path: Path, store: RunStore, column: str, suffix: str
+) -> None:
+    table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
+    rows = [f"test,{label},{i}{suffix}" for i, label in enumerate(LABELS)]
+    (tmp_path / "truth.csv").write_text("\n".join([f"part,label,{column}", *reversed(rows)]))
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.csv")
+    check(imported, store)
+    called = f"The column {column} of truth.csv" if column else "Column 3, without a name, of truth.csv"
+    assert f"{called} holds the file names of the predictions, so labels go by it." in imported.manifest.notes
+
+
+@pytest.mark.parametrize(
+    "header, others, said",
+    [
+        ("label", "", "truth.csv names no files"),
+        ("label,uuid", ",a{i}.png", "truth.csv names no files"),  # other names
+        ("label,one,two", ",{i}.png,{i}", "truth.csv names no files"),  # either may be meant
+        ("label,fold", ",1", "truth.csv names no files"),  # the name of one prediction only
+    ],
+)
+def test_labels_that_go_by_their_order_although_the_predictions_have_names_are_told(
+    tmp_path: Path, store: RunStore, header: str, others: str, said: str
+) -> None:
+    table().drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
+    rows = [label + others.format(i=3 - i) for i, label in enumerate(LABELS)]
+    (tmp_path / "truth.csv").write_text("\n".join([header, *rows]))
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.csv")
+    check(imported, store)
+    assert any(said in note and "the first is for 0.png" in note for note in imported.manifest.notes)
+
+
+def test_tables_without_a_known_column_of_names_are_told_to_go_by_their_order(tmp_path: Path, store: RunStore) -> None:
+    table().drop(columns="label").rename(columns={"file": "sample_id"}).to_csv(tmp_path / "x.csv", index=False)
+    pd.DataFrame({"patient": range(4), "label": LABELS}).to_csv(tmp_path / "truth.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "truth.csv")
+    assert any("Neither the predictions nor truth.csv" in note for note in imported.manifest.notes)
+
+
 def test_file_names_match_however_they_are_written(tmp_path: Path, store: RunStore) -> None:
     """With composed or decomposed accents, and with backslashes."""
     table().assign(file=[f"d/\u00e9{i}.png" for i in range(4)]).drop(columns="label").to_csv(
@@ -275,6 +316,31 @@ def test_one_probability_per_row_is_that_of_the_second_class(
 def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunStore) -> None:
     table(prefix="").assign(age=[30, 40, 50, 60]).to_csv(tmp_path / "x.csv", index=False)
     assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
+
+
+def test_columns_of_numbered_classes_beside_one_without_a_name_can_be_named(tmp_path: Path, store: RunStore) -> None:
+    pd.DataFrame(PROBS).to_csv(tmp_path / "x.csv")
+    assert "`--class-names 0,1,2`" in refused(tmp_path / "x.csv", store).fix
+    imported = import_file(tmp_path / "x.csv", store, ("0", "1", "2"))
+    assert imported.manifest.class_names == ("0", "1", "2") and imported.n_evaluated == 4
+
+
+def test_the_likeliest_classes_of_each_row_are_used_as_predicted_classes(tmp_path: Path, store: RunStore) -> None:
+    frame = pd.DataFrame(
+        {"label": LABELS, "pred_1": ["cat", "dog", "frog", "cat"], "score_1": [0.7, 0.8, 0.4, 0.5],
+         "pred_2": ["dog", "cat", "dog", "frog"], "score_2": [0.2, 0.1, 0.3, 0.3]}
+    )  # fmt: skip
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    error = refused(tmp_path / "x.csv", store)
+    assert "call the column pred_1 prediction" in error.fix and "--class-names" not in error.fix
+    frame.rename(columns={"pred_1": "prediction"}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    numbers = {f"pred_{i + 1}": PROBS[:, i] for i in range(3)}  # probabilities of classes that are numbered from 1
+    pd.DataFrame({"label": LABELS, **numbers}).to_csv(tmp_path / "y.csv", index=False)
+    with pytest.raises(DatasetError) as caught:
+        import_file(tmp_path / "y.csv", store)
+    assert "--class-names pred_1,pred_2,pred_3" in caught.value.fix
 
 
 def test_the_one_column_that_may_hold_probabilities_is_named(tmp_path: Path, store: RunStore) -> None:
@@ -798,6 +864,32 @@ def test_a_column_of_predictions_that_contradicts_the_probabilities_is_told(
     assert "highest probability" not in notes(["cat", "dog", "frog", "cat"]) + notes(["0", "7", "hound", None])
 
 
+@pytest.mark.parametrize(
+    "labels, predicted, n",
+    [
+        (["1", "0", "0", "1"], ["1", "0", "0", "0"], 1),
+        (None, ["1", "0", "0", "0"], 1),
+        (["yes", "no", "no", "yes"], ["1", "0", "0", "0"], 1),
+        (["2", "1", "1", "2"], ["2", "1", "1", "1"], 1),  # counted from 1
+        (None, ["2", "1", "1", "1"], 0),  # perhaps from 1
+        (["1", "0", "0", "1"], ["1", "0", "0", "1"], 0),
+    ],
+)
+def test_class_ids_that_contradict_the_one_probability_per_row_are_told(
+    tmp_path: Path, store: RunStore, labels: list[str] | None, predicted: list[str], n: int
+) -> None:
+    frame = pd.DataFrame({"prediction": predicted, "probability": [0.9, 0.2, 0.3, 0.8]})
+    (frame if labels is None else frame.assign(label=labels)).to_csv(tmp_path / "x.csv", index=False)
+    notes = " ".join(import_file(tmp_path / "x.csv", store, ["no", "yes"]).manifest.notes)
+    assert ("In 1 row, x.csv says that another class is predicted" in notes) == bool(n)
+    assert ("call their column confidence" in notes) == bool(n)
+    frame.assign(label=["yes", "no", "no", "no"], prediction=["yes", "no", "no", "no"]).rename(
+        columns={"probability": "confidence"}
+    ).to_csv(tmp_path / "x.csv", index=False)
+    evaluation = import_file(tmp_path / "x.csv", store).evaluation
+    assert evaluation is not None and evaluation.accuracy.value == 1
+
+
 def test_a_table_of_labels_for_predictions_without_files_is_told_to_go_by_its_order(
     tmp_path: Path, store: RunStore
 ) -> None:
@@ -846,6 +938,60 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
 
 
+@pytest.mark.parametrize("kind", ["csv", "decimal comma", "parquet"])
+@pytest.mark.parametrize("column", ["{}", "score_{}", "{}_prob", "P({})"])
+def test_columns_beside_predicted_classes_that_are_called_like_the_classes_are_their_probabilities(
+    tmp_path: Path, store: RunStore, column: str, kind: str
+) -> None:
+    predicted = ["cat", "dog", "frog", "cat"]
+    frame = table()
+    frame.columns = ["file", "label", *map(column.format, NAMES)]
+    frame = frame.assign(prediction=predicted, blur=[0.5, 0.25, 0.1, 0.9])
+    path = tmp_path / ("x.parquet" if kind == "parquet" else "x.csv")
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "csv":
+        frame.to_csv(path)  # with a column of row numbers without a name
+    else:
+        frame.to_csv(path, index=False, sep=";", decimal=",")
+    imported = import_file(path, store)
+    check(imported, store)
+    assert imported.manifest.class_names == NAMES and store.folder(imported.manifest.run_id).load().has_probabilities
+    assert "are used as probabilities" in imported.manifest.notes[0] and len(imported.manifest.notes) == 1
+
+
+def test_a_class_that_does_not_occur_has_a_column_of_probabilities_too(tmp_path: Path, store: RunStore) -> None:
+    path = tmp_path / "x.csv"
+    probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
+    table(probs, prefix="s_").assign(pred=["cat", "dog"], label=["cat", "cat"]).to_csv(path, index=False)
+    imported = import_file(path, store)
+    assert imported.manifest.class_names == NAMES and imported.evaluation
+    assert imported.evaluation.accuracy.value == 0.5
+
+
+@pytest.mark.parametrize(
+    "columns, doubtful",
+    [
+        ({name: PROBS[:, i] * 99.9 for i, name in enumerate(NAMES)}, True),  # rounded percentages
+        ({name: np.where(np.arange(4) == 3, 0.5, PROBS[:, i]) for i, name in enumerate(NAMES)}, True),
+        ({f"c{i}": PROBS[:, i] for i in range(3)}, True),  # other names
+        ({name: np.eye(3, dtype=int)[[0, 1, 2, 0], i] for i, name in enumerate(NAMES)}, False),  # marks of the classes
+        ({"blur": PROBS[:, 0], "noise": PROBS[:, 2]}, False),
+        ({f"score_{i + 1}": -np.sort(-PROBS, axis=1)[:, i] for i in range(3)}, False),  # of the three likeliest classes
+    ],
+)
+def test_columns_beside_predicted_classes_that_may_be_probabilities_are_told(
+    tmp_path: Path, store: RunStore, columns: dict[str, Any], doubtful: bool
+) -> None:
+    predicted = {"label": LABELS, "pred": ["cat", "dog", "frog", "cat"]}
+    pd.DataFrame({**predicted, **columns}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    assert "x.csv has no probabilities" in imported.manifest.notes[0]
+    told = [note for note in imported.manifest.notes if "look like probabilities, but are not used" in note]
+    assert [f"The columns {', '.join(columns)} look" in note for note in told] == [True] * doubtful
+
+
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_header_of_savetxt_is_read_although_it_is_a_comment(tmp_path: Path, store: RunStore, n: int) -> None:
     probs = np.full((4, n), 0.2 / (n - 1))
@@ -868,6 +1014,10 @@ def test_a_column_that_may_hold_true_labels_is_told(tmp_path: Path, store: RunSt
     told = "The column species of x.* holds names of the classes only. If these are the true labels, call it label"
     assert imported.evaluation is None and len([note for note in imported.manifest.notes if re.match(told, note)]) == 1
     assert not any("column place" in note or "column same" in note for note in imported.manifest.notes)
+    table().drop(columns="label").assign(pred=LABELS).to_csv(tmp_path / "y.csv", index=False)
+    assert not any(
+        "names of the classes only" in note for note in import_file(tmp_path / "y.csv", store).manifest.notes
+    )
     table().assign(second=LABELS).to_csv(tmp_path / "y.csv", index=False)
     assert not any(
         "names of the classes only" in note for note in import_file(tmp_path / "y.csv", store).manifest.notes
