@@ -22,6 +22,7 @@ from dashboard.core.labels.names_file import (
     NumberedNames,
     SeveralNamesError,
     read_names_file,
+    read_two_columns,
 )
 from dashboard.core.parsing import reason
 
@@ -51,13 +52,21 @@ def find_class_maps(source: FileSource, positions: Sequence[int]) -> list[ClassM
     found = []
     stems = cache(lambda: frozenset(file_stem(name) for name in source.names if is_image_name(name)))  # of all images
     candidates = [i for i in positions if _may_be_map(source.names[i])]
-    candidates.sort(key=lambda i: suffix_of(source.names[i]) == ".json" and not _is_called_so(source.names[i]))
+    candidates.sort(
+        key=lambda i: suffix_of(source.names[i]) in (".json", *_TABLES) and not _is_called_so(source.names[i])
+    )
     for position in candidates[:_MOST_FILES]:
         name = source.names[position]
         try:
             data = source.read(position, _MAX_BYTES + 1)
         except ImageError:
             continue
+        if suffix_of(name) in _TABLES:
+            if content := _two_columns(data, name, stems()):
+                found.append(ClassMap(name, content))
+                continue
+            if not _is_called_so(name):
+                continue
         seems_to = _declares_names(name, data) or (_is_called_so(name) and not _mentions_images(data, stems()))
         try:
             content = read_names_file(data, name) if len(data) <= _MAX_BYTES else NumberedNames({})
@@ -100,11 +109,24 @@ def _may_be_map(name: str) -> bool:
     suffix = suffix_of(name)
     if name[name.rfind("/") + 1 :].lower() == "readme.md":
         return True
-    return suffix in (".json", ".yaml", ".yml") or (suffix in NAMES_SUFFIXES and _is_called_so(name))
+    return suffix in (".json", ".yaml", ".yml", *_TABLES) or (suffix in NAMES_SUFFIXES and _is_called_so(name))
 
 
 def _is_called_so(name: str) -> bool:
     return _TEXT_STEMS.search(file_stem(name)) is not None
+
+
+def _two_columns(data: bytes, name: str, stems: Set[str]) -> NumberedNames | None:
+    """The names in a small table of two columns, none of which names images; None if it is another table."""
+    try:
+        content = read_two_columns(data, name) if len(data) <= _MAX_BYTES else None
+    except Exception:
+        return None
+    if content is None or any(is_image_name(each) or file_stem(each) in stems for each in content.names.values()):
+        return None
+    numbered = {int(stem) for stem in stems if are_numbers([stem])}
+    of_images = 2 * len(content.names) > len(numbered) and numbered >= content.names.keys()  # such as captions
+    return None if of_images else content
 
 
 def _declares_names(name: str, data: bytes) -> bool:

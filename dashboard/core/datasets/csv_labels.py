@@ -27,6 +27,8 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.label_column import (
     NoLabelColumnError,
+    about_names,
+    column_of_names,
     is_predicted,
     label_column,
     possible_columns,
@@ -124,8 +126,13 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
         file = places[0]
     if file is not None and label is not None:
         _check_only_one(name, header, rows, label)
+        notes: tuple[str, ...] = ()
+        if not chosen:
+            single = {each: rows[i] for i, each in enumerate(header) if header.count(each) == 1}
+            if names := column_of_names(rows[header.index(label)], single):
+                notes, label = (about_names(name, label, names),), names
+            notes += _about_columns(name, header, rows, label)
         at = header.index(label)
-        notes = () if chosen else _about_columns(name, header, rows, label)
         table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=used_columns(header, file, at))
         question = (
             question_about(name, _possible_columns(header, rows, [file, *named]), label.strip()) if chosen else None

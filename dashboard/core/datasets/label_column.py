@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among, plain_column
+from dashboard.core.datasets.columns import HUMP, LABEL_COLUMNS, column_among, plain_column
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
+from dashboard.core.labels.class_ids import NO_ID, are_numbers
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 _PREDICTED = re.compile(
     r"(y_?)?pred(icted|iction)?s?([ _-].*)?|outputs?|prob(ability)?|conf(idence)?|score", re.IGNORECASE
+)
+_NAMES = re.compile(  # called so, a column may name class ids: label_text, species, name, className
+    r"(.*_)?(name|names|text|txt|str|string|title|desc|description|species|breed|meaning|bezeichnung|beschreibung|nom|nombre|nome)"
+    r"|(name|text|description)_.*",
 )
 _MOST_CLASSES = 1000
 MOST_COLUMNS = 40  # that are offered
@@ -42,6 +48,49 @@ def label_column(name: str, columns: Sequence[str], chosen: str) -> str | None:
 def is_predicted(column: str) -> bool:
     """True for the name of a column of predictions, which are no labels."""
     return _PREDICTED.fullmatch(column.strip()) is not None
+
+
+def may_name_ids(column: str) -> bool:
+    """True for the name of a column that may hold the names of class ids."""
+    return _NAMES.fullmatch(plain_column(HUMP.sub("_", column))) is not None
+
+
+def column_of_names(labels: Iterable[object], values_of: Mapping[str, Iterable[object]]) -> str | None:
+    """The first column, among these, that names the class ids in `labels`; None if none does, or they are no ids.
+
+    Each id always has the same name, and each name the same id.
+
+    Args:
+        labels: the cells of the column of labels. None is an empty one.
+        values_of: the cells of the other columns.
+    """
+    columns = {column: values for column, values in values_of.items() if may_name_ids(column)}
+    labels = list(labels) if columns else []
+    try:
+        id_of = {cell: as_label(cell) for cell in set(labels)}
+    except (TypeError, ValueError):  # lists, or other cells that are no labels
+        return None
+    ids = {each for each in id_of.values() if each not in (None, NO_ID)}
+    if len(ids) < 2 or len(ids) == len(labels) or not are_numbers([each for each in ids if each]):
+        return None
+    return next((column for column, values in columns.items() if _name(labels, id_of, ids, values)), None)
+
+
+def _name(
+    labels: Sequence[object], id_of: Mapping[object, str | None], ids: Collection[str | None], texts: Iterable[object]
+) -> bool:
+    """True if these texts correspond one to one to the ids of the labels, and are not numbers."""
+    names: dict[str | None, object] = {}
+    for label, text in zip(labels, texts, strict=True):
+        if (each := id_of[label]) in ids and names.setdefault(each, text) != text:
+            return False
+    different = {text.strip() for text in names.values() if isinstance(text, str)} - {""}
+    return len(different) == len(ids) and not are_numbers([*different])
+
+
+def about_names(name: str, ids: str, names: str) -> str:
+    """The note on a column that names the class ids in another one."""
+    return f"{name} has class ids in the column {ids.strip()}, and their names in {names.strip()}. The names are used."
 
 
 def possible_columns(values_of: Mapping[str, Iterable[object]]) -> tuple[Answer, ...]:

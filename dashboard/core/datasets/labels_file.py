@@ -29,7 +29,15 @@ from dashboard.core.datasets.columns import (
 from dashboard.core.datasets.csv_labels import CommentsError, csv_columns, csv_labels, read_csv
 from dashboard.core.datasets.foreign_formats import WORKBOOKS, refuse_foreign
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
-from dashboard.core.datasets.label_column import MOST_COLUMNS, label_column, possible_columns, question_about
+from dashboard.core.datasets.label_column import (
+    MOST_COLUMNS,
+    about_names,
+    column_of_names,
+    label_column,
+    may_name_ids,
+    possible_columns,
+    question_about,
+)
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.labelme import is_labelme
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
@@ -154,7 +162,7 @@ def _from_parquet(name: str, data: bytes, stems: Collection[str], chosen: str) -
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     split = column_among(columns, SPLIT_COLUMNS)
-    among = columns if chosen or label is None else columns_among(columns, LABEL_COLUMNS)
+    among = columns if chosen or label is None else _labels_or_names(columns)
     others = [
         each
         for each in among
@@ -193,11 +201,22 @@ class _Columns:
             if any(file_stem(str(file)) in stems for file in self.files):
                 raise no_columns(name, self.names, True, True, possible_columns(self.others))
             raise no_columns(name, self.names)
-        notes = () if chosen else about_other_labels(name, self.label, self.labels, self.others)
-        table = rows_of(name, self.files, self.labels, notes, used=used_columns(self.names, self.file, self.label))
+        label, labels = self.label, self.labels
+        notes: tuple[str, ...] = ()
+        if not chosen and (names := column_of_names(labels, self.others)):
+            label, labels, notes = names, self.others[names], (about_names(name, label, names),)
+        elif not chosen:
+            others = {each: self.others[each] for each in columns_among([*self.others], LABEL_COLUMNS)}
+            notes = about_other_labels(name, label, labels, others)
+        table = rows_of(name, self.files, labels, notes, used=used_columns(self.names, self.file, label))
         possible = possible_columns({self.label: self.labels, **self.others}) if chosen else ()
         question = question_about(name, possible, self.label.strip()) if chosen else None
         return replace(table, splits=self.splits, question=question)
+
+
+def _labels_or_names(columns: Sequence[str]) -> list[str]:
+    """The columns that are called like labels, or like names of class ids."""
+    return list(dict.fromkeys([*columns_among(columns, LABEL_COLUMNS), *filter(may_name_ids, columns)]))
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
@@ -244,7 +263,7 @@ def _from_json(name: str, value: object, stems: Collection[str], chosen: str) ->
     labels = None if label is None else [record.get(label) for record in value]
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
-    among = columns if chosen or label is None else columns_among(columns, LABEL_COLUMNS)
+    among = columns if chosen or label is None else _labels_or_names(columns)
     others = {each: [record.get(each) for record in value] for each in among if each not in (file, label, split)}
     return _Columns(columns, file, files, label, labels, others, splits).rows(name, stems, chosen)
 

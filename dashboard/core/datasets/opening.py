@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from dashboard.core.datasets.arrays import ArrayImages
+from dashboard.core.datasets.arrays import NO_LABELS, ArrayImages
 from dashboard.core.datasets.choices import NO_SPLITS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.class_map import give_names
 from dashboard.core.datasets.contract import Dataset, unreadable
-from dashboard.core.datasets.file_names import is_image_name
+from dashboard.core.datasets.file_names import is_image_name, suffix_of
 from dashboard.core.datasets.folder_files import (
     FolderFiles,
     check_path,
@@ -29,6 +29,7 @@ from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
+from dashboard.core.datasets.tables import is_likely
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
 from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
@@ -38,6 +39,7 @@ _FIRST_BYTES = 16
 _LABELS_ALONE = (
     "If it holds the labels of images, put it into the folder or ZIP of these images, and give that instead."
 )
+_LABELS_BESIDE = LABELS_SUFFIXES | {".txt"}
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
 
 
@@ -129,6 +131,8 @@ def _open_files(
                     used = set(shards)
                     others = [i for i, name in enumerate(names) if name not in used]
                     give_names(dataset, FolderFiles(root, names), others, root)
+                    if NO_LABELS in dataset.notes and use_labels_file and suffix_of(shards[0]) == ".npy":
+                        dataset.notes += _about_labels_beside([names[i] for i in others])
                 return dataset
         if links:
             raise DatasetError(
@@ -139,6 +143,18 @@ def _open_files(
     if links:
         files.notes = (*files.notes, f"Symbolic links are not followed: {listed(sorted(links))}.")
     return files
+
+
+def _about_labels_beside(names: Sequence[str]) -> tuple[str, ...]:
+    """The note on files that may hold the labels of arrays, but are none; nothing if there are none."""
+    found = [name for name in names if is_likely(name) and suffix_of(name) in _LABELS_BESIDE]
+    if not found:
+        return ()
+    is_not, it = ("is not", "it holds") if len(found) == 1 else ("are not", "one of them holds")
+    return (
+        f"{listed(found)} {is_not} read, since the labels of arrays must be an array too. If {it} the labels, save these as "
+        'labels.npy, in the order of the images: `numpy.save("labels.npy", labels)`.',
+    )
 
 
 def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:

@@ -30,6 +30,7 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.contract import unreadable
 from dashboard.core.datasets.image_files import joint_fingerprint
+from dashboard.core.datasets.label_column import about_names, column_of_names, may_name_ids
 from dashboard.core.datasets.label_notes import about_missing, about_other_labels
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
@@ -79,8 +80,11 @@ class ParquetImages:
             count = sum(group.rows for group in groups)
             if not count:
                 raise ValueError("it has no rows")
-            names = self._names(schema, count)
             self._schema = schema
+            ids = label
+            if label and not _class_names(schema, label):
+                label = column_of_names(self._column(label), self._texts(label)) or label
+            names = self._names([n for n in schema.names if n != label], schema, count)
             self._used.update(filter(None, (self._image, label)))
             self._faults: dict[int, ImageError] = {}
             labels = list(self._labels(label, schema)) if label else [None] * count
@@ -90,6 +94,8 @@ class ParquetImages:
             columns = ", ".join(schema.names)
             self.notes = (f"No column of labels ({columns}), so the images are predicted, but not compared.",)
         else:
+            if ids and ids != label:
+                self.notes += (about_names(path.name, ids, label),)
             with parsing(self._unreadable):
                 self.notes += about_other_labels(path.name, label, labels, self._other_labels(label))
         self._rows, self._split = np.arange(count), ""  # the rows of the split in use, if there are several
@@ -110,6 +116,13 @@ class ParquetImages:
         names_of = {each: _class_names(self._schema, each) for each in plain}
         return {each: [_named(value, names_of[each]) for value in self._column(each)] for each in plain}
 
+    def _texts(self, label: str) -> dict[str, Iterator[object]]:
+        """The values of the columns that may name the class ids in the column of the labels."""
+        is_text = (pa.types.is_string, pa.types.is_large_string)
+        names = [n for n in self._schema.names if n != label and may_name_ids(n)]
+        texts = [n for n in names if any(is_kind(self._schema.field(n).type) for is_kind in is_text)]
+        return {each: self._column(each) for each in texts}
+
     def _take_split(self, labels: Sequence[str | None], wanted: str) -> None:
         schema = self._schema
         columns = [n for n in schema.names if n not in self._used and not pa.types.is_nested(schema.field(n).type)]
@@ -128,9 +141,9 @@ class ParquetImages:
     def _unreadable(self, error: Exception) -> DatasetError:
         return DatasetError(f"{self.path.name} cannot be read: {reason(error)}.", _COPY, "parquet")
 
-    def _names(self, schema: pa.Schema, count: int) -> Sequence[str]:
+    def _names(self, columns: Sequence[str], schema: pa.Schema, count: int) -> Sequence[str]:
         """Names from a column, or the images' own paths, if every row has one; else row numbers."""
-        own = column_among([n for n in schema.names if pa.types.is_string(schema.field(n).type)], NAME_FEATURES)
+        own = column_among([n for n in columns if pa.types.is_string(schema.field(n).type)], NAME_FEATURES)
         column = own or (f"{self._image}.path" if self._nested and _has_field(schema, self._image, "path") else None)
         if column:
             names: list[str] = []

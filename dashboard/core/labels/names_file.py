@@ -92,11 +92,32 @@ def read_names_file(data: bytes, name: str) -> NumberedNames:
     if suffix == ".md":
         return _from_yaml(_yaml(_front_matter(text)), _only_class_labels)
     if suffix in (".csv", ".tsv"):
-        return _from_table(
-            list(csv.reader(io.StringIO(text), delimiter="\t" if suffix == ".tsv" else _separator(text)))
-        )
+        return _from_table(_cells(text, name))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return _from_lines(list(dropwhile(lambda line: line.startswith("# "), lines)))  # comments
+
+
+def read_two_columns(data: bytes, name: str) -> NumberedNames | None:
+    """The names in a CSV of two columns, whatever these are called: different whole numbers, and different texts.
+
+    None if the content is something else. May raise any exception if it is damaged.
+    """
+    rows = [[cell.strip() for cell in row] for row in _cells(decode_text(data), name) if any(map(str.strip, row))]
+    if len(rows) < 2 or any(len(row) != 2 for row in rows):
+        return None
+    for number, text in ((0, 1), (1, 0)):
+        body = rows if are_numbers([rows[0][number]]) else rows[1:]  # below a header
+        numbers, texts = [row[number] for row in body], [row[text] for row in body]
+        if not are_numbers(numbers) or not all(any(map(str.isalpha, each)) for each in texts):
+            continue
+        if _all_different([*map(int, numbers)]) and _all_different(texts):
+            return NumberedNames(dict(zip(map(int, numbers), texts, strict=True)))
+    return None
+
+
+def _cells(text: str, name: str) -> list[list[str]]:
+    separator = "\t" if PurePath(name).suffix.lower() == ".tsv" else _separator(text)
+    return list(csv.reader(io.StringIO(text), delimiter=separator))
 
 
 def _yaml(text: str) -> Any:
@@ -311,7 +332,7 @@ def _numbered(pairs: Iterable[tuple[int, str]]) -> NumberedNames:
     return NumberedNames(names)
 
 
-def _all_different(names: Collection[str]) -> bool:
+def _all_different(names: Collection[object]) -> bool:
     return len(set(names)) == len(names)
 
 

@@ -372,6 +372,18 @@ class TestTwoFiles:
         os.utime(tmp_path / "labels.npy", (1, 1))
         assert self.labels_of(path)[4] == "1234567" and open_dataset(path).fingerprint != before
 
+    @pytest.mark.parametrize("name", ["labels.csv", "labels.txt"])
+    def test_a_table_of_labels_in_their_folder_is_named(self, tmp_path: Path, name: str) -> None:
+        np.save(tmp_path / "images.npy", IMAGES)
+        (tmp_path / name).write_text("index,label\n0,cat\n")
+        (tmp_path / "notes.txt").write_text("by hand")
+        note = open_dataset(tmp_path).notes[-1]
+        assert note.startswith(f"{name} is not read, since the labels of arrays must be an array too.")
+        assert open_dataset(tmp_path, use_labels_file=False).notes == (arrays.NO_LABELS,)
+        np.save(tmp_path / "labels.npy", np.array(["cat", "dog", "cat", "dog", "cat"]))  # as the note says
+        assert self.labels_of(tmp_path) == ["cat", "dog", "cat", "dog", "cat"]
+        assert not any(name in each for each in open_dataset(tmp_path).notes)
+
     @pytest.mark.parametrize(("images", "labels"), [("images", LABELS[:4]), ("photos", LABELS), ("x_train", LABELS)])
     def test_labels_of_other_images_are_left_alone(self, images: str, labels: np.ndarray, tmp_path: Path) -> None:
         np.save(tmp_path / f"{images}.npy", IMAGES)

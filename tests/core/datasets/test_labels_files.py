@@ -146,6 +146,45 @@ def test_columns_that_contradict_each_other_are_told(labelled, kind: str) -> Non
         assert labels(dataset) == ALL and (told in dataset.notes) is contradict
 
 
+IDS = [4, 7, 4]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("columns", "used"),
+    [
+        ({"label": IDS, "label_text": ["dog", "cat", "dog"]}, "label_text"),
+        ({"target": IDS, "name": ["dog", "cat", "dog"]}, "name"),
+        ({"class": IDS, "species": ["dog", "cat", "dog"]}, "species"),
+        ({"y": IDS, "description": ["dog", "cat", "dog"]}, "description"),
+        ({"label": IDS, "labelText": ["dog", "cat", "dog"], "split": ["a", "b", "c"]}, "labelText"),
+        ({"label": IDS, "description": ["a dog", "a cat", "another dog"]}, ""),  # one id, two texts
+        ({"label": IDS, "label_text": ["pet", "pet", "pet"]}, ""),  # two ids, one text
+        ({"label": IDS, "label_text": ["14", "17", "14"]}, ""),  # numbers
+        ({"label": IDS, "label_text": ["dog", "", "dog"]}, ""),  # an id without a text
+        ({"label": IDS, "camera": ["a", "b", "a"]}, ""),
+        ({"label": [1, 2, 3], "description": ["one", "two", "three"]}, ""),  # may tell of the images
+        ({"label": ["a", "b", "a"], "label_text": ["dog", "cat", "dog"]}, ""),
+    ],
+)
+def test_a_column_beside_that_of_the_ids_names_them(labelled, kind: str, columns: dict[str, list], used: str) -> None:
+    frame = pd.DataFrame({"file": NAMES, **columns})
+    csv, lines = frame.to_csv(index=False), frame.to_json(orient="records", lines=True)
+    dataset = labelled(f"labels.{kind}", parquet(frame) if kind == "parquet" else lines if kind == "jsonl" else csv)
+    ids = next(iter(columns))
+    note = f"labels.{kind} has class ids in the column {ids}, and their names in {used}. The names are used."
+    assert labels(dataset) == dict(zip(NAMES, map(str, columns[used or ids]), strict=True))
+    assert (note in dataset.notes) is bool(used)
+
+
+def test_the_ids_can_be_chosen_beside_their_names(make_zip: MakeZip) -> None:
+    images = {name: encoded(picture(i)) for i, name in enumerate(NAMES)}
+    rows = "".join(f"{name},{i},{'dog' if i else 'cat'}\n" for name, i in zip(NAMES, (0, 1, 0), strict=True))
+    path = make_zip({}, extra={**images, "labels.csv": b"file,label,label_text\n" + rows.encode()})
+    assert list(labels(open_dataset(path)).values()) == ["cat", "dog", "cat"]
+    assert list(labels(open_dataset(path, Choices(label_column="label"))).values()) == ["0", "1", "0"]
+
+
 def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None:
     images = {name: encoded(picture(i)) for i, name in enumerate(("set/a.png", "set/x/b.png", "set/y/b.png"))}
     table = b"file,label\na,cat\nb.png,cat\nx/b.png,dog\nz/b.png,dog\n"

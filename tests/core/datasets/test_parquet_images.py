@@ -48,6 +48,21 @@ def test_paths_are_names_where_every_row_has_one(tmp_path: Path) -> None:
     assert np.array_equal(dataset.image(6), picture(6))
 
 
+@pytest.mark.parametrize("column", ["label_text", "text", "name"])
+def test_a_column_of_text_names_class_ids(tmp_path: Path, column: str) -> None:
+    path, ids = tmp_path / "x.parquet", [4, 7, 4, 7, 4, 7, -1]
+    texts = [{4: "dog", 7: "cat"}.get(i) for i in ids]
+    pq.write_table(pa.table({"image": FILES, "label": ids, column: texts}), path)
+    dataset = open_dataset(path)
+    assert [s.label for s in dataset.samples] == texts and dataset.samples[1].name == "row 1"
+    assert (
+        f"x.parquet has class ids in the column label, and their names in {column}. The names are used."
+        in dataset.notes
+    )
+    pq.write_table(pa.table({"image": FILES, "label": ids, column: [f"Picture {i}" for i in range(7)]}), path)
+    assert [s.label for s in open_dataset(path).samples] == [*map(str, ids[:6]), "-1"]
+
+
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
 def test_a_binary_column_and_names_of_classes(tmp_path: Path, kind: pa.DataType) -> None:
     table = pa.table(

@@ -222,6 +222,47 @@ def test_a_file_beside_the_images_says_what_numbers_mean(
     assert any(f"{name} says what the numbers mean: 0 is cat, 1 is dog." in note for note in dataset.notes) is used
 
 
+@pytest.mark.parametrize("name", ["classes.csv", "label_names.csv", "signnames.csv", "species.tsv", "a/legend.csv"])
+@pytest.mark.parametrize(
+    ("rows", "used"),
+    [
+        ("ClassId,SignName\n0,cat\n1,dog\n", True),
+        ("id,name\n1,dog\n7,fox\n0,cat\n", True),  # in any order, and with numbers that no image has
+        ("species,code\ncat,0\ndog,1\n", True),
+        ("0,cat\n1,dog\n", True),
+        ("no,what\n3,cat\n4,dog\n", False),  # of other numbers
+        ("no,what\n0,0.25\n1,0.75\n", False),
+        ("no,what,who\n0,cat,me\n1,dog,you\n", False),
+    ],
+)
+def test_a_table_of_ids_and_names_is_known_by_its_cells(make_zip: MakeZip, name: str, rows: str, used: bool) -> None:
+    images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("abc")}
+    content = rows.replace(",", "\t") if name.endswith("tsv") else rows
+    dataset = open_dataset(make_zip({}, extra={**images, "train.csv": TRAIN, name: content.encode()}))
+    assert label_counts(dataset.samples) == ({"cat": 2, "dog": 1} if used else {"0": 2, "1": 1})
+    assert (f"{name} says what the numbers mean: 0 is cat, 1 is dog." in dataset.notes) is used
+    assert not used or not any("cannot be used" in note or "ignored" in note for note in dataset.notes)
+
+
+@pytest.mark.parametrize(
+    "rows", ["no,what\n0,a\n1,b\n", "no,what\n0,x.png\n1,y.png\n", "no,title\n0,Me\n1,You\n2,All\n"]
+)
+def test_a_table_about_images_names_no_classes(make_zip: MakeZip, rows: str) -> None:
+    images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("ab012")}
+    extra = {**images, "train.csv": b"file,label\n0.png,0\n1.png,1\n2.png,0\n", "pictures.csv": rows.encode()}
+    dataset = open_dataset(make_zip({}, extra=extra), Choices(labels="train.csv"))
+    assert label_counts(dataset.samples) == {"0": 2, "1": 1}
+
+
+def test_tables_that_name_the_same_ids_otherwise_are_not_used(make_zip: MakeZip) -> None:
+    images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("abc")}
+    tables = {"one.csv": b"ClassId,SignName\n0,cat\n1,dog\n", "two.csv": b"id,name\n0,dog\n1,cat\n"}
+    dataset = open_dataset(make_zip({}, extra={**images, "train.csv": TRAIN, **tables}))
+    assert label_counts(dataset.samples) == {"0": 2, "1": 1}
+    assert "since one.csv and two.csv give them different names" in dataset.notes[-2]
+    assert dataset.notes[-1] == IDS_UNCERTAIN
+
+
 def test_names_of_numbers_that_are_not_certain_are_not_used(make_zip: MakeZip) -> None:
     images = {f"{each}.png": encoded(picture(i)) for i, each in enumerate("ab")}
     table = {"train.csv": b"image,label\na,1\nb,2\n"}
