@@ -122,6 +122,13 @@ def failed_image(path: Path, error: DashboardError | Failure | OSError) -> Faile
     return FailedImage(file=str(path), error=ErrorRecord.of(known))
 
 
+def say_failed(failed: FailedImage) -> None:
+    """Prints on standard error why an image has no answer, and what to do."""
+    say(f"{failed.file}: {failed.error.message}", "red")
+    for line in failed.error.fix.splitlines():
+        say(line)
+
+
 def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoReturn:
     """Prints what happened and what to do, then ends the command: with 2 for wrong usage, else with 1."""
     if as_json:
