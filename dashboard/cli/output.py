@@ -7,8 +7,8 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
@@ -19,7 +19,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.files import HOW_TO_DOWNLOAD, readable_name, refused, url_in
+from dashboard.core.files import HOW_TO_DOWNLOAD, how_to_write_there, is_full, readable_name, refused, url_in
 from dashboard.core.images.file_size import limited
 from dashboard.core.shell import in_command
 from dashboard.schemas.errors import ErrorAnswer, ErrorRecord, FailedImage
@@ -46,8 +46,9 @@ def print_json(value: Schema | Sequence[Schema]) -> None:
     """Prints JSON as UTF-8, whatever the encoding of the terminal is."""
     record = value.as_json() if isinstance(value, Schema) else [each.as_json() for each in value]
     text = readable_name(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+    with _telling_of_a_full_disk():
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
 
 
 def plain_text(text: str | Path, style: str = "") -> Text:
@@ -63,9 +64,23 @@ def keep_for_json(chosen: bool) -> bool:
 
 def show(answer: str | Table, style: str = "") -> None:
     """Prints what the command was asked for. Only the terminal wraps a text, as for `say`."""
-    answers.print(plain_text(answer, style) if isinstance(answer, str) else answer, soft_wrap=isinstance(answer, str))
-    if isinstance(answer, Table) and not answer.row_count:
-        answers.print("The list is empty.")
+    text = plain_text(answer, style) if isinstance(answer, str) else answer
+    with _telling_of_a_full_disk():
+        answers.print(text, soft_wrap=isinstance(answer, str))
+        if isinstance(answer, Table) and not answer.row_count:
+            answers.print("The list is empty.")
+
+
+@contextmanager
+def _telling_of_a_full_disk() -> Iterator[None]:
+    """Raises DashboardError if the place that standard output leads to is full: it need not be that of the data."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise  # such as a pipe that nobody reads any more, which ends the command in silence
+        what = f"Standard output cannot be written: {error.strerror}."
+        raise DashboardError(what, how_to_write_there(error, "file"), "storage") from error
 
 
 def say(text: str, style: str = "") -> None:
@@ -132,7 +147,7 @@ def say_failed(failed: FailedImage) -> None:
 def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoReturn:
     """Prints what happened and what to do, then ends the command: with 2 for wrong usage, else with 1."""
     if as_json:
-        with suppress(OSError):  # the error may be that standard output cannot be written
+        with suppress(OSError, DashboardError):  # the error may be that standard output cannot be written
             print_json(ErrorAnswer.of(error))
     say(error.message, "red")
     for line in error.fix.splitlines():
