@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.cli.output import answers, plain_text, read_image, show, table_of
@@ -18,6 +19,7 @@ from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError, ImageError
 from tests.cli.records import Commands
+from tests.compared_runs import write_run
 from tests.conftest import ROOT
 
 FREE_SPACE_THERE = "Free some space there, or name another file."
@@ -188,3 +190,27 @@ def test_help_is_wrapped_by_the_terminal_alone(commands: Commands) -> None:
 def test_models_list_is_what_models_says(commands: Commands) -> None:
     assert commands.run("models", "list").stdout == commands.run("models").stdout
     assert commands.json("models", "list") == commands.json("models")
+
+
+@pytest.mark.parametrize("width", [120, 80, 60])
+@pytest.mark.parametrize("noted", [False, True], ids=["plain", "noted"])
+def test_a_narrow_terminal_breaks_no_word_of_the_list_of_runs(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, width: int, noted: bool
+) -> None:
+    run_id, names = "20261129-075200-0a1b2c3d", ("cat", "dog")
+    labels = ("dog", *(names * 50)[1:])  # so that one is wrong
+    write_run(commands.data_dir / "runs", run_id, labels, np.tile(np.eye(2), (50, 1)), names, model="cifar10-resnet@8")
+    commands.run("runs", "show", run_id)  # measures the accuracy
+    if noted:
+        commands.run("runs", "note", run_id, "--note", "Looks better than the one before it")
+    monkeypatch.setattr(answers, "_width", width)
+    done = commands.run("runs", "list")
+    lines = done.stdout.splitlines()
+    assert {len(line) for line in lines} <= {*range(width + 1)}
+    words = done.stdout.split()
+    assert run_id in words and {"dataset", "model", "accuracy", "99.0%", "(94.6-99.8)"} <= {*words}
+    left_out = done.stderr
+    for title, word in (("images", "100"), ("state", "finished")):
+        assert (title in words and word in words) != (title in left_out)
+    assert ("verdict, note" in left_out) <= noted
+    assert not left_out or ("`--json` shows all." in left_out and width < 100)
