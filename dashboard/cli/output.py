@@ -22,7 +22,7 @@ from rich.text import Text
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.files import HOW_TO_DOWNLOAD, how_to_write_there, is_full, readable_name, refused, url_in
 from dashboard.core.images.file_size import limited
-from dashboard.core.shell import in_command
+from dashboard.core.shell import as_called, in_command
 from dashboard.schemas.errors import ErrorAnswer, ErrorRecord, FailedImage
 from dashboard.schemas.schema import Schema
 
@@ -54,8 +54,11 @@ def print_json(value: Schema | Sequence[Schema]) -> None:
 
 
 def plain_text(text: str | Path, style: str = "") -> Text:
-    """A text without markup, in which control characters (line breaks, escape sequences) are escaped."""
-    return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(str(text))), style=style)
+    """A text without markup, in which control characters (line breaks, escape sequences) are escaped.
+
+    Commands in it name the program as it was started.
+    """
+    return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(as_called(str(text)))), style=style)
 
 
 def keep_for_json(chosen: bool) -> bool:

@@ -97,6 +97,14 @@ def test_a_name_cannot_command_the_terminal_or_fake_a_line() -> None:
     assert plain_text("[bold]é ü 猫.png").plain == "[bold]é ü 猫.png"
 
 
+def test_advice_names_the_program_as_it_was_started(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/env/bin/classifier-dashboard"])
+    told = commands.run("runs", "show", "nope", fails=True).stderr
+    fix = commands.json("runs", "show", "nope", fails=True)["error"]["fix"]
+    assert "`classifier-dashboard runs list`" in told and "`classifier-dashboard runs list`" in fix
+    assert "python -m" not in told + fix
+
+
 def test_an_image_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x89PNG\xff")))
     assert read_image(Path("-")) == b"\x89PNG\xff"
