@@ -28,6 +28,7 @@ from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import check_data_dir, get_settings, no_such_setting, unknown_settings
+from dashboard.core.shell import program
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES, START
@@ -80,7 +81,7 @@ def _say_where() -> None:
     if len(hosts) > len(named_hosts):
         print(
             f"  From other machines: {get_url(hosts[-1])} or the IP address of this machine.\n"
-            "  Other names are refused unless you give them: python -m dashboard run --allow-host NAME"
+            f"  Other names are refused unless you give them: {program()} run --allow-host NAME"
         )
     print(flush=True)
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashboard.core.errors import Choice, DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
 from dashboard.core.questions import UndecidedError
+from dashboard.core.shell import as_called
 from dashboard.schemas.errors import QuestionRecord
 from dashboard.schemas.schema import Schema
 from dashboard.web.access_log import request_id
@@ -117,7 +118,7 @@ def fix_of(error: DashboardError | Failure) -> str:
     """What to do about an error, for programs that use the API."""
     if error.code in _FIX:
         return _FIX[error.code]
-    return error.fix_in(as_field) if isinstance(error, DashboardError) else error.fix
+    return as_called(error.fix_in(as_field) if isinstance(error, DashboardError) else error.fix)
 
 
 def as_field(choice: Choice) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,7 +12,7 @@ from typer.core import TyperGroup
 
 from dashboard.cli.lazy import LazyCommand, lazily
 from dashboard.core.errors import DashboardError
-from dashboard.core.shell import print_anything
+from dashboard.core.shell import print_anything, program
 
 # the name of each command, its module and name there, and the first paragraph of its help
 COMMANDS = (
@@ -82,7 +81,7 @@ def _telling_wrong_usage(as_json: bool) -> Iterator[None]:
             from dashboard.cli.output import print_json  # not at the top: the help does not need it
             from dashboard.schemas.errors import ErrorAnswer
 
-            command = error.ctx.command_path if error.ctx else "python -m dashboard"
+            command = error.ctx.command_path if error.ctx else program()
             told = DashboardError(error.format_message(), f"See `{command} --help`.", "usage")
             print_json(ErrorAnswer.of(told))
         raise
@@ -101,7 +100,7 @@ def main() -> None:
     print_anything()
     try:
         try:
-            app(prog_name="python -m dashboard" if Path(sys.argv[0]).suffix == ".py" else "classifier-dashboard")
+            app(prog_name=program())
         except DashboardError as error:
             _stop(error)
         except ImportError as error:

@@ -21,7 +21,7 @@ from dashboard.cli.output import (
     plain_text,
     print_json,
     read_image,
-    say,
+    say_failed,
     show,
     table_of,
 )
@@ -197,8 +197,7 @@ def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
 def _say(answer: ExplainedRecord | FailedImage) -> None:
     """Prints the result for a single image and a single method."""
     if isinstance(answer, FailedImage):
-        say(f"{answer.file}: {answer.error.message}", "red")
-        say(answer.error.fix)
+        say_failed(answer)
         return
     [found] = answer.explanations
     show(
@@ -211,16 +210,19 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
 
 
 def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) -> None:
+    """Prints the results as a table, and on standard error why the other images have none."""
     columns = ["file", "predicted", "method", "evidence for", "written to", *(["test"] if with_tests else [])]
     table = table_of(*columns)
     for answer in answers:
         if isinstance(answer, FailedImage):
-            problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")
-            table.add_row(plain_text(answer.file), problem)
             continue
         for found in answer.explanations:
             label = f"{label_in_words(answer)} ({percent(answer.confidence)})"
             test = found.faithfulness.sentence if found.faithfulness else "The map is empty." if found.empty else ""
             cells = [answer.file, label, found.method, found.target_label, found.overlay or "", test]
             table.add_row(*(plain_text(cell) for cell in cells[: len(columns)]))
-    show(table)
+    if table.row_count:
+        show(table)
+    for answer in answers:
+        if isinstance(answer, FailedImage):
+            say_failed(answer)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Column
 
 from dashboard.cli.arguments import AsJson, read_share
 from dashboard.cli.output import ask, plain_text, print_json, say, show, table_of
@@ -61,7 +62,8 @@ def list_predictions(
         entries = [HistoryRecord.of(entry) for entry in page.entries]
         print_json(HistoryPage(predictions=entries, next_cursor=page.next_cursor, note=page.note))
         return
-    table = table_of("time (UTC)", "source", "user", "file", "predicted", "confidence", "model")
+    words = (Column(title) for title in ("time (UTC)", "source"))
+    table = table_of(*words, "user", "file", "predicted", Column("confidence"), "model")
     for entry in page.entries:
         unknown = ", but probably none of the classes" if entry.doubt else ""
         table.add_row(
@@ -73,7 +75,7 @@ def list_predictions(
             percent(entry.confidence),
             plain_text(names.fitted(f"{entry.model_name}@{entry.model_version}", entry.fit)),
         )
-    show(table)
+    show(table, may_lack=("user", "source"))
     if page.note:
         say(page.note, "yellow")
     if page.next_cursor:

@@ -7,21 +7,22 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.files import HOW_TO_DOWNLOAD, readable_name, refused, url_in
+from dashboard.core.files import HOW_TO_DOWNLOAD, how_to_write_there, is_full, readable_name, refused, url_in
 from dashboard.core.images.file_size import limited
-from dashboard.core.shell import in_command
+from dashboard.core.shell import as_called, in_command
 from dashboard.schemas.errors import ErrorAnswer, ErrorRecord, FailedImage
 from dashboard.schemas.schema import Schema
 
@@ -39,6 +40,7 @@ def _console(stream: TextIO) -> Console:
 
 answers, console = _console(sys.stdout), _console(sys.stderr)
 _WRONG_USAGE = frozenset({"checks", "filter", "cursor", "scope_unknown"})  # codes: an argument that cannot be used
+_SHORT = 8  # characters: names are not folded into shorter parts, if there is space
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -46,13 +48,17 @@ def print_json(value: Schema | Sequence[Schema]) -> None:
     """Prints JSON as UTF-8, whatever the encoding of the terminal is."""
     record = value.as_json() if isinstance(value, Schema) else [each.as_json() for each in value]
     text = readable_name(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    sys.stdout.buffer.write(text.encode("utf-8"))
-    sys.stdout.buffer.flush()
+    with _telling_of_a_full_disk():
+        sys.stdout.buffer.write(text.encode("utf-8"))
+        sys.stdout.buffer.flush()
 
 
 def plain_text(text: str | Path, style: str = "") -> Text:
-    """A text without markup, in which control characters (line breaks, escape sequences) are escaped."""
-    return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(str(text))), style=style)
+    """A text without markup, in which control characters (line breaks, escape sequences) are escaped.
+
+    Commands in it name the program as it was started.
+    """
+    return Text(_CONTROL.sub(lambda found: repr(found[0])[1:-1], readable_name(as_called(str(text)))), style=style)
 
 
 def keep_for_json(chosen: bool) -> bool:
@@ -61,11 +67,85 @@ def keep_for_json(chosen: bool) -> bool:
     return chosen
 
 
-def show(answer: str | Table, style: str = "") -> None:
-    """Prints what the command was asked for. Only the terminal wraps a text, as for `say`."""
-    answers.print(plain_text(answer, style) if isinstance(answer, str) else answer, soft_wrap=isinstance(answer, str))
-    if isinstance(answer, Table) and not answer.row_count:
-        answers.print("The list is empty.")
+def show(answer: str | Table, style: str = "", may_lack: Sequence[str] = ()) -> None:
+    """Prints what the command was asked for. Only the terminal wraps a text, as for `say`.
+
+    Args:
+        may_lack: titles of columns that a table lacks if it is too wide, the least important first.
+    """
+    left_out = [] if isinstance(answer, str) else _fit(answer, answers.width, may_lack)
+    text = plain_text(answer, style) if isinstance(answer, str) else answer
+    with _telling_of_a_full_disk():
+        answers.print(text, soft_wrap=isinstance(answer, str))
+        if isinstance(answer, Table) and not answer.row_count:
+            answers.print("The list is empty.")
+    if left_out:
+        say(f"The terminal is too narrow for: {'; '.join(left_out)}. `--json` shows all.")
+
+
+def _fit(table: Table, most: int, may_lack: Sequence[str]) -> list[str]:
+    """Makes a table at most this wide, in characters, without a break within a short word. Gives the columns left out.
+
+    A long word, which is a name, goes on in the next line.
+    """
+    wanted = {column.header: max(map(cell_len, _texts(column))) for column in table.columns}
+    if sum(wanted.values()) + _frame(table) <= most:
+        return []
+    left_out = []
+    widths = {column.header: _least_width(column, _SHORT) for column in table.columns}
+    for title in may_lack:
+        if sum(widths.values()) + _frame(table) <= most:
+            break
+        if title in widths:
+            table.columns = [column for column in table.columns if column.header != title]
+            del widths[title], wanted[title]
+            left_out.append(title)
+    if sum(widths.values()) + _frame(table) > most:
+        widths = {column.header: _least_width(column, 0) for column in table.columns}
+    for _ in range(most - sum(widths.values()) - _frame(table)):
+        neediest = max(
+            widths, key=lambda title: (widths[title] < min(wanted[title], _SHORT), wanted[title] - widths[title])
+        )
+        widths[neediest] += wanted[neediest] > widths[neediest]
+    for column in table.columns:
+        column.width = widths[column.header]
+        column.overflow = "fold"  # if not even the words fit, nothing of them is lost
+    return left_out
+
+
+def _frame(table: Table) -> int:
+    """The characters of a line that are lines and spaces between columns."""
+    return 3 * len(table.columns) + 1
+
+
+def _texts(column: Column) -> list[str]:
+    """The title and the cells of a column, as they are shown."""
+    return [str(column.header), *map(str, column.cells)]
+
+
+def _least_width(column: Column, name: int) -> int:
+    """The width of a column in which no short word is broken.
+
+    Args:
+        name: the least width of a part of a name, if the title is not longer.
+    """
+    texts = _texts(column)
+    if column.no_wrap:
+        return max(map(cell_len, texts))
+    title, longest = (max(map(cell_len, " ".join(part).split()), default=0) for part in (texts[:1], texts))
+    return min(longest, max(title, name)) if column.overflow == "fold" else longest
+
+
+@contextmanager
+def _telling_of_a_full_disk() -> Iterator[None]:
+    """Raises DashboardError if the place that standard output leads to is full: it need not be that of the data."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise  # such as a pipe that nobody reads any more, which ends the command in silence
+        what = f"Standard output cannot be written: {error.strerror}."
+        raise DashboardError(what, how_to_write_there(error, "file"), "storage") from error
 
 
 def say(text: str, style: str = "") -> None:
@@ -74,7 +154,10 @@ def say(text: str, style: str = "") -> None:
 
 
 def table_of(*columns: str | Column) -> Table:
-    """An empty table with these columns, or with columns of these titles. A long name is folded, so nothing of it is lost."""
+    """An empty table with these columns, or with columns of these titles.
+
+    In a column that is given by its title, a long name is folded, so nothing of it is lost.
+    """
     return Table(*(Column(each, overflow="fold") if isinstance(each, str) else each for each in columns))
 
 
@@ -122,10 +205,17 @@ def failed_image(path: Path, error: DashboardError | Failure | OSError) -> Faile
     return FailedImage(file=str(path), error=ErrorRecord.of(known))
 
 
+def say_failed(failed: FailedImage) -> None:
+    """Prints on standard error why an image has no answer, and what to do."""
+    say(f"{failed.file}: {failed.error.message}", "red")
+    for line in failed.error.fix.splitlines():
+        say(line)
+
+
 def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoReturn:
     """Prints what happened and what to do, then ends the command: with 2 for wrong usage, else with 1."""
     if as_json:
-        with suppress(OSError):  # the error may be that standard output cannot be written
+        with suppress(OSError, DashboardError):  # the error may be that standard output cannot be written
             print_json(ErrorAnswer.of(error))
     say(error.message, "red")
     for line in error.fix.splitlines():

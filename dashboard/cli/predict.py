@@ -17,6 +17,7 @@ from dashboard.cli.output import (
     plain_text,
     print_json,
     read_image,
+    say_failed,
     show,
     table_of,
 )
@@ -112,18 +113,18 @@ def _answer(
 
 
 def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, with_sure: bool) -> None:
-    with_notes = any(isinstance(answer, RankedPrediction) and answer.notes for answer in answers)
+    """Prints the answers as a table, and on standard error why the other images have none."""
+    predicted = [answer for answer in answers if isinstance(answer, RankedPrediction)]
+    with_notes = any(answer.notes for answer in predicted)
     more_titles = {"sure": with_sure, "top": with_top, "notes": with_notes}
     table = table_of("file", "predicted", "confidence", *(title for title, is_shown in more_titles.items() if is_shown))
-    for answer in answers:
-        if isinstance(answer, FailedImage):
-            problem = plain_text(f"{answer.error.message} {answer.error.fix}", style="red")
-            table.add_row(plain_text(answer.file), problem)
-        else:
-            top = ", ".join(f"{each.label} {percent(each.probability)}" for each in answer.top)
-            more = (["yes" if answer.sure else "no"] if with_sure else []) + ([plain_text(top)] if with_top else [])
-            more += [plain_text(" ".join(answer.notes))] if with_notes else []
-            table.add_row(
-                plain_text(answer.file), plain_text(label_in_words(answer)), percent(answer.confidence), *more
-            )
-    show(table)
+    for answer in predicted:
+        top = ", ".join(f"{each.label} {percent(each.probability)}" for each in answer.top)
+        more = (["yes" if answer.sure else "no"] if with_sure else []) + ([plain_text(top)] if with_top else [])
+        more += [plain_text(" ".join(answer.notes))] if with_notes else []
+        table.add_row(plain_text(answer.file), plain_text(label_in_words(answer)), percent(answer.confidence), *more)
+    if predicted:
+        show(table)
+    for failed in answers:
+        if isinstance(failed, FailedImage):
+            say_failed(failed)

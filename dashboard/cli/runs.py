@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Column
 
 from dashboard.cli.arguments import AsJson, RunId, Where, services
 from dashboard.cli.check import check
@@ -67,8 +68,8 @@ def list_runs(
         _say_damaged(damaged)
         return
     said = {run.manifest.run_id: ", ".join(filter(None, (run.annotations.verdict, run.note))) for run in runs}
-    titles = ("dataset", "model", "accuracy", "images", "state")
-    table = table_of(run_column(), *titles, *(["verdict, note"] if any(said.values()) else []))
+    words = map(Column, ("accuracy", "images", "state"))
+    table = table_of(run_column(), "dataset", "model", *words, *(["verdict, note"] if any(said.values()) else []))
     names = _model_names()
     for run in runs:
         m = run.manifest
@@ -81,7 +82,7 @@ def list_runs(
             run.state,
             *([plain_text(said[m.run_id])] if any(said.values()) else []),
         )
-    show(table)
+    show(table, may_lack=("verdict, note", "images", "state"))
     _say_damaged(damaged)
 
 

@@ -9,6 +9,7 @@ import sys
 from typing import NoReturn
 
 from dashboard.core.diagnostics.not_started import why_not_started
+from dashboard.core.shell import program
 
 _SERVER = "streamlit.web.server.starlette.starlette_server"
 _PORT_TAKEN = "Port %s is not available"  # what Streamlit says
@@ -32,9 +33,7 @@ def _end(*_: object) -> NoReturn:
 
 def _with_way_out(record: logging.LogRecord) -> bool:
     if record.msg == _PORT_TAKEN:
-        record.msg += (
-            ". Stop the program that uses it, or choose another port: `python -m dashboard run --port NUMBER`."
-        )
+        record.msg += f". Stop the program that uses it, or choose another port: `{program()} run --port NUMBER`."
     return True
 
 

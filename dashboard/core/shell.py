@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ INSTALLED = BUNDLED.is_dir()
 ROOT = (
     BUNDLED if INSTALLED else PACKAGE.parent
 )  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
+_SCRIPT = "classifier-dashboard"
+_MODULE = re.compile(r"python -m dashboard(?![\w.-]\w)")  # but not dashboard.training
 _SPECIAL = frozenset(" \t&|<>^()%!;,'`$@{}#~*?[]")  # in PowerShell or cmd.exe
 
 
@@ -52,6 +55,18 @@ def print_anything() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the program ends
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def program() -> str:
+    """How this program is called: as it was started, and on a server of an installed dashboard as it is installed."""
+    started = Path(sys.argv[0])
+    by_name = started.stem == _SCRIPT or (INSTALLED and started != PACKAGE / "__main__.py")
+    return _SCRIPT if by_name else "python -m dashboard"
+
+
+def as_called(text: str) -> str:
+    """The text with the program in its commands called as by `program`."""
+    return _MODULE.sub(program(), text)
 
 
 def in_command(text: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.questions import Question, UndecidedError
+from dashboard.core.shell import as_called
 from dashboard.schemas.schema import Schema
 
 if TYPE_CHECKING:  # an error must be told even if NumPy is broken
@@ -24,7 +25,7 @@ class ErrorRecord(Schema):
     @classmethod
     def of(cls, error: DashboardError | Failure) -> ErrorRecord:
         """The record of an error."""
-        return cls(code=error.code, message=error.message, fix=error.fix)
+        return cls(code=error.code, message=as_called(error.message), fix=as_called(error.fix))
 
 
 class AnswerRecord(Schema):

@@ -7,6 +7,7 @@ import re
 import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatasetError, ImageError, commands_in
+from dashboard.core.shell import as_called
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.words import plain
 
@@ -24,12 +25,13 @@ def show_error(error: DashboardError, title: str, above: DashboardError | None =
         return
     with st.container(border=True):
         st.error(plain(title), icon=":material/error:")
-        st.text(error.message)
+        st.text(as_called(error.message))
         if error.code == "run_unknown":  # its fix names a command, which readers of a page may not have
             st.page_link(PAGES / "evaluate.py", label="All evaluations", icon=":material/dataset:")
         elif error.fix:
-            st.text(without_last_command(error.fix).replace("`", ""))
-            for command in commands_in(error.fix):
+            fix = as_called(error.fix)
+            st.text(without_last_command(fix).replace("`", ""))
+            for command in commands_in(fix):
                 st.code(command, language="bash")
         if not isinstance(error, (ImageError, DatasetError)):
             st.page_link(PAGES / "diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")

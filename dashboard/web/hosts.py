@@ -121,6 +121,6 @@ def _refusal(host: str) -> str:
     return (
         f"This dashboard does not answer to the name {name}, because a page of another site could use it to reach the "
         "dashboard through your browser. Open the dashboard by its IP address, or as localhost on its own machine. If "
-        f"the name is right, start the dashboard with: python -m dashboard run --allow-host {name}\n"
+        f"the name is right, start the dashboard with the option --allow-host {name}\n"
         f"or with DASHBOARD_ALLOWED_HOSTS={name} in its environment or .env file.\n"
     )

@@ -222,6 +222,25 @@ def test_predict_tells_why_a_file_failed_and_exits_with_1(predicted: Done) -> No
         assert set(answer["error"]) == {"code", "message", "fix"} and answer["error"]["message"]
 
 
+@pytest.mark.parametrize("command", [("predict",), ("explain", "--out", "maps")], ids=lambda command: command[0])
+def test_failed_images_are_told_on_standard_error_only(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, *options = command
+    missing = str(folder / "nowhere.png")
+    none = dashboard(name, missing, *options, data_dir=folder / "data")
+    assert none.returncode == 1 and none.stdout == b""
+    assert f"{missing}: It cannot be opened: No such file or directory." in none.stderr.decode()
+    assert "Check the path." in none.stderr.decode()
+    mixed = dashboard(name, FROG, missing, *options, data_dir=folder / "data")
+    assert mixed.returncode == 1 and b"frog" in mixed.stdout and b"nowhere.png" not in mixed.stdout
+    assert f"{missing}: It cannot be opened" in mixed.stderr.decode()
+    unknown = dashboard(name, FROG, SHIP, *options, "--model", "nix", data_dir=folder / "data")
+    assert unknown.returncode == 1 and unknown.stdout == b""
+    assert all(f"{path}: " in unknown.stderr.decode() for path in (FROG, SHIP))
+
+
 def test_predictions_are_in_the_history(predicted: Done, folder: Path) -> None:
     done = dashboard("history", "list", "--json", data_dir=folder / "data")
     kept = [each for each in only_json(done)["predictions"] if each["file"] == str(FROG)][-1]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.cli.output import answers
 from dashboard.core.database.database import Database
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.feedback.feedback import Feedback
@@ -63,6 +64,19 @@ def test_a_server_deletes_old_predictions_when_it_starts(recorded: Commands) -> 
     with services_of(settings, WorkerPool(1, command=EVALUATING, at_once=False)) as server:
         server.start()
         assert [each.file for each in server.history.walk()] == ["=now.png"]
+
+
+@pytest.mark.parametrize("width", [120, 80, 60])
+def test_a_narrow_terminal_breaks_no_word_of_the_history(
+    recorded: Commands, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(answers, "stderr", False)  # which a command with --json changes
+    monkeypatch.setattr(answers, "_width", width)
+    done = recorded.run("history", "list")
+    words = {*done.stdout.split()}
+    assert {"time", "file", "predicted", "confidence", "model", "99.98%", "dog"} <= words
+    assert all(title in words or title in done.stderr for title in ("source", "user"))
+    assert max(map(len, done.stdout.splitlines())) <= width
 
 
 def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dashboard.cli.output import answers, plain_text, read_image, show, table_of
@@ -18,7 +19,10 @@ from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.labels_option import labels_choice
 from dashboard.core.errors import DatasetError, ImageError
 from tests.cli.records import Commands
+from tests.compared_runs import write_run
 from tests.conftest import ROOT
+
+FREE_SPACE_THERE = "Free some space there, or name another file."
 
 
 @pytest.mark.parametrize(
@@ -93,6 +97,14 @@ def test_a_name_cannot_command_the_terminal_or_fake_a_line() -> None:
     assert plain_text("[bold]é ü 猫.png").plain == "[bold]é ü 猫.png"
 
 
+def test_advice_names_the_program_as_it_was_started(commands: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/env/bin/classifier-dashboard"])
+    told = commands.run("runs", "show", "nope", fails=True).stderr
+    fix = commands.json("runs", "show", "nope", fails=True)["error"]["fix"]
+    assert "`classifier-dashboard runs list`" in told and "`classifier-dashboard runs list`" in fix
+    assert "python -m" not in told + fix
+
+
 def test_an_image_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x89PNG\xff")))
     assert read_image(Path("-")) == b"\x89PNG\xff"
@@ -139,7 +151,12 @@ def test_a_pipe_or_device_is_neither_read_nor_waited_for(tmp_path: Path) -> None
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no /dev/full, and no shell that closes a stream")
 @pytest.mark.parametrize(
     "redirected, code, told",
-    [("runs list --json >/dev/full", 1, "No space left on device"), ("runs list >&-", 0, ""), ("predict - <&-", 1, "")],
+    [
+        ("runs list --json >/dev/full", 1, f"No space left on device.\n{FREE_SPACE_THERE}"),
+        ("runs list >/dev/full", 1, f"No space left on device.\n{FREE_SPACE_THERE}"),
+        ("runs list >&-", 0, ""),
+        ("predict - <&-", 1, ""),
+    ],
 )
 def test_a_stream_that_is_full_or_closed_gives_no_traceback(
     tmp_path: Path, redirected: str, code: int, told: str
@@ -148,6 +165,7 @@ def test_a_stream_that_is_full_or_closed_gives_no_traceback(
     command = f"{shlex.quote(sys.executable)} -m dashboard {redirected}"
     done = subprocess.run(["sh", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == code and told in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert "empty-bin" not in done.stderr, "that frees space in the data folder, which is another place"
 
 
 def test_a_narrow_terminal_cuts_no_name(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,3 +198,27 @@ def test_help_is_wrapped_by_the_terminal_alone(commands: Commands) -> None:
 def test_models_list_is_what_models_says(commands: Commands) -> None:
     assert commands.run("models", "list").stdout == commands.run("models").stdout
     assert commands.json("models", "list") == commands.json("models")
+
+
+@pytest.mark.parametrize("width", [120, 80, 60])
+@pytest.mark.parametrize("noted", [False, True], ids=["plain", "noted"])
+def test_a_narrow_terminal_breaks_no_word_of_the_list_of_runs(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, width: int, noted: bool
+) -> None:
+    run_id, names = "20261129-075200-0a1b2c3d", ("cat", "dog")
+    labels = ("dog", *(names * 50)[1:])  # so that one is wrong
+    write_run(commands.data_dir / "runs", run_id, labels, np.tile(np.eye(2), (50, 1)), names, model="cifar10-resnet@8")
+    commands.run("runs", "show", run_id)  # measures the accuracy
+    if noted:
+        commands.run("runs", "note", run_id, "--note", "Looks better than the one before it")
+    monkeypatch.setattr(answers, "_width", width)
+    done = commands.run("runs", "list")
+    lines = done.stdout.splitlines()
+    assert {len(line) for line in lines} <= {*range(width + 1)}
+    words = done.stdout.split()
+    assert run_id in words and {"dataset", "model", "accuracy", "99.0%", "(94.6-99.8)"} <= {*words}
+    left_out = done.stderr
+    for title, word in (("images", "100"), ("state", "finished")):
+        assert (title in words and word in words) != (title in left_out)
+    assert ("verdict, note" in left_out) <= noted
+    assert not left_out or ("`--json` shows all." in left_out and width < 100)

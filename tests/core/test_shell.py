@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
-from dashboard.core.shell import in_command, print_anything, set_variable
+from dashboard.core import shell
+from dashboard.core.shell import PACKAGE, as_called, in_command, print_anything, set_variable
 
 
 @pytest.mark.parametrize("text", ["a.zip", "my pictures.zip", "cat=dog", "it's", "$HOME", ""])
@@ -16,6 +18,25 @@ def test_a_word_of_a_command(text: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert in_command(text).strip('"') == text and (in_command(text)[:1] == '"') == (
         text != "a.zip" and text != "cat=dog"
     )
+
+
+@pytest.mark.parametrize(
+    "started, installed, called",
+    [
+        ("/env/bin/classifier-dashboard", False, "classifier-dashboard"),
+        (PACKAGE / "__main__.py", False, "python -m dashboard"),
+        (PACKAGE / "__main__.py", True, "python -m dashboard"),
+        ("/env/lib/streamlit/__main__.py", True, "classifier-dashboard"),  # the server
+        ("/env/lib/streamlit/__main__.py", False, "python -m dashboard"),
+    ],
+)
+def test_commands_name_the_program_as_it_was_started(
+    monkeypatch: pytest.MonkeyPatch, started: str | Path, installed: bool, called: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(started)])
+    monkeypatch.setattr(shell, "INSTALLED", installed)
+    text = "Run `python -m dashboard runs list`, python -m dashboard. Train with `python -m dashboard.training`."
+    assert as_called(text) == f"Run `{called} runs list`, {called}. Train with `python -m dashboard.training`."
 
 
 def test_setting_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:

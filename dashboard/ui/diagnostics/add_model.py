@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from dashboard.core.shell import as_called
+
 COMMAND = "python -m dashboard models add MODEL.keras --name NAME --class-names labels.txt"
 
 
@@ -14,7 +16,7 @@ def show_how_to_add() -> None:
             "Run this where the dashboard runs, with a `.keras` or `.h5` file, a SavedModel folder, or the ZIP of Teachable "
             "Machine. It tries the model in a process of its own, says what it found, and asks for what it cannot know."
         )
-        st.code(COMMAND, language="bash", wrap_lines=True)
+        st.code(as_called(COMMAND), language="bash", wrap_lines=True)
         st.caption(
             "Models cannot be uploaded here: a model file can hold code, so the person who runs the dashboard adds it."
         )

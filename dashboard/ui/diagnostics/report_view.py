@@ -12,6 +12,7 @@ from dashboard.core.diagnostics.checks import MIB, Check, Report
 from dashboard.core.diagnostics.model_checks import ACCURACY, LATENCY
 from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.core.engine.contract import WorkerStatus
+from dashboard.core.shell import as_called
 from dashboard.ui.errors import without_last_command
 from dashboard.ui.words import ago, plain
 
@@ -117,9 +118,9 @@ def _show_wrong(check: Check, number: int) -> None:
             st.caption(f"Checked {_age(check)}")
         st.text(check.summary)
         if check.fix:
-            st.text(_fix_in_words(check))
+            st.text(as_called(_fix_in_words(check)))
         for command in check.commands:
-            st.code(command, language="bash", wrap_lines=True)
+            st.code(as_called(command), language="bash", wrap_lines=True)
         if check.details:
             with st.expander("Details", key=f"details-{key}"):
                 st.text("\n".join(f"{name}: {value}" for name, value in check.details))

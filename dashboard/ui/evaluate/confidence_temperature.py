@@ -9,6 +9,7 @@ from dashboard.core.evaluation.refit_preview import preview_refit
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.run import Run
+from dashboard.core.shell import as_called
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import suspect_labels
 from dashboard.ui.errors import show_error
@@ -54,7 +55,7 @@ def show_temperature(services: Services, run: Run) -> None:
         suspect_labels(run)
     if preview.command:
         st.markdown("This command stores the model with the new temperature as a new version:")
-        st.code(preview.command, language="bash", wrap_lines=True)
+        st.code(as_called(preview.command), language="bash", wrap_lines=True)
     else:
         st.info(plain(preview.reason), icon=":material/info:")
 
