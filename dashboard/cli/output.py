@@ -103,10 +103,8 @@ def _fit(table: Table, most: int, may_lack: Sequence[str]) -> list[str]:
     if sum(widths.values()) + _frame(table) > most:
         widths = {column.header: _least_width(column, 0) for column in table.columns}
     for _ in range(most - sum(widths.values()) - _frame(table)):
-        neediest = max(
-            widths, key=lambda title: (widths[title] < min(wanted[title], _SHORT), wanted[title] - widths[title])
-        )
-        widths[neediest] += wanted[neediest] > widths[neediest]
+        if narrow := [title for title in widths if widths[title] < wanted[title]]:
+            widths[min(narrow, key=widths.__getitem__)] += 1
     for column in table.columns:
         column.width = widths[column.header]
         column.overflow = "fold"  # if not even the words fit, nothing of them is lost

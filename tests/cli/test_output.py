@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.table import Column
 
 from dashboard.cli.output import answers, plain_text, read_image, show, table_of
 from dashboard.core.datasets import open_dataset
@@ -222,3 +223,21 @@ def test_a_narrow_terminal_breaks_no_word_of_the_list_of_runs(
         assert (title in words and word in words) != (title in left_out)
     assert ("verdict, note" in left_out) <= noted
     assert not left_out or ("`--json` shows all." in left_out and width < 100)
+
+
+def test_a_long_sentence_leaves_room_for_names_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of("what", "found")
+    table.add_row("token.revoked", "a sentence of many words that does not fit into one line of a terminal " * 2)
+    monkeypatch.setattr(answers, "_width", 80)
+    with answers.capture() as said:
+        show(table)
+    assert "token.revoked" in said.get()
+
+
+def test_a_table_that_fits_without_a_column_that_it_may_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = table_of(*map(Column, ("state", "note")))
+    table.add_row("finished", " ".join(["word"] * 40 + ["w" * 70]))
+    monkeypatch.setattr(answers, "_width", 60)
+    with answers.capture() as said:
+        show(table, may_lack=("note",))
+    assert "finished" in said.get() and "word" not in said.get()
