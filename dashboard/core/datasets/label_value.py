@@ -48,13 +48,20 @@ def as_label(value: object) -> str | None:
     text = unicodedata.normalize("NFC", str(value).rstrip("\0").strip())  # programs in C fill cells with NUL
     if "\0" in text:
         raise ValueError(f"{text[:60]!r} is not a label: it holds the character NUL, as damaged files do")
-    text.encode()  # raises for half characters, which JSON may hold and UTF-8 cannot store
+    check_storable(text)
     if text.startswith("[") and text.endswith("]") and (items := _items(text)) is not None:
         return _only_label(items)
     if _OF_SAVETXT.fullmatch(text) and float(text).is_integer():
         return str(int(float(text)))
     whole = _WHOLE.match(text)
     return whole[1] if whole else text or None
+
+
+def check_storable(text: str) -> None:
+    """Raises ValueError for text that UTF-8 cannot store: half characters, as JSON may hold them, or code points beyond
+    Unicode, as a damaged array of NumPy may.
+    """
+    text.encode().decode()
 
 
 def several_labels(table: str, labels: list[str], called: str = "labels") -> ImageError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, FILE_KEYS, columns_among, plain_column
-from dashboard.core.datasets.label_value import as_label
+from dashboard.core.datasets.label_value import as_label, check_storable
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.errors import DatasetError, counted
 from dashboard.core.labels.class_names import class_names_fault
@@ -117,7 +117,7 @@ def _values(array: StoredArray, as_name: Callable[[object], str]) -> Iterator[st
 
 def _as_text(value: object) -> str:
     text = value.decode("utf-8") if isinstance(value, bytes) else str(value)
-    text.encode()  # raises for half characters, which cannot be stored
+    check_storable(text)
     if "\0" in text:
         raise ValueError(f"{text[:60]!r} holds the character NUL")
     return text

@@ -191,3 +191,12 @@ def test_the_arrays_that_are_chosen_leave_the_names(tmp_path: Path) -> None:
     assert found and len(found.readings) == 2
     chosen = found.read_as(found.readings[1])
     assert chosen.class_names == tuple(CLASSES) and sum(chosen.label_counts.values()) == 4
+
+
+@pytest.mark.parametrize("array", ["files", "class_names", "labels"])
+def test_text_that_is_no_unicode_is_damage(tmp_path: Path, store: RunStore, array: str) -> None:
+    beyond = np.frombuffer(np.array([[ord("a"), 0x80000000], [ord("b"), ord("c")]], np.uint32).tobytes(), "<U2")
+    np.savez(tmp_path / "x.npz", **{"pred_probs": np.array([[0.25, 0.75], [0.5, 0.5]]), array: beyond})
+    with pytest.raises(DatasetError) as caught:
+        import_predictions(ImportRequest(tmp_path / "x.npz"), store)
+    assert caught.value.fix and store.list() == []
