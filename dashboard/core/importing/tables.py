@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,8 +15,6 @@ from typing import TextIO, TypeVar
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dashboard.core.datasets.attributes import (
     MOST_COLUMNS,
@@ -30,10 +27,8 @@ from dashboard.core.datasets.attributes import (
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
-    ONE_PROB_NAMES,
     PREDICTED_COLUMNS,
     PROBS_NAMES,
-    PROBS_PREFIXES,
     REASON_COLUMNS,
     SEPARATOR_LINE,
     column_among,
@@ -61,12 +56,12 @@ from dashboard.core.importing.predicted_classes import (
 )
 from dashboard.core.importing.predictions_file import Piece, piece_rows
 from dashboard.core.importing.rows import SUM_TOLERANCE
+from dashboard.core.importing.table_columns import list_columns, list_length, own_class_names, probability_columns
 from dashboard.core.labels.text_encoding import FIRST_BYTES, SAVE_AS_UTF8, encoding_of
 from dashboard.core.parsing import parsing, reason
-from dashboard.core.runs.rows import CLASS_NAMES, COLUMNS, SCORE_COLUMNS
+from dashboard.core.runs.rows import COLUMNS, SCORE_COLUMNS
 from dashboard.core.shell import in_command
 
-_FIRST_ROWS = 64
 _DECIMAL_COMMA = r"^\s*[+-]?\d*,\d+"
 _MOST_IN_EXAMPLE = 12  # columns
 _EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})  # all of them: an export of a run
@@ -101,14 +96,14 @@ class TablePredictions:
             self._label = labels[0] if labels else None
             self._file = column_among(others, FILE_COLUMNS)  # a class may be called photo
             self._reason = column_among(others, REASON_COLUMNS)
-            self._list = column_among(_list_columns(path), PROBS_NAMES)
+            self._list = column_among(list_columns(path), PROBS_NAMES)
             if self._list:
-                self._probs, self.class_names = [self._list], _own_class_names(path)
-                self.n_classes = _list_length(path, self._list)
+                self._probs, self.class_names = [self._list], own_class_names(path)
+                self.n_classes = list_length(path, self._list)
             else:
                 known = {self._label, self._file, self._reason}
                 others = [column for column in columns if column not in known]
-                found = _probability_columns(others, class_names)
+                found = probability_columns(others, class_names)
                 found = found or self._predicted_column(others)
                 if found is None:
                     raise self._which_columns(others)
@@ -132,7 +127,7 @@ class TablePredictions:
             self.class_names, self.n_classes = names, len(names)
 
     def _predicted_column(self, others: Sequence[str]) -> tuple[list[str], tuple[str, ...] | None] | None:
-        """As `_probability_columns`, for a column of predictions: probabilities of one class; or classes, and no column."""
+        """As `probability_columns`, for a column of predictions: probabilities of one class; or classes, and no column."""
         column = column_among(others, PREDICTED_COLUMNS)
         if column is None:
             return None
@@ -454,48 +449,3 @@ def _numbers_instead_of_names(line: str) -> list[str]:
         if cells and all(is_number(cell.replace(",", ".")) for cell in cells):
             return [] if len(set(cells)) == len(cells) and all(map(str.isdecimal, cells)) else cells
     return []
-
-
-def _list_columns(path: Path) -> list[str]:
-    if path.suffix.lower() != ".parquet":
-        return []
-    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return [field.name for field in pq.read_schema(path) if any(is_kind(field.type) for is_kind in kinds)]
-
-
-def _list_length(path: Path, column: str) -> int:
-    """The length of the first list in the column; 0 if there is none."""
-    for batch in open_parquet(path).iter_batches(_FIRST_ROWS, columns=[column]):
-        if len(lengths := pc.list_value_length(batch.column(0)).drop_null()):
-            return int(lengths[0].as_py())
-    return 0
-
-
-def _own_class_names(path: Path) -> tuple[str, ...] | None:
-    """The class names that the export of a run stores in the file; None if there are none."""
-    try:
-        return tuple(map(str, json.loads(pq.read_metadata(path).metadata[CLASS_NAMES.encode()])))
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return None
-
-
-def _probability_columns(
-    columns: Sequence[str], class_names: Sequence[str] | None
-) -> tuple[list[str], tuple[str, ...] | None] | None:
-    """The columns of probabilities and the names of their classes; None if no column is known to hold any.
-
-    The names are None for a single column that does not say its class.
-    """
-    prefixed = [(p, [c for c in columns if c.startswith(p) and len(c) > len(p)]) for p in PROBS_PREFIXES]
-    for prefix, found in prefixed:
-        if len(found) >= 2:
-            return found, tuple(column.removeprefix(prefix) for column in found)
-    wanted = class_names or ()
-    if (named := [name for name in wanted if name in columns]) and len(wanted) in (len(named), 2):
-        return named, tuple(named)
-    for prefix, found in prefixed:
-        if found and (not wanted or found[0].removeprefix(prefix) in wanted):
-            return found, (found[0].removeprefix(prefix),)
-    if one := column_among(columns, ONE_PROB_NAMES):
-        return [one], None
-    return next(((found, (found[0].removeprefix(prefix),)) for prefix, found in prefixed if found), None)
