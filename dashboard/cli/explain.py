@@ -197,7 +197,7 @@ def _files_in(folder: Path, images: Sequence[Path]) -> dict[Path, Files]:
 def _say(answer: ExplainedRecord | FailedImage) -> None:
     """Prints the result for a single image and a single method."""
     if isinstance(answer, FailedImage):
-        say_failed(answer)
+        say_failed([answer])
         return
     [found] = answer.explanations
     show(
@@ -223,6 +223,4 @@ def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) ->
             table.add_row(*(plain_text(cell) for cell in cells[: len(columns)]))
     if table.row_count:
         show(table)
-    for answer in answers:
-        if isinstance(answer, FailedImage):
-            say_failed(answer)
+    say_failed(answers)

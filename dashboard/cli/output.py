@@ -203,10 +203,16 @@ def failed_image(path: Path, error: DashboardError | Failure | OSError) -> Faile
     return FailedImage(file=str(path), error=ErrorRecord.of(known))
 
 
-def say_failed(failed: FailedImage) -> None:
-    """Prints on standard error why an image has no answer, and what to do."""
-    say(f"{failed.file}: {failed.error.message}", "red")
-    for line in failed.error.fix.splitlines():
+def say_failed(answers: Sequence[object]) -> None:
+    """Prints on standard error why each image without an answer has none, and what to do."""
+    for answer in answers:
+        if isinstance(answer, FailedImage):
+            _say_error(f"{answer.file}: {answer.error.message}", answer.error.fix)
+
+
+def _say_error(message: str, fix: str) -> None:
+    say(message, "red")
+    for line in fix.splitlines():
         say(line)
 
 
@@ -215,9 +221,7 @@ def stop(error: DashboardError, as_json: bool, wrong_usage: bool = False) -> NoR
     if as_json:
         with suppress(OSError, DashboardError):  # the error may be that standard output cannot be written
             print_json(ErrorAnswer.of(error))
-    say(error.message, "red")
-    for line in error.fix.splitlines():
-        say(line)
+    _say_error(error.message, error.fix)
     raise typer.Exit(2 if wrong_usage or error.code in _WRONG_USAGE else 1)
 
 

@@ -125,6 +125,4 @@ def _show(answers: Sequence[RankedPrediction | FailedImage], with_top: bool, wit
         table.add_row(plain_text(answer.file), plain_text(label_in_words(answer)), percent(answer.confidence), *more)
     if predicted:
         show(table)
-    for failed in answers:
-        if isinstance(failed, FailedImage):
-            say_failed(failed)
+    say_failed(answers)

@@ -64,7 +64,7 @@ def likely_probabilities(cells: pd.DataFrame) -> list[str]:
             likely.append(column)
         elif (numbers % 1 != 0).any():
             decimals.append(column)
-    whole = texts[likely].apply(pd.to_numeric, errors="coerce")
+    whole = _numbers(cells[likely])
     if whole.isin((0, 1)).all(axis=None) and (whole.sum(axis=1) != 1).any():
         likely = []  # the numbers of two classes
     return likely or (decimals if len(decimals) > 1 else [])

@@ -107,8 +107,7 @@ def import_predictions(
             notes.append(
                 f"In {counted(n, 'row')}, {request.path.name} says that another class is predicted than the one of the "
                 "highest probability, which counts here. Check the order of the classes and of the rows."
-                + _IF_CONFIDENCE
-                * (opened.predictions.n_classes == 1)
+                + (_IF_CONFIDENCE if opened.predictions.n_classes == 1 else "")
             )
         evaluation = tally.evaluation(opened.class_names)
         if evaluation and not request.labels:

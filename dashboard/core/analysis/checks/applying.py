@@ -27,11 +27,8 @@ from dashboard.core.runs.run import Run, check_finished
 from dashboard.core.runs.store import RunStore
 
 _ACCURACY = BY_NAME["accuracy"]
-_ABOUT_THE_RUN = (
-    "run_damaged",
-    "run_file_damaged",
-    "run_unreadable",
-)  # codes of faults that are not in the file of checks
+# codes of faults that are not in the file of checks
+_ABOUT_THE_RUN = ("run_damaged", "run_file_damaged", "run_unreadable")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
 }  # fmt: skip

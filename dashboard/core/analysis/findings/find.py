@@ -61,12 +61,7 @@ def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
 
 def find_of(run: Run, folder: RunFolder) -> list[Finding]:
     """The first `MOST` findings of a run that was loaded from this folder. Raises DatasetError as `find_in` does."""
-    return find_all(run, folder)[:MOST]
-
-
-def find_all(run: Run, folder: RunFolder) -> list[Finding]:
-    """All findings of a run that was loaded from this folder, see `find`. Raises DatasetError as `find_in` does."""
-    return find_from(evidence_of(run, folder))
+    return find_from(evidence_of(run, folder))[:MOST]
 
 
 def evidence_of(run: Run, folder: RunFolder) -> Evidence:
@@ -98,7 +93,7 @@ def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | N
 
 
 def find_from(evidence: Evidence) -> list[Finding]:
-    """As `find`."""
+    """All findings for which this is the evidence, as `find` gives them. Raises DatasetError as it does."""
     run = evidence.run
     if run.table.empty:
         return []
