@@ -169,7 +169,12 @@ def test_nothing_is_waited_for_any_more_when_the_answer_is_there(page, samples: 
     assert page.locator("[data-testid=stSkeletonElement]").count() == 0
 
 
-def test_an_old_answer_leaves_as_soon_as_another_picture_is_waited_for(page, samples: Path, server: Server) -> None:
+def test_an_old_answer_leaves_as_soon_as_another_picture_is_waited_for(
+    page, samples: Path, tmp_path: Path, server: Server
+) -> None:
+    another = tmp_path / "another-frog.png"  # that nobody has asked this server about yet
+    with Image.open(next((samples / "frog").glob("*.png"))) as frog:
+        frog.resize((48, 48)).save(another)
     page.goto("/")
     page.get_by_text("Ten classes: airplane").wait_for()
     page.locator(UPLOAD).set_input_files(next((samples / "ship").glob("*.png")))
@@ -186,6 +191,14 @@ def test_an_old_answer_leaves_as_soon_as_another_picture_is_waited_for(page, sam
         }""",
         ANSWER,
     )
-    page.locator(UPLOAD).set_input_files(next((samples / "frog").glob("*.png")))
+    workers = server.workers()
+    for worker in workers:
+        worker.suspend()  # so that the page has to wait
+    try:
+        page.locator(UPLOAD).set_input_files(another)
+        page.locator(".st-key-waiting").wait_for()
+    finally:
+        for worker in workers:
+            worker.resume()
     page.locator(ANSWER).get_by_text("frog").wait_for()
     assert page.evaluate("[window.waited, window.together]") == [True, 0]

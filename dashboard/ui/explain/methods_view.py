@@ -61,7 +61,8 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
             args=({_WANTED: question.key},),
         )
     doing = slower.empty() if wanted else None
-    if not all(is_made(question, method.name) for method in quick):
+    first_time = not all(is_made(question, method.name) for method in quick)
+    if first_time:
         with waiting.container():
             st.text("Making the maps and testing them ...")
             _show_skeletons(quick, four_a_row(len(quick)))
@@ -78,6 +79,8 @@ def show_methods(services: Services, question: Question, look: Look) -> None:
         with download:
             _offer_all(question, found, look, reasons)
     if doing:
+        if first_time and found:
+            st.rerun()  # the page says first what these maps show
         _make_slow(services, question, slow, doing)
     key, faults = st.session_state.get(_FAULTS, (None, {}))
     for name, fault in faults.items() if key == question.key else ():
