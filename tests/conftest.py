@@ -32,6 +32,7 @@ from tests.parallel import (  # noqa: F401  # hooks
     pytest_xdist_make_scheduler,
 )
 from tests.postgres import database, postgres, settings, sqlite_settings, writer  # noqa: F401  # fixtures
+from tests.small_disk import small_disk  # noqa: F401  # a fixture
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -30,6 +30,7 @@ from dashboard.core.errors import DashboardError, concerns_one_image, listed
 from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
+from dashboard.core.files import open_atomically, write_atomically
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.images.preprocessing import Fit
@@ -171,9 +172,10 @@ def _write(
     if files is None:
         return ExplanationRecord.of(version, explanation, None, None)
     picture, array = files.of(explanation.method)
-    picture.write_bytes(encode_png(overlay(pixels, explanation.heatmap)))
+    write_atomically(picture, encode_png(overlay(pixels, explanation.heatmap)), make_folder=False)
     if array:
-        np.save(array, explanation.heatmap, allow_pickle=False)
+        with open_atomically(array, make_folder=False) as file:
+            np.save(file, explanation.heatmap, allow_pickle=False)
     return ExplanationRecord.of(version, explanation, str(picture), None if array is None else str(array))
 
 

@@ -198,6 +198,14 @@ def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]
         raise
 
 
+def sync_files(folder: Path) -> None:
+    """Writes all files of a folder to the disk, before the folder is renamed to where it is used. Raises OSError."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("r+b") as file:
+                os.fsync(file.fileno())
+
+
 class PlacedFile:
     """An open file that threads read and write at places of their own: Windows has no `os.pread`.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dashboard.core.errors import DashboardError
+from dashboard.core.files import is_full
 
 _MOST_CHARS = 300
 _log = logging.getLogger(__name__)
@@ -16,6 +17,8 @@ _log = logging.getLogger(__name__)
 def parsing(explained: Callable[[Exception], Exception]) -> Iterator[None]:
     """Turns every exception in the block, except DashboardError, into the one that `explained` makes of it.
 
+    The OSError of a full disk, to which the block copies the file, also stays as it is: it tells no damage.
+
     Libraries raise dozens of kinds of exceptions on damaged files, and no list of them stays complete. The cause and
     its traceback are logged with the level INFO: a batch may hold thousands of damaged files.
     """
@@ -24,6 +27,8 @@ def parsing(explained: Callable[[Exception], Exception]) -> Iterator[None]:
     except DashboardError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and is_full(error):
+            raise
         told = explained(error)
         _log.info("%s", told, exc_info=error)
         raise told from error

@@ -21,6 +21,7 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import services_of
 from tests.conftest import encoded, picture
+from tests.small_disk import fill
 
 
 @pytest.mark.parametrize(
@@ -101,6 +102,15 @@ def test_a_file_that_cannot_be_written_does_not_spoil_the_others(pictures: list[
     assert status == 1 and codes(answers) == ["", "system", ""]
     alone = explained(pictures[0], "--out", tmp_path / "nowhere" / "map.png")
     assert alone[0] == 1 and codes(alone[1]) == ["system"]
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+def test_a_full_disk_leaves_no_part_of_a_file(pictures: list[Path], small_disk: Path) -> None:
+    (small_disk / "maps").mkdir()
+    fill(small_disk, leave=0)
+    status, [answer] = explained(pictures[0], "--out", small_disk / "maps" / "map.png")
+    assert status == 1 and "No space left" in answer["error"]["message"]
+    assert not [*(small_disk / "maps").iterdir()]
 
 
 @pytest.mark.usefixtures("with_tiny_model")

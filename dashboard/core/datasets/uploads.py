@@ -118,6 +118,8 @@ def _keep(
         temporary = Path(name)
         with os.fdopen(handle, "wb") as out:
             write(out)
+            out.flush()
+            os.fsync(out.fileno())
         target = settings.uploads_dir / sha256_of(temporary)[:16] / file_name
         target.parent.mkdir(exist_ok=True)
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard.core.errors import ModelError
-from dashboard.core.files import how_to_write_again, portable_name, write_json
+from dashboard.core.files import how_to_write_again, portable_name, sync_files, write_json
 from dashboard.core.models.version import CHOICE, BrokenVersion, ModelVersion, chosen_in, newest_first, read_version
 from dashboard.core.settings import Settings
 
@@ -161,9 +161,10 @@ class Registry:
 
         Raises:
             ModelError: the name is not a plain file name.
-            OSError: the folder cannot be renamed.
+            OSError: the files cannot be written to the disk, or the folder cannot be renamed.
         """
         check_name(name)
+        sync_files(folder)
         parent = self.root / name
         parent.mkdir(exist_ok=True)
         try:

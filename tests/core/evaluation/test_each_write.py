@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import traceback
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
 from tests.local_engine import LocalEngine
+from tests.small_disk import fill
 
 CHUNK, CHUNK_S = 3, 20.0
 
@@ -117,24 +117,13 @@ def test_killed_before_any_write(
     assert killed > 15 and resumed > 10
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True).returncode:
-        pytest.skip("only root can mount a file system that is full")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_disk_that_is_full_at_any_write(
     dataset: Path, tiny_version: ModelVersion, tiny_registry: Registry, small_disk: Path, undisturbed: pd.DataFrame
 ) -> None:
     failed = 0
     for pages in range(100):
-        ballast, store = small_disk / "ballast", RunStore(small_disk / "runs")
-        space = os.statvfs(small_disk)
-        ballast.write_bytes(bytes((space.f_bavail - pages) * space.f_frsize))
+        store = RunStore(small_disk / "runs")
+        ballast = fill(small_disk, leave=pages * os.statvfs(small_disk).f_frsize)
         try:
             evaluate(dataset, tiny_version, LocalEngine(), store, CHUNK)
         except (DatasetError, OSError) as error:

@@ -30,6 +30,7 @@ from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import CHUNK_SIZE, TASK_S
 from tests.conftest import ROOT, encoded, picture
 from tests.evaluating import evaluate
+from tests.small_disk import fill
 from tests.worker.hostile_worker import EVALUATING
 
 PATIENCE_S = 60.0
@@ -200,30 +201,6 @@ def test_only_one_of_two_servers_takes_up_a_run(
             store.delete(manifest.run_id)
         assert store.folder(manifest.run_id).manifest().state == "running"
         other.send_signal(signal.SIGKILL)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """The folder of a file system of 2 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True)
-    except OSError:
-        done = None
-    if done is None or done.returncode:
-        pytest.skip("only root can mount a file system that is full")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def fill(folder: Path, leave: int) -> Path:
-    """Fills the file system with one file, except for `leave` bytes, and returns the file."""
-    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
-    ballast = folder / "ballast"
-    ballast.write_bytes(bytes(max(0, free - leave)))
-    return ballast
 
 
 def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(

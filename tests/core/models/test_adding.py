@@ -17,7 +17,7 @@ from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.methods import PIXEL_METHODS
 from dashboard.core.files import sha256_of
 from dashboard.core.labels.cifar10 import CLASS_NAMES
-from dashboard.core.models import adding, quarantine
+from dashboard.core.models import quarantine
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
 from dashboard.core.models.foreign import ForeignModel
 from dashboard.core.models.inference import Inference
@@ -28,6 +28,7 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 from tests.evaluating import evaluate
+from tests.small_disk import fill
 from tests.small_model import dense, saved, small
 
 SAMPLES = Path(__file__).resolve().parents[3] / "data" / "samples"
@@ -188,14 +189,12 @@ def test_a_file_whose_structure_cannot_be_read_to_its_end(
     assert "took longer than 3 s" in error.message and "Copy or download" in error.fix
 
 
-def test_disk_full(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_space(path: Path, record: Any) -> None:
-        raise OSError(28, "No space left on device")
-
+def test_a_full_disk_leaves_no_part_of_a_model(small_disk: Path, tmp_path: Path) -> None:
     file = saved(small((32, 32, 3), dense(10, "softmax")), tmp_path / "m.keras")
-    monkeypatch.setattr(adding, "write_json", no_space)
     known = {"class_names": CLASS_NAMES, "scaling": "1/255"}
-    assert "No space left" in refused("storage", file, registry, **known).message
+    fill(small_disk, leave=20_000)
+    assert "No space left" in refused("storage", file, Registry(small_disk / "models"), **known).message
+    assert not [*(small_disk / "models").iterdir()]
 
 
 @pytest.mark.parametrize("name", ["../evil", "", ".hidden", "a/b"])

@@ -60,6 +60,24 @@ def test_saved_model_folders(name: str, tmp_path: Path) -> None:
     check(model, tmp_path / "saved")
 
 
+def test_a_damaged_saved_model_is_refused_as_damaged(tmp_path: Path) -> None:
+    small(tf_keras, tf_keras.layers.Flatten(), tf_keras.layers.Dense(2)).save(tmp_path / "saved", save_format="tf")
+    rng, refused = np.random.default_rng(0), 0
+    for name in ("keras_metadata.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
+        file = tmp_path / "saved" / name
+        sound = file.read_bytes()
+        for number in range(60):
+            damaged = np.frombuffer(sound, np.uint8).copy()
+            damaged[rng.integers(0, len(damaged), 1 + number % 8)] ^= rng.integers(1, 256, dtype=np.uint8)
+            file.write_bytes(damaged.tobytes() if number % 4 else sound[: rng.integers(len(sound))])
+            try:
+                load_foreign(tmp_path / "saved", "saved")
+            except ModelError as error:  # no other kind
+                refused += error.code == "model_damaged"
+        file.write_bytes(sound)
+    assert refused > 90
+
+
 @pytest.mark.parametrize(
     ("lib", "write"),
     [

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2, saved_object_graph_pb2, trackable_object_graph_pb2
 
 from dashboard.core.errors import ModelError
-from dashboard.core.parsing import parsing
+from dashboard.core.parsing import parsing, reason
 from dashboard.worker.adding.keras2.graph import Part
 from dashboard.worker.adding.keras2.weights import assign, finish, misfit
 
@@ -71,14 +71,14 @@ def _nodes_of_graph(folder: Path) -> list[tuple[str, str]]:
 
 def fill_from_checkpoint(model: Part, folder: Path, what: str) -> None:
     """Fills the model with the weights in `variables/`. Raises ModelError when they do not fit."""
-    try:
+    with parsing(
+        lambda error: ModelError(
+            f"The weights in {what} cannot be read: {reason(error)}.", "Copy the folder again.", "model_damaged"
+        )
+    ):
         reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
         graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(reader.get_tensor(_OBJECT_GRAPH))
         _fill(model, 0, _Checkpoint(reader, graph), what)
-    except (tf.errors.OpError, ValueError, KeyError, IndexError) as error:
-        raise ModelError(
-            f"The weights in {what} cannot be read: {str(error)[:200]}.", "Copy the folder again.", "model_damaged"
-        ) from error
 
 
 class _Checkpoint:
