@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from streamlit import config
 from streamlit.web.server.server_util import get_display_address, get_url
 
-from dashboard.api import routes
+from dashboard.api import host_refusal, routes
 from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
@@ -171,7 +171,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
         Middleware(BehindProxies, trusted=settings.trusted_proxies),
         Middleware(AccessLog, base=base),
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
-        Middleware(OwnHosts, hosts=hosts, origins=origins),
+        Middleware(OwnHosts, hosts=hosts, origins=origins, api_refusal=host_refusal),
         Middleware(Closed),
         Middleware(Protected, refusal=_refusal, base=base),
         Middleware(

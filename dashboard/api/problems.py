@@ -98,9 +98,10 @@ def problem(
     fix: str = "",
     question: QuestionRecord | None = None,
     headers: Mapping[str, str] | None = None,
+    kind: type[Problem] | None = None,
 ) -> JSONResponse:
-    """The response."""
-    record = _kind.get()(
+    """The response. `kind`: by default that of the app which answers, see `ProblemKind`."""
+    record = (kind or _kind.get())(
         type=f"urn:classifier-dashboard:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail,
         code=code, fix=fix, question=question, request_id=request_id.get(),
     )  # fmt: skip
