@@ -163,7 +163,9 @@ class Feedback:
             row = connection.execute(found).one_or_none()
         if row is None or user not in (None, row.user):
             raise DashboardError(
-                f"There is no feedback {feedback_id[:64]!r} to continue after.", "Begin again without `before`.", "cursor"
+                f"There is no feedback {feedback_id[:64]!r} to continue after.",
+                "Begin again without `before`.",
+                "cursor",
             )
 
     def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
