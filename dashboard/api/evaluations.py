@@ -128,12 +128,15 @@ def list_evaluations(
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
-    """All stored evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins.
+    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins.
 
-    One that failed before it stored anything is not listed. Its own address tells why.
+    One that failed or was cancelled before it stored anything is not listed. Its own address tells why.
     """
+    active = services.jobs.active()  # asked before the store, which may have them a moment later
     found = services.runs.read()
-    every: list[RunManifest | DamagedRun] = [*found.manifests, *found.damaged]
+    kept = [*found.manifests, *found.damaged]
+    kept_ids = {each.run_id for each in kept}
+    every: list[RunManifest | DamagedRun | Job] = [*(job for job in active if job.run_id not in kept_ids), *kept]
     runs = sorted(every, key=_listed_at, reverse=True)
     ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
@@ -149,13 +152,15 @@ def list_evaluations(
     )
 
 
-def _listed_at(run: RunManifest | DamagedRun) -> str:
+def _listed_at(run: RunManifest | DamagedRun | Job) -> str:
     return run.changed_utc if isinstance(run, DamagedRun) else run.created_utc
 
 
-def _listed(services: Services, run: RunManifest | DamagedRun) -> ListedEvaluation:
+def _listed(services: Services, run: RunManifest | DamagedRun | Job) -> ListedEvaluation:
     if isinstance(run, DamagedRun):
         summary = RunSummary.of_damaged(run)
+    elif isinstance(run, Job):
+        summary = RunSummary.of_job(run)
     else:
         found = overview(services.runs.folder(run.run_id), run)
         state = state_of(found.state, run, services.will_resume.is_set())

@@ -21,6 +21,7 @@ from dashboard.schemas.schema import Schema
 from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
+    from dashboard.core.evaluation.job import Job
     from dashboard.core.importing.predictions import Imported
 
 
@@ -163,8 +164,8 @@ class RunSummary(Schema):
     run_id: str
     created_utc: str = Field(description="ISO 8601; of a damaged one, when its folder was last changed")
     state: str = Field(
-        description="running, finished, cancelled, failed, interrupted or damaged; of a damaged evaluation, what cannot be read "
-        "is empty, 0 or null"
+        description="waiting, running, finished, cancelled, failed, interrupted or damaged; of one that waits or is damaged, what "
+        "is not known is empty, 0 or null"
     )
     dataset: str = Field(description="path on the server")
     model: ModelName
@@ -196,6 +197,15 @@ class RunSummary(Schema):
             verdict=run.annotations.verdict,
             note=run.annotations.note,
         )
+
+    @classmethod
+    def of_job(cls, job: Job) -> RunSummary:
+        """An evaluation that has stored nothing so far in the list: what is not known yet is 0 or null."""
+        return cls(
+            run_id=job.run_id, created_utc=job.created_utc, state=job.state, dataset=str(job.dataset),
+            model=ModelName.parse(job.model), fit=None, n_images=0, n_without_image=0, seconds=0.0, message="",
+            accuracy=None, verdict="", note="",
+        )  # fmt: skip
 
     @classmethod
     def of_damaged(cls, run: DamagedRun) -> RunSummary:

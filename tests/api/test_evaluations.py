@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable
@@ -146,6 +147,30 @@ def test_evaluations_page_by_page(client: TestClient, done: Any, make_zip: Files
     assert (listed["dataset"], listed["model_ref"]) == (done["dataset"], done["model"])
     gone = client.get(f"{V1}/evaluations", params={"cursor": "gone"})
     assert gone.status_code == 422 and gone.json()["code"] == "cursor"
+
+
+def test_an_evaluation_is_listed_as_soon_as_it_is_sent(
+    client: TestClient, make_zip: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+
+    def opened_later(*arguments: Any) -> Any:
+        assert going_on.wait(60)
+        return plan_run(*arguments)
+
+    monkeypatch.setattr("dashboard.core.evaluation.jobs.plan_run", opened_later)
+    data = make_zip({"cat": 1, "dog": 4}, name="waits.zip").read_bytes()
+    sent = client.post(f"{V1}/evaluations", content=data, headers=ZIP, params={"name": "waits.zip"}).json()
+    try:
+        newest, *older = client.get(f"{V1}/evaluations").json()["evaluations"]
+        assert (newest["id"], newest["run_id"], newest["state"]) == (sent["id"], sent["id"], "waiting")
+        assert (newest["dataset"], newest["model_ref"], newest["accuracy"]) == ("waits.zip", "tiny@1", None)
+        assert all(each["created_utc"] <= newest["created_utc"] for each in older)
+    finally:
+        going_on.set()
+    assert finished(client, sent)["state"] == "finished"
+    ids = [each["id"] for each in client.get(f"{V1}/evaluations").json()["evaluations"]]
+    assert ids.count(sent["id"]) == 1
 
 
 def test_a_page_of_one_row_does_not_look_like_the_last(client: TestClient, done: Any) -> None:
