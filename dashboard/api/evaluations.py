@@ -30,6 +30,7 @@ from dashboard.core.evaluation.asking import with_classes_named
 from dashboard.core.evaluation.job import Job
 from dashboard.core.files import how_to_write_again
 from dashboard.core.images.other_files import FIRST_BYTES, readable_kind
+from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
 from dashboard.core.runs.manifest import RunManifest
@@ -114,11 +115,19 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
 
 def _start(services: Services, order: Order) -> Job:
     version = services.registry.get(order.model).fitting(order.fit)
+    _check_model(services, version, order)
     choices = with_classes_named(order.dataset, order.choices, order.label_map)
     dataset = describe(order.dataset, choices, services.settings.described_dir)
     return services.jobs.start(
         dataset, version, order.label_map, use_stored=not order.no_cache, first_id=order.first_id
     )
+
+
+def _check_model(services: Services, version: ModelVersion, order: Order) -> None:
+    """Raises ModelError if the model's file is missing or damaged, unless a stored result may be the answer."""
+    may_be_stored = not order.no_cache and any(run.model == version.ref for run in services.runs.list())
+    if not may_be_stored and (fault := services.health.check(version)):
+        raise fault
 
 
 @router.get("")
