@@ -41,7 +41,7 @@ from dashboard.reports.build import report_of
 from dashboard.reports.html_file import to_html
 from dashboard.reports.markdown_file import to_markdown
 from dashboard.schemas.runs import RunSummary
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 from dashboard.services import Services
 
 POLL_S = 0.5
@@ -64,7 +64,7 @@ class Row(Schema):
     confidence: float | None
     pred_probs: list[float] | None = Field(description="calibrated, in the order of the model's classes")
     status: str = Field(description="ok or failed")
-    reason: str = Field(description="why it failed")
+    reason: Sentence = Field(description="why it failed")
     doubt: bool | None = Field(description="true if the image probably shows none of the classes; null if not known")
     columns: dict[str, int | float | bool | str | None] = Field(
         description="further columns of the dataset's table, by name"
@@ -143,7 +143,7 @@ def list_evaluations(
     """
     active = services.jobs.active()  # asked before the store, which may have them a moment later
     found = services.runs.read()
-    kept = [*found.manifests, *found.damaged]
+    kept: list[RunManifest | DamagedRun] = [*found.manifests, *found.damaged]
     kept_ids = {each.run_id for each in kept}
     every: list[RunManifest | DamagedRun | Job] = [*(job for job in active if job.run_id not in kept_ids), *kept]
     runs = sorted(every, key=_listed_at, reverse=True)
