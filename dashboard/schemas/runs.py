@@ -17,7 +17,7 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import DamagedRun
 from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.models import ModelName
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class FailedRow(Schema):
     """An image that was not evaluated."""
 
     file: str = Field(description="path inside the dataset")
-    reason: str
+    reason: Sentence
 
 
 class ConfusionRecord(Schema):
@@ -96,7 +96,7 @@ class RunRecord(Figures):
     ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
     classes: list[ClassFigures] | None = Field(description="figures of each class; null if there are no figures")
     confusion: ConfusionRecord | None
-    notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
+    notes: list[Sentence] = Field(description="how the dataset was read and what was decided, in sentences")
     label_map: dict[str, str] = Field(
         description="the class that each label of the dataset means, or (no label) or (leave out); "
         "a label with / at its end is the path of a folder"
@@ -142,7 +142,7 @@ class ScoredRunRecord(RunRecord):
     metrics: dict[str, ScoreRecord] = Field(
         description="by name; a metric that is not defined for these images is left out"
     )
-    damaged: list[str] = Field(
+    damaged: list[Sentence] = Field(
         description="files beside the rows that cannot be read, each with the reason, what is missing therefore and what "
         "to do, in sentences; usually empty"
     )
@@ -173,7 +173,7 @@ class RunSummary(Schema):
     n_images: int
     n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     seconds: float
-    message: str = Field(description="why it failed, or what is damaged; may be empty")
+    message: Sentence = Field(description="why it failed, or what is damaged; may be empty")
     accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")
     verdict: str = Field(description="to review, accepted, rejected or empty")
     note: str
@@ -261,7 +261,7 @@ class ImportRecord(Figures):
     n_failed: int = Field(description="number of rows without a prediction")
     n_left_out: int = Field(description="number of rows whose label the user chose to leave out")
     label_map: dict[str, str] = Field(description="the class that each label means, or (no label) or (leave out)")
-    notes: list[str] = Field(description="sentences on how the files were read")
+    notes: list[Sentence] = Field(description="sentences on how the files were read")
 
     @classmethod
     def of(cls, imported: Imported) -> ImportRecord:
