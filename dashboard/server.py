@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from streamlit import config
 from streamlit.web.server.server_util import get_display_address, get_url
 
-from dashboard.api import routes
+from dashboard.api import host_refusal, routes
 from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
@@ -28,7 +28,7 @@ from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import check_data_dir, get_settings, no_such_setting, unknown_settings
-from dashboard.core.shell import program
+from dashboard.core.shell import as_called, program
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES, START
@@ -122,7 +122,7 @@ def _login_refusal(password: str, client: str) -> str:
         _password().verify(password, client)
     except AccessError as error:
         services.note("login.failed", "pages", f"{client}: {error.code}")
-        return str(error)
+        return as_called(str(error))
     services.note("login", "pages")
     return ""
 
@@ -132,7 +132,7 @@ def _refusal(port: int | None) -> str:
     try:
         _protection().check_port(port)
     except DashboardError as error:
-        return str(error)
+        return as_called(str(error))
     return ""
 
 
@@ -152,7 +152,7 @@ def _refuse_to_start() -> None:
         if not _is_local():
             _protection().check()
     except DashboardError as error:
-        print(f"The dashboard does not start. {error}", file=sys.stderr, flush=True)
+        print(as_called(f"The dashboard does not start. {error}"), file=sys.stderr, flush=True)
         os._exit(1)  # Streamlit would report SystemExit as a fault of app.py
 
 
@@ -171,7 +171,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
         Middleware(BehindProxies, trusted=settings.trusted_proxies),
         Middleware(AccessLog, base=base),
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
-        Middleware(OwnHosts, hosts=hosts, origins=origins),
+        Middleware(OwnHosts, hosts=hosts, origins=origins, api_refusal=host_refusal),
         Middleware(Closed),
         Middleware(Protected, refusal=_refusal, base=base),
         Middleware(

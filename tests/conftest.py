@@ -89,6 +89,12 @@ def png() -> Callable[..., bytes]:
 
 
 @pytest.fixture
+def by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This program was started as `classifier-dashboard`, as an installed dashboard is."""
+    monkeypatch.setattr("sys.argv", ["/env/bin/classifier-dashboard"])
+
+
+@pytest.fixture
 def make_zip(tmp_path: Path) -> MakeZip:
     """`make_zip({"cat": 3, "dog": 2}, name="pets.zip", prefix="", extra={"cat/broken.png": b"..."})` gives a path."""
 

@@ -212,6 +212,9 @@ def test_it_serves_every_page_and_ends_with_its_workers(installation: Installati
         assert "#1d5fa8" in str(messages)  # the theme of .streamlit/config.toml
     linked = [message.delta.new_element.page_link.page for message in run_page(address, "explain", "run=none&image=0")]
     assert "evaluate" in linked
+    with urllib.request.urlopen(f"http://{address}/api/v1/openapi.json", timeout=60) as response:
+        described = response.read().decode()
+    assert "`classifier-dashboard tokens create`" in described and "python -m dashboard" not in described
     named = [status(address, host) for host in ("dash.example", "other.example", address)]
     assert named == [200, 403, 200]
     assert f"The dashboard is at http://{address}\n" in (installation.folder / "server.log").read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from dashboard.core.settings import get_settings
@@ -33,6 +34,14 @@ def routes(get_services: Callable[[], Services], users_log_in: Callable[[], bool
         return dict(both(get_services, get_settings(), users_log_in))
 
     return lazy_mounts((V1, V2), make)
+
+
+def host_refusal(path: str, what: str, fix: str) -> Response:
+    """The answer to a request for an address of the API that names a foreign host. See `web.hosts.OwnHosts`."""
+    from dashboard.api.problems import Problem, ProblemOfProtocol, problem  # here, because it takes time
+
+    kind = Problem if path.startswith(V1) else ProblemOfProtocol
+    return problem(403, "host_unknown", what, fix, kind=kind)
 
 
 app = LazyApp(_alone)

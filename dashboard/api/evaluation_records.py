@@ -56,7 +56,7 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
         return record_of(services, job.found, request, where)
     if job and _tells_all(job):
         return EvaluationRecord(
-            id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=job.dataset.name.removesuffix(".dataset.json"),
+            id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=job.dataset_name,
             progress=progress_of(job), error=_error(job.error), question=question_of(job.error), result=None,
             links=_links(request, run_id),
         )  # fmt: skip

@@ -30,6 +30,7 @@ from dashboard.core.evaluation.asking import with_classes_named
 from dashboard.core.evaluation.job import Job
 from dashboard.core.files import how_to_write_again
 from dashboard.core.images.other_files import FIRST_BYTES, readable_kind
+from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.images import run_image
 from dashboard.core.runs.manifest import RunManifest
@@ -40,7 +41,7 @@ from dashboard.reports.build import report_of
 from dashboard.reports.html_file import to_html
 from dashboard.reports.markdown_file import to_markdown
 from dashboard.schemas.runs import RunSummary
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 from dashboard.services import Services
 
 POLL_S = 0.5
@@ -63,7 +64,7 @@ class Row(Schema):
     confidence: float | None
     pred_probs: list[float] | None = Field(description="calibrated, in the order of the model's classes")
     status: str = Field(description="ok or failed")
-    reason: str = Field(description="why it failed")
+    reason: Sentence = Field(description="why it failed")
     doubt: bool | None = Field(description="true if the image probably shows none of the classes; null if not known")
     columns: dict[str, int | float | bool | str | None] = Field(
         description="further columns of the dataset's table, by name"
@@ -114,11 +115,19 @@ async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened,
 
 def _start(services: Services, order: Order) -> Job:
     version = services.registry.get(order.model).fitting(order.fit)
+    _check_model(services, version, order)
     choices = with_classes_named(order.dataset, order.choices, order.label_map)
     dataset = describe(order.dataset, choices, services.settings.described_dir)
     return services.jobs.start(
         dataset, version, order.label_map, use_stored=not order.no_cache, first_id=order.first_id
     )
+
+
+def _check_model(services: Services, version: ModelVersion, order: Order) -> None:
+    """Raises ModelError if the model's file is missing or damaged, unless a stored result may be the answer."""
+    may_be_stored = not order.no_cache and any(run.model == version.ref for run in services.runs.list())
+    if not may_be_stored and (fault := services.health.check(version)):
+        raise fault
 
 
 @router.get("")
@@ -128,12 +137,15 @@ def list_evaluations(
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     limit: Annotated[int | None, Query(ge=1, le=1000, description="by default all")] = None,
 ) -> Evaluations:
-    """All stored evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins.
+    """All evaluations, the newest first; with `limit` page by page. Damaged ones are listed for their owners and for admins.
 
-    One that failed before it stored anything is not listed. Its own address tells why.
+    One that failed or was cancelled before it stored anything is not listed. Its own address tells why.
     """
+    active = services.jobs.active()  # asked before the store, which may have them a moment later
     found = services.runs.read()
-    every: list[RunManifest | DamagedRun] = [*found.manifests, *found.damaged]
+    kept: list[RunManifest | DamagedRun] = [*found.manifests, *found.damaged]
+    kept_ids = {each.run_id for each in kept}
+    every: list[RunManifest | DamagedRun | Job] = [*(job for job in active if job.run_id not in kept_ids), *kept]
     runs = sorted(every, key=_listed_at, reverse=True)
     ids = [each.run_id for each in runs]
     if cursor and cursor not in ids:
@@ -149,13 +161,15 @@ def list_evaluations(
     )
 
 
-def _listed_at(run: RunManifest | DamagedRun) -> str:
+def _listed_at(run: RunManifest | DamagedRun | Job) -> str:
     return run.changed_utc if isinstance(run, DamagedRun) else run.created_utc
 
 
-def _listed(services: Services, run: RunManifest | DamagedRun) -> ListedEvaluation:
+def _listed(services: Services, run: RunManifest | DamagedRun | Job) -> ListedEvaluation:
     if isinstance(run, DamagedRun):
         summary = RunSummary.of_damaged(run)
+    elif isinstance(run, Job):
+        summary = RunSummary.of_job(run)
     else:
         found = overview(services.runs.folder(run.run_id), run)
         state = state_of(found.state, run, services.will_resume.is_set())

@@ -111,7 +111,9 @@ def list_feedback(
     services: Opened,
     model: Annotated[str | None, _Text(description="NAME or NAME@VERSION")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[str, Query(max_length=64, description="only feedback before the one with this id")] = "",
+    before: Annotated[
+        str, Query(max_length=64, description="only feedback before the one with this `feedback_id`")
+    ] = "",
 ) -> FeedbackSummary:
     """What users said, the newest first, and the share of predictions that they called right.
 

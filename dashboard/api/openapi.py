@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from dashboard.api.limits import UNLIMITED
 from dashboard.api.problems import PROBLEM, Problem, answers
+from dashboard.core.shell import as_called
 
 _REF = "#/components/schemas/"
 
@@ -38,7 +40,8 @@ def describe(app: FastAPI, kind: type[Problem]) -> None:
                     responses.setdefault(str(status), response)
                 if "422" in responses:  # FastAPI describes its own errors, which `tell_problems` replaces
                     responses.update({"422": answers(422)[422]})
-        return document
+        named: dict[str, Any] = json.loads(as_called(json.dumps(document)))
+        return named
 
     app.openapi = completed  # type: ignore[method-assign]  # as FastAPI's documentation says
 

@@ -19,9 +19,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from dashboard.core.errors import Choice, DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
 from dashboard.core.questions import UndecidedError
-from dashboard.core.shell import as_called
 from dashboard.schemas.errors import QuestionRecord
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 from dashboard.web.access_log import request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,9 +51,9 @@ class Problem(Schema):
     type: str = Field(description="a name of the kind of problem: urn:classifier-dashboard:CODE")
     title: str = Field(description="the HTTP status in words")
     status: int
-    detail: str = Field(description="what happened and why")
+    detail: Sentence = Field(description="what happened and why")
     code: str = Field(description="stable name of the kind of error, for programs")
-    fix: str = Field(description="what to do about it; may be empty")
+    fix: Sentence = Field(description="what to do about it; may be empty")
     question: QuestionRecord | None = Field(None, description="what has to be decided first; null if nothing has")
     request_id: str = Field("", description="of the line in the log; `X-Request-ID` of the request or made for it")
 
@@ -98,9 +97,10 @@ def problem(
     fix: str = "",
     question: QuestionRecord | None = None,
     headers: Mapping[str, str] | None = None,
+    kind: type[Problem] | None = None,
 ) -> JSONResponse:
-    """The response."""
-    record = _kind.get()(
+    """The response. `kind`: by default that of the app which answers, see `ProblemKind`."""
+    record = (kind or _kind.get())(
         type=f"urn:classifier-dashboard:{code}", title=HTTPStatus(status).phrase, status=status, detail=detail,
         code=code, fix=fix, question=question, request_id=request_id.get(),
     )  # fmt: skip
@@ -118,7 +118,7 @@ def fix_of(error: DashboardError | Failure) -> str:
     """What to do about an error, for programs that use the API."""
     if error.code in _FIX:
         return _FIX[error.code]
-    return as_called(error.fix_in(as_field) if isinstance(error, DashboardError) else error.fix)
+    return error.fix_in(as_field) if isinstance(error, DashboardError) else error.fix
 
 
 def as_field(choice: Choice) -> str:

@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dashboard.api import evaluations, health, history, inference_protocol, models, predict
+from dashboard.api import evaluations, health, history, host_refusal, inference_protocol, models, predict
 from dashboard.api.access import AnonymousAccess
 from dashboard.api.context import GetServices
 from dashboard.api.docs import FILES, add_docs
@@ -160,6 +160,6 @@ def alone(settings: Settings) -> Starlette:
         middleware=[
             Middleware(BehindProxies, trusted=settings.trusted_proxies),
             Middleware(AccessLog),
-            Middleware(OwnHosts, hosts=hosts),
+            Middleware(OwnHosts, hosts=hosts, api_refusal=host_refusal),
         ],
     )

@@ -16,6 +16,7 @@ import typer
 from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, services
 from dashboard.cli.output import (
     console,
+    exit_code,
     failed_image,
     label_in_words,
     plain_text,
@@ -138,7 +139,7 @@ def explain(
         _say(answers[0])
     elif not as_json:
         _show(answers, request.faithfulness)
-    raise typer.Exit(1 if any(isinstance(answer, FailedImage) for answer in answers) else 0)
+    raise typer.Exit(exit_code(answers))
 
 
 def _explain_one(

@@ -41,7 +41,7 @@ def note_run(
             folder.annotate(change)
         found = overview(folder, manifest)
     except DashboardError as error:
-        stop(error, as_json, wrong_usage=error.code == "choice")
+        stop(error, as_json)
     if as_json:
         print_json(RunSummary.of(found))
     show(f"{run_id}: {found.annotations.verdict or 'no verdict'}. {found.note}")

@@ -39,7 +39,9 @@ def _console(stream: TextIO) -> Console:
 
 
 answers, console = _console(sys.stdout), _console(sys.stderr)
-_WRONG_USAGE = frozenset({"checks", "filter", "cursor", "scope_unknown"})  # codes: an argument that cannot be used
+_WRONG_USAGE = frozenset(  # codes: the value of an option or argument cannot be used
+    ("bad_scaling", "checks", "choice", "cursor", "filter", "label_map", "layer_unknown", "model_unknown", "scope_unknown")
+)  # fmt: skip
 _SHORT = 8  # characters: names are not folded into shorter parts, if there is space
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -201,6 +203,12 @@ def failed_image(path: Path, error: DashboardError | Failure | OSError) -> Faile
     """The answer for an image that could not be predicted or explained, or whose files could not be written."""
     known = refused(error) if isinstance(error, OSError) else error
     return FailedImage(file=str(path), error=ErrorRecord.of(known))
+
+
+def exit_code(answers: Sequence[object]) -> int:
+    """0 if every image has an answer. Else 2 if the value of an option is to blame, and otherwise 1."""
+    failed = [answer.error.code for answer in answers if isinstance(answer, FailedImage)]
+    return 2 if _WRONG_USAGE.intersection(failed) else int(bool(failed))
 
 
 def say_failed(answers: Sequence[object]) -> None:

@@ -12,6 +12,7 @@ import typer
 from dashboard.cli.arguments import AsJson, FitChoice, Local, ModelRef, read_share, services
 from dashboard.cli.output import (
     console,
+    exit_code,
     failed_image,
     label_in_words,
     plain_text,
@@ -82,7 +83,7 @@ def predict(
         print_json(answers)
     else:
         _show(answers, with_top=top_k is not None, with_sure=threshold is not None)
-    raise typer.Exit(1 if any(isinstance(answer, FailedImage) for answer in answers) else 0)
+    raise typer.Exit(exit_code(answers))
 
 
 def _ask(opened: Services, version: ModelVersion, path: Path) -> Future[list[Answered]]:

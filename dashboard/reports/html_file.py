@@ -7,6 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from dashboard.core.shell import as_called
 from dashboard.reports.chart_library import chart_library
 from dashboard.reports.chart_specs import chart_spec
 from dashboard.reports.document import Document
@@ -30,7 +31,7 @@ def to_html(report: Document) -> str:
     script, style = ((_FOLDER / name).read_text("utf-8") for name in ("report.js", "report.css"))
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
-    return environment.get_template("report.html.j2").render(
+    text = environment.get_template("report.html.j2").render(
         report=report,
         has_charts=bool(drawn),
         policy=_policy([library, script] if drawn else [], style),
@@ -39,6 +40,7 @@ def to_html(report: Document) -> str:
         library=_script_in_html(library),
         script=script,
     )
+    return as_called(text)
 
 
 def _policy(scripts: list[str], style: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from dashboard.core.shell import as_called
 from dashboard.reports.document import Column, Document, Picture, Section, Table
 from dashboard.reports.model_index import yaml_block
 
@@ -15,7 +16,7 @@ _AS_ENTITY = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 def to_markdown(report: Document) -> str:
     """The Markdown text."""
-    return yaml_block(report) + "\n" + "\n".join(_lines(report)).rstrip() + "\n"
+    return as_called(yaml_block(report) + "\n" + "\n".join(_lines(report)).rstrip() + "\n")
 
 
 def inline(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dashboard.core.diagnostics.checks import Report
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 
 
 class CheckRecord(Schema):
@@ -13,8 +13,8 @@ class CheckRecord(Schema):
 
     id: str = Field(description="stable name, such as package.numpy")
     status: str = Field(description="ok, warning, error or skipped")
-    summary: str
-    fix: str = Field(description="what to do, with commands in backticks; may be empty")
+    summary: Sentence
+    fix: Sentence = Field(description="what to do, with commands in backticks; may be empty")
 
 
 class ReportRecord(Schema):

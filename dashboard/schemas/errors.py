@@ -8,8 +8,7 @@ from pydantic import Field
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.questions import Question, UndecidedError
-from dashboard.core.shell import as_called
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 
 if TYPE_CHECKING:  # an error must be told even if NumPy is broken
     from dashboard.core.models.prediction import Failure
@@ -19,13 +18,13 @@ class ErrorRecord(Schema):
     """What went wrong."""
 
     code: str = Field(description="stable name of the kind of error, for programs")
-    message: str = Field(description="what happened and why")
-    fix: str = Field(description="what to do about it; may be empty")
+    message: Sentence = Field(description="what happened and why")
+    fix: Sentence = Field(description="what to do about it; may be empty")
 
     @classmethod
     def of(cls, error: DashboardError | Failure) -> ErrorRecord:
         """The record of an error."""
-        return cls(code=error.code, message=as_called(error.message), fix=as_called(error.fix))
+        return cls(code=error.code, message=error.message, fix=error.fix)
 
 
 class AnswerRecord(Schema):

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from dashboard.core.runs.run import Run
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 
 if TYPE_CHECKING:
     from dashboard.core.analysis.findings.finding import Finding
@@ -19,7 +19,7 @@ class FindingRecord(Schema):
     """Something about a run that is worth a look."""
 
     id: str = Field(description="of the rule, such as confused_pair")
-    statement: str = Field(description="one sentence with the figures")
+    statement: Sentence = Field(description="one sentence with the figures")
     n: int = Field(description="number of images that the figure is about")
     value: float = Field(description="the main figure of the statement")
     low: float = Field(description="lower end of its 95% interval")
@@ -27,7 +27,7 @@ class FindingRecord(Schema):
     cost: float = Field(description="estimated number of images that are wrong, lost or misleading because of it")
     rows: list[str] = Field(description="the files of the images")
     where: list[str] = Field(description="conditions that let exactly these images pass; empty if there are none")
-    next: str = Field(description="what to do, in one sentence")
+    next: Sentence = Field(description="what to do, in one sentence")
 
     @classmethod
     def of_each(cls, findings: Sequence[Finding], run: Run) -> list[FindingRecord]:

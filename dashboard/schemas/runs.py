@@ -17,10 +17,11 @@ from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import DamagedRun
 from dashboard.schemas.errors import ErrorRecord
 from dashboard.schemas.models import ModelName
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 from dashboard.schemas.scores import ScoreRecord
 
 if TYPE_CHECKING:
+    from dashboard.core.evaluation.job import Job
     from dashboard.core.importing.predictions import Imported
 
 
@@ -32,7 +33,7 @@ class FailedRow(Schema):
     """An image that was not evaluated."""
 
     file: str = Field(description="path inside the dataset")
-    reason: str
+    reason: Sentence
 
 
 class ConfusionRecord(Schema):
@@ -95,7 +96,7 @@ class RunRecord(Figures):
     ece15: float | None = Field(description="expected calibration error in 15 bins, in [0, 1]")
     classes: list[ClassFigures] | None = Field(description="figures of each class; null if there are no figures")
     confusion: ConfusionRecord | None
-    notes: list[str] = Field(description="how the dataset was read and what was decided, in sentences")
+    notes: list[Sentence] = Field(description="how the dataset was read and what was decided, in sentences")
     label_map: dict[str, str] = Field(
         description="the class that each label of the dataset means, or (no label) or (leave out); "
         "a label with / at its end is the path of a folder"
@@ -141,7 +142,7 @@ class ScoredRunRecord(RunRecord):
     metrics: dict[str, ScoreRecord] = Field(
         description="by name; a metric that is not defined for these images is left out"
     )
-    damaged: list[str] = Field(
+    damaged: list[Sentence] = Field(
         description="files beside the rows that cannot be read, each with the reason, what is missing therefore and what "
         "to do, in sentences; usually empty"
     )
@@ -163,8 +164,8 @@ class RunSummary(Schema):
     run_id: str
     created_utc: str = Field(description="ISO 8601; of a damaged one, when its folder was last changed")
     state: str = Field(
-        description="running, finished, cancelled, failed, interrupted or damaged; of a damaged evaluation, what cannot be read "
-        "is empty, 0 or null"
+        description="waiting, running, finished, cancelled, failed, interrupted or damaged; of one that waits or is damaged, what "
+        "is not known is empty, 0 or null"
     )
     dataset: str = Field(description="path on the server")
     model: ModelName
@@ -172,7 +173,7 @@ class RunSummary(Schema):
     n_images: int
     n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
     seconds: float
-    message: str = Field(description="why it failed, or what is damaged; may be empty")
+    message: Sentence = Field(description="why it failed, or what is damaged; may be empty")
     accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")
     verdict: str = Field(description="to review, accepted, rejected or empty")
     note: str
@@ -196,6 +197,15 @@ class RunSummary(Schema):
             verdict=run.annotations.verdict,
             note=run.annotations.note,
         )
+
+    @classmethod
+    def of_job(cls, job: Job) -> RunSummary:
+        """An evaluation that has stored nothing so far in the list: what is not known yet is 0 or null."""
+        return cls(
+            run_id=job.run_id, created_utc=job.created_utc, state=job.state, dataset=str(job.dataset),
+            model=ModelName.parse(job.model), fit=None, n_images=0, n_without_image=0, seconds=0.0, message="",
+            accuracy=None, verdict="", note="",
+        )  # fmt: skip
 
     @classmethod
     def of_damaged(cls, run: DamagedRun) -> RunSummary:
@@ -251,7 +261,7 @@ class ImportRecord(Figures):
     n_failed: int = Field(description="number of rows without a prediction")
     n_left_out: int = Field(description="number of rows whose label the user chose to leave out")
     label_map: dict[str, str] = Field(description="the class that each label means, or (no label) or (leave out)")
-    notes: list[str] = Field(description="sentences on how the files were read")
+    notes: list[Sentence] = Field(description="sentences on how the files were read")
 
     @classmethod
     def of(cls, imported: Imported) -> ImportRecord:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from dashboard.core.shell import as_called
+
+Sentence = Annotated[str, AfterValidator(as_called)]  # its commands name the program as it was started
 
 
 class Schema(BaseModel):

@@ -12,7 +12,7 @@ from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.metrics.prediction_sets import PredictionSets
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.run import Run
-from dashboard.schemas.schema import Schema
+from dashboard.schemas.schema import Schema, Sentence
 
 
 class GuaranteeRecord(Schema):
@@ -30,7 +30,7 @@ class GuaranteeRecord(Schema):
         description="number of images that the threshold was chosen on: a random half of the labelled rows"
     )
     n_test: int = Field(description="number of images that coverage and risk were measured on: the other half")
-    reason: str = Field(description="why there is no threshold; empty if there is one")
+    reason: Sentence = Field(description="why there is no threshold; empty if there is one")
     holds: bool = Field(
         description="false if there is no threshold, or if its errors on the test images are significantly above max_error"
     )

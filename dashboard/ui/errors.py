@@ -37,6 +37,11 @@ def show_error(error: DashboardError, title: str, above: DashboardError | None =
             st.page_link(PAGES / "diagnostics.py", label="Open Diagnostics", icon=":material/stethoscope:")
 
 
+def as_text(error: DashboardError) -> str:
+    """What happened and what to do as one text, for places that show no heading."""
+    return as_called(str(error))
+
+
 def without_last_command(fix: str) -> str:
     """The advice without a command that ends it, for places that show the commands below."""
     found = _COMMAND_AT_END.search(fix)

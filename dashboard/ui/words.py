@@ -15,6 +15,7 @@ from dashboard.core.errors import counted
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.models.facts import ConvLayer
+from dashboard.core.shell import as_called
 
 if TYPE_CHECKING:  # most texts need no tables
     import pandas as pd
@@ -38,12 +39,14 @@ def labels_in_words(row: dict[Hashable, Any]) -> str:
 
 
 def plain(text: str) -> str:
-    """The text of a user with every special character of Markdown escaped.
+    """A text with every special character of Markdown escaped. Commands in it name the program as it was started.
 
     Streamlit looks for web addresses, e-mail addresses and icons in the unescaped text. A character without width breaks
     these, so that Streamlit does not find them.
     """
-    unlinked = re.sub(r":(?=//|[a-z])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", text, flags=re.IGNORECASE)
+    unlinked = re.sub(
+        r":(?=//|[a-z])|@(?=[\w-]+\.)|www(?=\.)", "\\g<0>\N{WORD JOINER}", as_called(text), flags=re.IGNORECASE
+    )
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboard.web.paths import is_of_api
 from dashboard.web.refusing import refuse
 
 ANY = "*"
+ApiRefusal = Callable[[str, str, str], Response]  # of the path, what is wrong, and what to do
 _NAME = re.compile(r"[a-z0-9._:-]+")  # of a host, or an address
 
 
@@ -27,17 +29,25 @@ class OwnHosts:
 
     refused = 0  # so far, by this process
 
-    def __init__(self, app: ASGIApp, hosts: Sequence[str] = (), origins: Sequence[str] | None = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        hosts: Sequence[str] = (),
+        origins: Sequence[str] | None = (),
+        api_refusal: ApiRefusal | None = None,
+    ) -> None:
         """Wraps an application.
 
         Args:
             hosts: names that are answered to besides localhost and addresses in numbers; `*.example.com` stands for all
                 names that end so, `*` for every name.
             origins: foreign origins, such as https://example.com, whose pages may connect; None for every origin.
+            api_refusal: makes the answer to a refused request for an address of the API; by default it is plain text.
         """
         self.app = app
         self.hosts = tuple(hosts)
         self.origins = origins
+        self.api_refusal = api_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers 403."""
@@ -49,7 +59,13 @@ class OwnHosts:
             await self.app(scope, receive, send)
         else:
             OwnHosts.refused += 1
-            await refuse(scope, receive, send, PlainTextResponse(_refusal(str(host)), 403))
+            await refuse(scope, receive, send, self._refusal(scope["path"], str(host)))
+
+    def _refusal(self, path: str, host: str) -> Response:
+        what, fix = _why_refused(host)
+        if self.api_refusal and is_of_api(path):
+            return self.api_refusal(path, what, fix)
+        return PlainTextResponse(f"{what} {fix}\n", 403)
 
     def _may_connect(self, origin: str | None, host: str | None) -> bool:
         if origin is None or self.origins is None or origin in self.origins:
@@ -114,13 +130,18 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _refusal(host: str) -> str:
+def _why_refused(host: str) -> tuple[str, str]:
+    """What is wrong with a `Host` header, and what to do."""
     name = _name(host)
     if not name:
-        return "The Host header of this request is not a name or an address."
+        return (
+            "The Host header of this request is not a name or an address.",
+            "Send the name or the IP address of the server in it.",
+        )
     return (
         f"This dashboard does not answer to the name {name}, because a page of another site could use it to reach the "
-        "dashboard through your browser. Open the dashboard by its IP address, or as localhost on its own machine. If "
-        f"the name is right, start the dashboard with the option --allow-host {name}\n"
-        f"or with DASHBOARD_ALLOWED_HOSTS={name} in its environment or .env file.\n"
+        "dashboard through your browser.",
+        "Open the dashboard by its IP address, or as localhost on its own machine. If the name is right, start the "
+        f"dashboard with the option `--allow-host {name}` or with `DASHBOARD_ALLOWED_HOSTS={name}` in its environment "
+        "or .env file.",
     )

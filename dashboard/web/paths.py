@@ -18,16 +18,17 @@ def has_own_rules(scope: Scope, base: str) -> bool:
     path = scope["path"]
     if scope["type"] == "http" and path == f"{prefix_of(base)}{HEALTH}":
         return scope["method"] in ("GET", "HEAD")
-    return _is_of_api(path)
+    return is_of_api(path)
 
 
 def is_logged(path: str, base: str) -> bool:
     """True for the API, and for the log-in to the pages. `base` is as in `has_own_rules`."""
     prefix = prefix_of(base)
-    return _is_of_api(path) or path in (prefix + LOGIN, prefix + LOGOUT)
+    return is_of_api(path) or path in (prefix + LOGIN, prefix + LOGOUT)
 
 
-def _is_of_api(path: str) -> bool:
+def is_of_api(path: str) -> bool:
+    """True for the addresses of the API."""
     return path in (V1, V2) or path.startswith((f"{V1}/", f"{V2}/"))
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dashboard.api.serving import both, mounts
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.labels.cifar10 import CLASS_NAMES
@@ -22,6 +26,8 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.settings import Settings
 from dashboard.services import Services
+from tests.conftest import encoded, picture
+from tests.core.colour_model import make_registry
 from tests.run_rows import manifest, ok, table_of
 
 V1 = "/api/v1"
@@ -148,6 +154,30 @@ def test_evaluations_page_by_page(client: TestClient, done: Any, make_zip: Files
     assert gone.status_code == 422 and gone.json()["code"] == "cursor"
 
 
+def test_an_evaluation_is_listed_as_soon_as_it_is_sent(
+    client: TestClient, make_zip: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+
+    def opened_later(*arguments: Any) -> Any:
+        assert going_on.wait(60)
+        return plan_run(*arguments)
+
+    monkeypatch.setattr("dashboard.core.evaluation.jobs.plan_run", opened_later)
+    data = make_zip({"cat": 1, "dog": 4}, name="waits.zip").read_bytes()
+    sent = client.post(f"{V1}/evaluations", content=data, headers=ZIP, params={"name": "waits.zip"}).json()
+    try:
+        newest, *older = client.get(f"{V1}/evaluations").json()["evaluations"]
+        assert (newest["id"], newest["run_id"], newest["state"]) == (sent["id"], sent["id"], "waiting")
+        assert (newest["dataset"], newest["model_ref"], newest["accuracy"]) == ("waits.zip", "tiny@1", None)
+        assert all(each["created_utc"] <= newest["created_utc"] for each in older)
+    finally:
+        going_on.set()
+    assert finished(client, sent)["state"] == "finished"
+    ids = [each["id"] for each in client.get(f"{V1}/evaluations").json()["evaluations"]]
+    assert ids.count(sent["id"]) == 1
+
+
 def test_a_page_of_one_row_does_not_look_like_the_last(client: TestClient, done: Any) -> None:
     indices, cursor = [], 0
     while True:
@@ -257,6 +287,29 @@ def test_what_this_server_is_about_to_resume_waits(
         assert client.post(f"{address}/cancel").json()["state"] == "cancelled"
     finally:
         opened.will_resume.clear()
+
+
+def test_a_damaged_model_starts_no_evaluation_but_gives_the_stored_result(
+    opened: Services, settings: Settings, tmp_path: Path, make_zip: Files
+) -> None:
+    services = replace(opened, registry=make_registry(tmp_path))
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    file = services.registry.active().file
+    whole, data = file.read_bytes(), make_zip({"red": 2}, name="red.zip").read_bytes()
+    with TestClient(Starlette(routes=mounts(both(lambda: services, anyone))), base_url="http://localhost") as client:
+
+        def send(**params: str) -> Any:
+            return client.post(f"{V1}/evaluations", content=data, headers=ZIP, params={"name": "red.zip", **params})
+
+        file.write_bytes(b"damaged")
+        png = {"Content-Type": "image/png"}
+        refused = [client.post(f"{V1}/predict", content=encoded(picture(1)), headers=png), send()]
+        file.write_bytes(whole)
+        done = finished(client, send().json())
+        file.write_bytes(b"damaged")
+        refused.append(send(no_cache="true"))
+        assert finished(client, send().json())["id"] == done["id"] and done["state"] == "finished"
+    assert [(each.status_code, each.json()["code"]) for each in refused] == [(503, "checksum")] * 3
 
 
 def test_deleted_is_gone(client: TestClient, done: Any) -> None:

@@ -51,6 +51,14 @@ def test_every_answer_has_a_body_and_every_refusal_is_a_problem(document: dict[s
                 assert response["content"] == PROBLEM, (method, path, status)
 
 
+@pytest.mark.usefixtures("by_its_name")
+def test_commands_name_an_installed_dashboard_as_it_was_started(
+    mount: str, opened: Services, settings: Settings
+) -> None:
+    told = json.dumps(both(lambda: opened, settings)[mount].openapi())
+    assert "`classifier-dashboard tokens create`" in told and "python -m dashboard" not in told
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     text = json.dumps(document)
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))

@@ -237,7 +237,7 @@ def test_failed_images_are_told_on_standard_error_only(
     assert mixed.returncode == 1 and b"frog" in mixed.stdout and b"nowhere.png" not in mixed.stdout
     assert f"{missing}: It cannot be opened" in mixed.stderr.decode()
     unknown = dashboard(name, FROG, SHIP, *options, "--model", "nix", data_dir=folder / "data")
-    assert unknown.returncode == 1 and unknown.stdout == b""
+    assert unknown.returncode == 2 and unknown.stdout == b""
     assert all(f"{path}: " in unknown.stderr.decode() for path in (FROG, SHIP))
 
 
@@ -688,7 +688,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
 def test_an_unknown_model_is_an_error_for_every_file(folder: Path) -> None:
     done = dashboard("predict", FROG, SHIP, "--model", "[bold]none", "--json", data_dir=folder)
     answers = only_json(done)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert [answer["file"] for answer in answers] == [str(FROG), str(SHIP)]
     assert all(answer["error"]["code"] == "model_unknown" for answer in answers)
     assert all("[bold]none" in answer["error"]["message"] for answer in answers)

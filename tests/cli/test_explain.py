@@ -137,6 +137,15 @@ def test_without_out_no_file_is_overwritten_and_json_writes_none(
 
 @pytest.mark.usefixtures("with_tiny_model")
 @pytest.mark.parametrize(
+    "arguments, code", [(["--layer", "nothing"], "layer_unknown"), (["--model", "nothing"], "model_unknown")]
+)
+def test_a_name_that_does_not_exist_is_wrong_usage(pictures: list[Path], arguments: list[str], code: str) -> None:
+    status, answers = explained(*pictures[:2], *arguments)
+    assert status == 2 and codes(answers) == [code] * 2
+
+
+@pytest.mark.usefixtures("with_tiny_model")
+@pytest.mark.parametrize(
     "arguments, said",
     [
         (["--method", "all", "--out", "maps.png"], "it must be a folder, but 'maps.png' has the ending of a file."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,6 +41,13 @@ def test_a_foreign_name_gets_no_page_and_no_file(server: Server, path: str) -> N
     refused = ask(server, path, Host="evil.example")
     assert refused.status == 403 and "DASHBOARD_ALLOWED_HOSTS" in refused.text
     assert refused.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/models", "/v2"])
+def test_a_foreign_name_is_refused_by_the_api_in_its_own_form(server: Server, path: str) -> None:
+    refused = ask(server, path, Host="evil.example")
+    assert refused.status == 403 and refused.headers["Content-Type"] == "application/problem+json"
+    assert "DASHBOARD_ALLOWED_HOSTS" in json.loads(refused.text)["fix"]
 
 
 @pytest.mark.parametrize("path", ["/", "/evaluate", "/_stcore/health", "/favicon.png", "/nowhere/at/all"])

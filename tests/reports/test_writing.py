@@ -29,6 +29,15 @@ def test_markdown_alone(store: RunStore, tmp_path: Path) -> None:
     assert (tmp_path / "new" / "a.md").read_text(encoding="utf-8").startswith("---\nmodel-index:")
 
 
+@pytest.mark.usefixtures("by_its_name")
+def test_commands_name_an_installed_dashboard_as_it_was_started(store: RunStore, tmp_path: Path) -> None:
+    run = pets(store)
+    for path in (tmp_path / "a.md", tmp_path / "a.html"):
+        write_report(run, store, (), path, str)
+        text = path.read_text(encoding="utf-8")
+        assert "classifier-dashboard report " in text and "python -m dashboard" not in text
+
+
 def test_another_ending_is_refused(store: RunStore, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot be written as \.pdf") as refused:
         write_report(pets(store), store, (), tmp_path / "a.pdf", str)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.overview import overview
@@ -18,6 +20,16 @@ def test_the_fit_stands_in_the_json(tmp_path: Path) -> None:
     run = folder.load(VIEW_COLUMNS)
     assert json.loads(ScoredRunRecord.of(run).to_text())["fit"] == "pad"
     assert json.loads(RunSummary.of(overview(folder, run.manifest)).to_text())["fit"] == "pad"
+
+
+@pytest.mark.usefixtures("by_its_name")
+def test_stored_sentences_name_the_program_as_it_was_started(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=1, state="failed", message="Run `python -m dashboard doctor`."))
+    folder.add_part(0, table_of([ok(0, "cat", "cat")]))
+    told = RunSummary.of(overview(folder, folder.manifest()))
+    assert told.message == "Run `classifier-dashboard doctor`."
+    assert folder.manifest().message == "Run `python -m dashboard doctor`."
 
 
 def test_the_figures_of_each_class_stand_in_the_json(tmp_path: Path) -> None:

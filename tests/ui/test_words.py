@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from dashboard.core.errors import DashboardError
 from dashboard.core.models.facts import ConvLayer
+from dashboard.ui.errors import as_text
 from dashboard.ui.words import in_percents, layer_names, local_time, number_in_words, plain
 
 AUTOLINK = re.compile(r"https?://|www\.|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)  # GFM, section 6.9
@@ -20,6 +22,13 @@ def test_addresses_are_no_links(text: str) -> None:
 @pytest.mark.parametrize("text", [":material/delete:", ":red[x]", "**x**", "![x](y)", "$x$", "<b>"])
 def test_nothing_is_markup(text: str) -> None:
     assert ":material/" not in plain(text) and not re.search(r"(?<!\\)[*\[\]()$<>:]", plain(text))
+
+
+@pytest.mark.usefixtures("by_its_name")
+def test_commands_name_an_installed_dashboard_as_it_was_started() -> None:
+    assert re.sub(r"\\(.)", r"\1", plain("Run python -m dashboard doctor.")) == "Run classifier-dashboard doctor."
+    error = DashboardError("There is no model.", "Run `python -m dashboard models add FILE`.")
+    assert as_text(error) == "There is no model. Run `classifier-dashboard models add FILE`."
 
 
 def test_names_of_versions_can_be_copied() -> None:

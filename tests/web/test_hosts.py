@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from dashboard.api import host_refusal
+from dashboard.api.problems import Problem, ProblemOfProtocol
 from dashboard.web.closed import Closed
 from dashboard.web.headers import SafeHeaders, content_security_policy
 from dashboard.web.hosts import OwnHosts, is_own_host, own_names
@@ -95,10 +98,27 @@ def test_a_foreign_name_is_refused_with_a_way_out() -> None:
     start, body = answer(OwnHosts(_inner), host="dash.example.com:8501")
     assert start["status"] == 403
     text = body["body"].decode()
-    assert "--allow-host dash.example.com\n" in text and "DASHBOARD_ALLOWED_HOSTS=dash.example.com " in text
+    assert "`--allow-host dash.example.com`" in text and "`DASHBOARD_ALLOWED_HOSTS=dash.example.com`" in text
     assert answer(OwnHosts(_inner, ["dash.example.com"]), host="dash.example.com")[1]["body"] == b"inner"
     assert answer(OwnHosts(_inner))[1]["body"] == b"inner"  # a health check of HTTP/1.0; browsers always name the host
     assert b"<b>" not in answer(OwnHosts(_inner), host="<b>")[1]["body"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/api/v1/predict", Problem), ("/v2/models/tiny", ProblemOfProtocol), ("/v2", ProblemOfProtocol)]
+)
+@pytest.mark.parametrize("host", ["dash.example.com:8501", "<b>"])
+def test_a_program_is_refused_in_the_form_of_the_api(path: str, kind: type[Problem], host: str) -> None:
+    start, body = answer(OwnHosts(_inner, api_refusal=host_refusal), path, host=host)
+    assert (start["status"], dict(start["headers"])[b"content-type"]) == (403, b"application/problem+json")
+    told = json.loads(body["body"])
+    assert (told["status"], told["code"]) == (403, "host_unknown") and told["detail"] and told["fix"]
+    assert told.keys() == kind.model_json_schema(mode="serialization")["properties"].keys()
+
+
+def test_a_page_is_refused_in_plain_text() -> None:
+    start, _ = answer(OwnHosts(_inner, api_refusal=host_refusal), "/api/v10", host="dash.example.com")
+    assert dict(start["headers"])[b"content-type"].startswith(b"text/plain")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.files import read_whole, write_atomically
 from dashboard.core.settings import check_data_dir
+from dashboard.core.shell import as_called
 
 if TYPE_CHECKING:
     from dashboard.core.settings import Settings
@@ -88,7 +89,7 @@ class Password:
         except (InvalidHashError, VerificationError) as error:
             raise DashboardError(
                 f"The stored password cannot be used: {error}.",
-                "Set it again with `python -m dashboard password`.",
+                as_called("Set it again with `python -m dashboard password`."),
                 "settings",
             ) from error
         with self._lock:

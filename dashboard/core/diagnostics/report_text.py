@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from dashboard.core.diagnostics.checks import Check, Report
 from dashboard.core.diagnostics.groups import GROUPS
+from dashboard.core.shell import as_called
 
 
 def report_as_text(report: Report) -> str:
@@ -15,7 +16,7 @@ def report_as_text(report: Report) -> str:
         if checks := report.of(group.id):
             lines += ["", group.title]
             lines += [line for check in checks for line in _as_lines(check)]
-    return "\n".join(lines) + "\n"
+    return as_called("\n".join(lines)) + "\n"
 
 
 def _as_lines(check: Check) -> Iterable[str]:

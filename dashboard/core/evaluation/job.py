@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from dashboard.core.clock import utc_now
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.runs.manifest import RunManifest
@@ -27,6 +28,12 @@ class Job:
     user: str = ""  # whose evaluation it is, as in `RunManifest`
     left: RunManifest | None = None  # what the store said of the run when the job failed; None if nothing
     finished_before: bool = False  # True if the run `found` was finished before this job
+    created_utc: str = field(default_factory=utc_now)  # ISO 8601
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the dataset, as users know it."""
+        return self.dataset.name.removesuffix(".dataset.json")
 
     @property
     def active(self) -> bool:

@@ -115,7 +115,8 @@ class Feedback:
 
         Args:
             most: how many at most; None: all.
-            before: only those before the one with this id.
+            before: only those before the one with this id. Raises DashboardError if the user has none with it.
+            user: only those of this user; None: those of everybody.
             model: NAME or NAME@VERSION.
         """
         from dashboard.core.database.tables import feedback
@@ -125,6 +126,7 @@ class Feedback:
             if value is not None:
                 asked.append(feedback.c[column] == value)
         if before:
+            self._check_given(before, user)
             asked.append(feedback.c.feedback_id < before)
         return self._last_words((feedback.c.subject, feedback.c.user), asked, most)
 
@@ -152,6 +154,19 @@ class Feedback:
             user: whose feedback counts; None: that of everybody.
         """
         return accuracy_of(self.opinions(None, user=user, model=model))
+
+    def _check_given(self, feedback_id: str, user: str | None) -> None:
+        from dashboard.core.database.tables import feedback
+
+        found = feedback.select().where(feedback.c.feedback_id == storable(feedback_id))
+        with self._database.reading() as connection:
+            row = connection.execute(found).one_or_none()
+        if row is None or user not in (None, row.user):
+            raise DashboardError(
+                f"There is no feedback {feedback_id[:64]!r} to continue after.",
+                "Begin again without `before`.",
+                "cursor",
+            )
 
     def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
         from sqlalchemy import func, select

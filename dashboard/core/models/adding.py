@@ -32,9 +32,7 @@ def read_input_size(argument: str) -> tuple[int, int]:
     """(height, width) from `HxW`. Raises ModelError."""
     height, _, width = argument.lower().partition("x")
     if not (height.isdecimal() and width.isdecimal()):
-        raise ModelError(
-            f"{argument!r} is not an input size.", "Give height x width, for example 224x224.", "input_size"
-        )
+        raise ModelError(f"{argument!r} is not an input size.", "Give height x width, for example 224x224.", "choice")
     return (int(height), int(width))
 
 

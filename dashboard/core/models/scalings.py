@@ -141,18 +141,25 @@ def _names_in_doubt(names: OtherNames, tests: Mapping[str, SelfTest], what: str)
 
 
 def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
-    folder = "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER."
+    more = "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER."
+    few_right = ""
     if tests:
-        folder = "Or give more pictures of its classes to try them on: --samples FOLDER."
+        more = "Or give more pictures of its classes to try them on: --samples FOLDER."
         total = next(iter(tests.values())).accuracy.n
         why += f", and none is clearly the best on {total} labelled samples ({_counts(tests)} right)"
+        if 2 * tests[best_of(tests)].right < total:
+            few_right = " That so few are right may also come from class names in the wrong order."
+            more = (
+                "If the class names are in the wrong order, give them in the order of the model's outputs: "
+                f"--class-names a,b,c.\n{more}"
+            )
     else:
         why += ", and there are no labelled samples of its classes to try it on"
     return ModelError(
-        f"The scaling of pixels that {what} needs is not known: {why}.",
+        f"The scaling of pixels that {what} needs is not known: {why}.{few_right}",
         "Give the scaling that it was trained with:\n"
         + "".join(f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items())
-        + folder,
+        + more,
         "scaling_unknown",
     )
 

@@ -11,6 +11,7 @@ from dashboard.core.metrics.risk_coverage import RiskCoverage, risk_coverage
 from dashboard.core.metrics.scores import Score
 from dashboard.core.runs.run import Run, check_finished
 from dashboard.services import Services
+from dashboard.ui.errors import as_text
 from dashboard.ui.evaluate.chosen_images import choose_images, labelled_only
 from dashboard.ui.evaluate.share_metric import show_share
 from dashboard.ui.filter_bar import set_filter
@@ -121,7 +122,7 @@ def _show_guarantee(run: Run) -> None:
     try:
         check_finished(run.manifest, run.state)
     except DatasetError as error:
-        st.info(f"{error.message} {error.fix}", icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         return
     percent = st.number_input(
         "Maximum error rate of accepted predictions (%)", 0.1, 50.0, 2.0, 0.5, key="max-error", format="%.1f",

@@ -15,6 +15,7 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.labelled_rows import labelled_rows
 from dashboard.core.runs.run import Run, check_finished
 from dashboard.services import Services
+from dashboard.ui.errors import as_text
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.table_height import table_height
 from dashboard.ui.words import in_percents, intervals, plain
@@ -40,7 +41,7 @@ def show_prediction_sets(services: Services, run: Run) -> None:
         check_finished(run.manifest, run.state)
         check_enough_images(len(run.labelled), confidence)
     except DatasetError as error:
-        st.info(f"{error.message} {error.fix}", icon=":material/info:")
+        st.info(as_text(error), icon=":material/info:")
         return
     key = rows_key(run), confidence
     marginal, by_class, of = remembered(

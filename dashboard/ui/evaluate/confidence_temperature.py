@@ -12,7 +12,7 @@ from dashboard.core.runs.run import Run
 from dashboard.core.shell import as_called
 from dashboard.services import Services
 from dashboard.ui.doubtful_labels import suspect_labels
-from dashboard.ui.errors import show_error
+from dashboard.ui.errors import as_text, show_error
 from dashboard.ui.session import remembered, rows_key
 from dashboard.ui.words import plain
 
@@ -32,7 +32,7 @@ def show_temperature(services: Services, run: Run) -> None:
         )  # fmt: skip
     except DashboardError as error:
         if error.code == "too_few_images":
-            st.info(f"{error.message} {error.fix}", icon=":material/info:")
+            st.info(as_text(error), icon=":material/info:")
         else:
             show_error(error, "No temperature was fitted.")
         return

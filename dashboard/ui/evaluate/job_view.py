@@ -11,6 +11,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.files import readable_name
 from dashboard.services import Services
+from dashboard.ui.errors import as_text
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.session import state_of_run
 from dashboard.ui.tab_title import name_tab
@@ -44,7 +45,7 @@ def watch_job(services: Services, run_id: str) -> None:
         )
         if job.state == "paused" and job.error:
             st.warning("Paused. The finished images are stored.", icon=":material/pause_circle:")
-            st.text(str(job.error))
+            st.text(as_text(job.error))
         with st.container(horizontal=True):
             if services.jobs.may_change(job):
                 st.button(

@@ -9,6 +9,7 @@ from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.run import Run
+from dashboard.core.shell import as_called
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.damaged_files import show_damaged_files
@@ -68,7 +69,7 @@ def _say_what_is_missing(run: Run) -> None:
             icon=":material/info:",
         )
         if manifest.message:
-            st.text(manifest.message)
+            st.text(as_called(manifest.message))
     if manifest.unknown_labels and not run.table.empty:
         st.warning(
             "These labels are not classes of this model. Their images were left out:", icon=":material/folder_off:"

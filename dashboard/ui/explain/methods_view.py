@@ -20,7 +20,7 @@ from dashboard.core.metrics.percent import rounded
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
-from dashboard.ui.errors import show_error
+from dashboard.ui.errors import as_text, show_error
 from dashboard.ui.question import Look, Question, base_picture, explanations, is_made
 from dashboard.ui.thumbnails import SMALL_SIDE, four_a_row
 from dashboard.ui.verdict import show_verdict
@@ -97,7 +97,7 @@ def _make_slow(services: Services, question: Question, slow: Sequence[Method], d
         try:
             explanations(services, question, [method.name], "")
         except DashboardError as error:
-            faults[method.name] = str(error)
+            faults[method.name] = as_text(error)
     st.session_state[_FAULTS] = question.key, faults
     st.session_state[_WANTED] = None
     st.rerun()

@@ -16,7 +16,7 @@ from dashboard.core.metrics.percent import in_percent, percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
-from dashboard.ui.errors import show_error
+from dashboard.ui.errors import as_text, show_error
 from dashboard.ui.history.table import choose_row, said_of
 from dashboard.ui.words import plain
 
@@ -117,7 +117,7 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
     )  # fmt: skip
     offer_file("Labels (CSV)", as_csv, "feedback.csv", "text/csv", "feedback-csv", reasons)
     if why_not:
-        reasons.caption(f"{why_not.message} {why_not.fix}")
+        reasons.caption(as_text(why_not))
         return
     if gone:
         reasons.caption(why_not_in_zip(said, gone, services.history))

@@ -74,3 +74,10 @@ def test_a_damaged_hash_lets_nobody_in(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text("no hash")
     password = Password(settings_of(tmp_path))
     assert password.is_set and code_of(password, "no hash") == "settings"
+
+
+@pytest.mark.usefixtures("by_its_name")
+def test_the_way_out_of_a_damaged_hash_names_an_installed_dashboard_as_it_was_started(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("no hash")
+    with pytest.raises(DashboardError, match="`classifier-dashboard password`"):
+        Password(settings_of(tmp_path)).verify(RIGHT, "1.2.3.4")

@@ -1,3 +1,5 @@
+import pytest
+
 from dashboard.core.diagnostics.checks import Check, Report
 from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.schemas.diagnostics import ReportRecord
@@ -47,6 +49,15 @@ def test_the_dictionary_has_the_promised_fields_and_no_others() -> None:
             {"id": "b", "status": "warning", "summary": "little disk is free", "fix": "Free some."},
         ],
     }
+
+
+@pytest.mark.usefixtures("by_its_name")
+def test_commands_name_an_installed_dashboard_as_it_was_started() -> None:
+    found = report(ERROR)
+    [check] = ReportRecord.of(found).checks
+    for text in (check.fix, report_as_text(found)):
+        assert "`classifier-dashboard doctor`" in text and "python -m dashboard" not in text
+    assert "`python -m dashboard doctor`" in ERROR.fix
 
 
 def test_the_text_says_all_that_the_checks_say() -> None:

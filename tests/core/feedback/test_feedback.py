@@ -65,6 +65,17 @@ def test_the_last_word_of_each_user_counts(feedback: Feedback, history: History)
     assert feedback.opinions(model="pets@2") == []
 
 
+def test_a_list_continues_only_after_feedback_that_the_user_may_see(feedback: Feedback, history: History) -> None:
+    of_ann = feedback.give(history.record(entry(b"1")), True, user="ann")
+    of_bob = feedback.give(history.record(entry(b"2")), True, user="bob")
+    assert feedback.opinions(before=of_bob.feedback_id, user="bob") == []
+    assert feedback.opinions(before=of_bob.feedback_id) == [of_ann]
+    for unknown, user in (("f" * 32, None), (of_bob.feedback_id, "ann"), ("\x00", None)):
+        with pytest.raises(DashboardError, match="Begin again without `before`") as caught:
+            feedback.opinions(before=unknown, user=user)
+        assert caught.value.code == "cursor"
+
+
 def test_a_word_can_replace_what_the_user_said_about_the_same_answer_for_the_picture(
     feedback: Feedback, history: History, runs: RunStore, tmp_path: Path
 ) -> None:

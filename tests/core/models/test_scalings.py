@@ -98,6 +98,9 @@ class TestChoosingTheScaling:
         explained = {line.split()[1]: line.split(maxsplit=2)[2] for line in lines if line.startswith("--scale")}
         assert list(explained) == list(SCALINGS) and len(set(explained.values())) == len(SCALINGS)
         assert not right or f"raw {right['raw']} right" in refused.value.message
+        few_right = right == {"scaled": 0, "raw": 3}
+        assert ("class names in the wrong order" in refused.value.message) is few_right
+        assert any("--class-names a,b,c" in line for line in lines) is few_right
 
     def test_order_is_obeyed_with_a_warning(self) -> None:
         chosen, notes = self.choose("1/255", "raw", scaled=5, raw=18)
