@@ -27,6 +27,7 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.label_column import (
     NoLabelColumnError,
+    about_ids,
     about_names,
     column_of_names,
     is_predicted,
@@ -35,7 +36,14 @@ from dashboard.core.datasets.label_column import (
     question_about,
 )
 from dashboard.core.datasets.label_notes import about_other_labels
-from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows, share_columns
+from dashboard.core.datasets.one_hot import (
+    class_columns,
+    class_of_each,
+    hold_shares,
+    marks_classes,
+    one_hot_rows,
+    share_columns,
+)
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable, no_columns, no_label_column, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import are_splits, splits_of
@@ -130,10 +138,16 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
         if not chosen:
             single = {each: rows[i] for i, each in enumerate(header) if header.count(each) == 1}
             if names := column_of_names(rows[header.index(label)], single):
-                notes, label = (about_names(name, label, names),), names
+                notes, label = (about_names(name, label, names) + about_ids(label),), names
             notes += _about_columns(name, header, rows, label)
         at = header.index(label)
-        table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=used_columns(header, file, at))
+        labels, used = rows[at].tolist(), [at]
+        if not chosen and (classes := [i for i in class_columns(rows, header, file) if i != at]):
+            marked = class_of_each(rows, header, classes)
+            if marked and column_of_names(labels, {label: marked}):
+                notes = (about_names(name, label, listed([header[i].strip() for i in classes])) + about_ids(label),)
+                labels, used = marked, classes
+        table = rows_of(name, rows[file].tolist(), labels, notes, used_columns(header, file, *used), label)
         question = (
             question_about(name, _possible_columns(header, rows, [file, *named]), label.strip()) if chosen else None
         )
@@ -149,15 +163,11 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
                 "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
             )  # fmt: skip
             raise no_label_column(error) if named else error
-        shares = share_columns(rows, others) if named and not headless else []
+        among = others if file is None else [i for i in range(len(header)) if i != file]
+        shares = share_columns(rows, among) if named and not headless else []
         possible = _possible_columns(header, rows, [*named, *shares])
         if shares and not possible:
-            names = listed([header[i].strip() for i in shares])
-            raise no_label_column(refused(
-                name, f"its columns seem to be classes ({names}), but their cells are shares, not 0 and 1",
-                "If these are true labels rather than predictions, add a column `label`. In each row, write the class "
-                "with the largest share in it.",
-            ))  # fmt: skip
+            raise hold_shares(name, [header[i].strip() for i in shares])
         raise no_columns(name, header, file is not None, bool(named), possible)
     [column], [at] = named, others
     if not headless and is_predicted(header[at]):

@@ -13,6 +13,7 @@ from dashboard.core.datasets.file_names import folder_of, normal_name
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.numbers_of_classes import count_of_classes, way_out, what_it_holds
 from dashboard.core.errors import Advice, DatasetError, ImageError
 from dashboard.core.questions import Answer, Question
 
@@ -61,8 +62,15 @@ def rows_of(
     values: Sequence[object],
     notes: tuple[str, ...] = (),
     used: Sequence[int | str] | None = None,
+    column: str = "",
 ) -> LabelsTable:
-    """The rows with these files and values of labels. Raises DatasetError, or ValueError for what is not a label."""
+    """The rows with these files and values of labels. Raises DatasetError, or ValueError for what is not a label.
+
+    Args:
+        column: the name of the column of the labels, for messages; "" if it has none.
+    """
+    if count := count_of_classes(values):
+        raise refused(name, what_it_holds(column, count), way_out(name, column))
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
     for row, value in enumerate(values):
