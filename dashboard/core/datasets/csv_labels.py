@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
+_OF_OPEN_IMAGES = ("image_id", "label_name", "source")
+_ZERO = re.compile(r"0+([.,]0*)?")
 _COMMENT = "# "  # numpy.savetxt begins a header with it
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
@@ -142,6 +144,10 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
             notes += _about_columns(name, header, rows, label)
         at = header.index(label)
         labels, used = rows[at].tolist(), [at]
+        if absent := _absent(header, rows):
+            labels = ["" if is_absent else cell for cell, is_absent in zip(labels, absent, strict=True)]
+            what = "1 row says" if sum(absent) == 1 else f"{sum(absent):,} rows say"
+            notes += (f"{what} by a Confidence of 0 that the image shows no such class, so not used (Open Images).",)
         if not chosen and (classes := [i for i in class_columns(rows, header, file) if i != at]):
             marked = class_of_each(rows, header, classes)
             if marked and column_of_names(labels, {label: marked}):
@@ -186,6 +192,18 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
     ]
     table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
     return replace(table, splits=splits[0]) if splits else table
+
+
+def _absent(header: Sequence[str], rows: pd.DataFrame) -> list[bool]:
+    """For each row whether it says that an image does not show a class; [] unless one does.
+
+    Source of the layout: https://storage.googleapis.com/openimages/web/download_v7.html (image-level labels)
+    """
+    if not all(column_among(header, [name]) for name in _OF_OPEN_IMAGES):
+        return []
+    confidence = column_among(header, ["confidence"])
+    absent = [bool(_ZERO.fullmatch(cell.strip())) for cell in rows[header.index(confidence)]] if confidence else []
+    return absent if any(absent) else []
 
 
 def _possible_columns(header: Sequence[str], rows: pd.DataFrame, of_files: Collection[int]) -> tuple[Answer, ...]:

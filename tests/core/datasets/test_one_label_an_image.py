@@ -260,6 +260,33 @@ def test_lists_beside_images_in_parquet(tmp_path: Any) -> None:
         assert all(np.array_equal(dataset.image(j), picture(j)) for j in (0, 2, 3))
 
 
+OPEN_IMAGES = "ImageID,Source,LabelName,Confidence\n"
+
+
+def test_a_confidence_of_0_in_open_images_says_what_an_image_does_not_show(labelled: Labelled) -> None:
+    rows = "a,human,/m/cat,1\na,human,/m/dog,0\nb,human,/m/dog,1.0\nb,human,/m/cat,0.0\nc,human,/m/cat,0\nd,machine,/m/dog,0.9\n"
+    dataset = labelled("labels.csv", OPEN_IMAGES + rows)
+    assert labels(dataset) == ["/m/cat", "/m/dog", None, "/m/dog"]
+    assert any(note.startswith("3 rows say by a Confidence of 0 that the image shows no") for note in dataset.notes)
+    other = labelled("labels.csv", "file,label,confidence\na,cat,1\nb,dog,0\nc,cat,1\nd,dog,0\n")  # a labeller's doubt
+    assert labels(other) == ["cat", "dog", "cat", "dog"]
+
+
+def test_several_rows_with_different_labels_for_each_image_are_refused_in_words(labelled: Labelled) -> None:
+    rows = "".join(f"{letter},human,/m/{label},1\n" for letter in "abcd" for label in ("cat", "dog"))
+    with pytest.raises(
+        DatasetError, match=r"no image exactly one label: .* as for a.png. Only images with one"
+    ) as refused:
+        labelled("labels.csv", OPEN_IMAGES + rows)
+    assert refused.value.code == "labels_file"
+    assert refused.value.fix.endswith("at most one for each image; then give the copy with --labels FILE.")
+    kept = labelled("labels.csv", OPEN_IMAGES + rows.replace("d,human,/m/cat,1\n", ""))
+    assert labels(kept) == [None, None, None, "/m/dog"]
+    assert (
+        "3 images have rows with different labels in labels.csv, so not evaluated: a.png, b.png, c.png." in kept.notes
+    )
+
+
 SOFT = [[0.2, 0.7, 0.1], [0.9, 0.05, 0.05], [0.33, 0.33, 0.34], [0.0, 1.0, 0.0]]
 NAMED = [dict(zip(("cat", "dog", "pig"), each, strict=True)) for each in SOFT]
 HOT = [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]]
