@@ -41,7 +41,7 @@ from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.questions import Question
 
-_LISTS = (".txt", ".json", ".lst", ".list")
+_LISTS = (".txt", ".json", ".lst", ".list", ".csv", ".tsv")
 
 
 @dataclass(frozen=True)

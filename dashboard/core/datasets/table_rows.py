@@ -32,6 +32,7 @@ class LabelsTable:
     used: Sequence[int | str] | None = None  # columns of files and labels, by name or position; None: it has no others
     attributes: Callable[[], Attributes] | None = None  # reads the other columns
     splits: tuple[str, ...] = ()  # of each row, see `splits_of`; () if the table tells none
+    table_of_split: Mapping[str, str] = field(default_factory=dict)  # if each split has a table of its own
     question: Question | None = None  # which column holds the labels, if the user has chosen it
 
     def at(self, rows: Sequence[int]) -> LabelsTable:

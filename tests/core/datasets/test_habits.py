@@ -399,18 +399,18 @@ def test_a_holdout_is_not_pooled_with_the_training_images(make_zip: MakeZip) -> 
 def test_of_two_tables_the_question_says_what_each_leaves_out(make_zip: MakeZip) -> None:
     files = {
         **images(*(f"img/{i}.png" for i in range(5))),
-        "train.csv": b"file,label\n0.png,cat\n1.png,dog\n2.png,cat\n",
-        "test.csv": b"file,label\n3.png,cat\n4.png,dog\n",
+        "site_a.csv": b"file,label\n0.png,cat\n1.png,dog\n2.png,cat\n",
+        "site_b.csv": b"file,label\n3.png,cat\n4.png,dog\n",
     }
     path = make_zip({}, extra=files)
     with pytest.raises(UndecidedError) as asked:
         open_dataset(path)
     assert [(each.value, each.meaning) for each in asked.value.question.answers] == [
-        ("train.csv", "3 rows, of which 3 name an image; 2 images without a label in it"),
-        ("test.csv", "2 rows, of which 2 name an image; 3 images without a label in it"),
+        ("site_a.csv", "3 rows, of which 3 name an image; 2 images without a label in it"),
+        ("site_b.csv", "2 rows, of which 2 name an image; 3 images without a label in it"),
     ]
-    dataset = open_dataset(path, Choices(labels="test.csv"))
-    assert "3 images have no label in test.csv, so not compared" in dataset.notes[1]
+    dataset = open_dataset(path, Choices(labels="site_b.csv"))
+    assert "3 images have no label in site_b.csv, so not compared" in dataset.notes[1]
 
 
 @pytest.mark.parametrize(
