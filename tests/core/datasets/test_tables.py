@@ -118,16 +118,31 @@ def test_several_tables_are_asked_about(make_zip: MakeZip, tmp_path: Path) -> No
 
 
 def test_folders_that_may_be_parts_instead_of_classes_are_asked_about(make_zip: MakeZip) -> None:
-    images = {f"part_{1 + i // 2}/{i}.png": encoded(picture(i)) for i in range(4)}
+    images = {f"site_{1 + i // 2}/{i}.png": encoded(picture(i)) for i in range(4)}
     table = b"image,label\n0,cat\n1,dog\n2,cat\n3,dog\n"
     path = make_zip({}, extra={**images, "pets_metadata.csv": table})
-    with pytest.raises(UndecidedError, match="and so could its folders, part_1, part_2") as asked:
+    with pytest.raises(UndecidedError, match="and so could its folders, site_1, site_2") as asked:
         open_dataset(path)
     assert [answer.value for answer in asked.value.question.answers] == ["pets_metadata.csv", "folders"]
     by_table = open_dataset(path, Choices(labels=labels_choice(path, "pets_metadata.csv")))
     assert label_counts(by_table.samples) == {"cat": 2, "dog": 2} and by_table.questions[0].certain
     by_folder = open_dataset(path, Choices(labels=labels_choice(path, "folders")))
-    assert label_counts(by_folder.samples) == {"part_1": 2, "part_2": 2}
+    assert label_counts(by_folder.samples) == {"site_1": 2, "site_2": 2}
+
+
+@pytest.mark.parametrize("folder", ["part_{}", "HAM10000_images_part_{}", "images_00{}/images", "batch{}"])
+def test_numbered_parts_are_no_classes_beside_a_table(make_zip: MakeZip, folder: str) -> None:
+    images = {f"{folder.format(1 + i // 2)}/ISIC_{i}.png": encoded(picture(i)) for i in range(4)}
+    cells = [("ISIC_0", "cat"), ("ISIC_1", "dog"), ("ISIC_2", "cat"), ("ISIC_3", "dog")]
+    table = "lesion_id,image_id,dx,age\n" + "".join(f"HAM_{i}{i}{i},{i},{dx},{i}0\n" for i, dx in cells)
+    path = make_zip({}, extra={**images, "HAM10000_metadata.csv": table.encode()})
+    with pytest.raises(UndecidedError) as asked:
+        open_dataset(path)
+    assert [(each.value, each.meaning) for each in asked.value.question.answers] == [("dx", "cat, dog")]
+    assert label_counts(open_dataset(path, Choices(label_column="dx")).samples) == {"cat": 2, "dog": 2}
+    named = make_zip({}, "named.zip", extra={**images, "truth.csv": table.replace("dx", "label").encode()})
+    assert label_counts(open_dataset(named).samples) == {"cat": 2, "dog": 2}
+    assert len(label_counts(open_dataset(named, Choices(labels="folders")).samples)) <= 2
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])
@@ -526,7 +541,7 @@ def test_a_column_in_humps_is_known(make_zip: MakeZip, column: str) -> None:
 
 
 def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(make_zip: MakeZip) -> None:
-    images = {f"part_{i}/{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    images = {f"site_{i}/{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
     table = b"lesion,image_id,dx,age\nx,a,cat,30\ny,b,dog,40\n"
     told = open_dataset(make_zip({}, extra={**images, "truth.csv": table})).notes
     assert "truth.csv cannot be used as a labels file: it is not certain which of its columns holds" in told[0]
@@ -535,8 +550,8 @@ def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(
     with pytest.raises(UndecidedError, match=r"truth\.csv"):
         open_dataset(followed)
     assert labelled(open_dataset(followed, Choices(labels="truth.csv"))) == {
-        "part_0/a.png": "cat",
-        "part_1/b.png": "dog",
+        "site_0/a.png": "cat",
+        "site_1/b.png": "dog",
     }
 
 
