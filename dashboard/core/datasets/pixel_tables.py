@@ -62,7 +62,7 @@ def pixels_in_table(name: str, head: bytes) -> ImageError | None:
         f"{f'y = {label}; ' if label else ''}{found.read}; n.savez('images.npz', images=x.reshape({shape}){labels})"
     )
     kind = "square gray images" if shape.count(",") == 2 else "square images, red, green and blue of each pixel"
-    told = f'If they are those of {kind}, save them as arrays: `python -c "{program}"`.'
+    told = f'If they are those of {kind}, save them as arrays: `python -c "{program}"`. Then give images.npz.'
     if found.label is None:
         told += " No column seems to hold labels, so these images have none."
     elif not found.has_header:
