@@ -45,7 +45,7 @@ def _numbers(value: object) -> list[float]:
         return []
     try:
         return [float(each) for each in value]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return []
 
 

@@ -15,7 +15,7 @@ PIXEL_TABLES = (".csv", ".tsv")
 HEAD_BYTES = 2**20  # of a table: its first two lines
 _LEAST_PIXELS = 64
 _MOST_OTHERS = 4  # columns beside the pixels
-_LARGEST = 255
+_LARGEST, _MOST_DIGITS = 255, 3
 _DIGITS = re.compile(r"\d")
 _SAFE = re.compile(r"[\w. -]+")  # between quotes of Python and of every shell
 _ADVICE = "Save them as arrays, images of uint8 (N, height, width) or (N, height, width, 3) and labels"
@@ -105,7 +105,8 @@ def _counts_up(names: Sequence[str]) -> bool:
 
 
 def _is_pixel(cell: str) -> bool:
-    return cell.strip().isdecimal() and int(cell) <= _LARGEST
+    digits = cell.strip()
+    return len(digits) <= _MOST_DIGITS and digits.isdecimal() and int(digits) <= _LARGEST
 
 
 def _shape(count: int) -> str:

@@ -297,7 +297,15 @@ def test_the_splits_of_a_table_of_pixels_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["file,label\na.png,cat\n", ",".join(["x"] * 100) + "\n" + ",".join(["0.5"] * 100), "", "\n\n", "\0" * 500]
+    "table",
+    [
+        "file,label\na.png,cat\n",
+        ",".join(["x"] * 100) + "\n" + ",".join(["0.5"] * 100),
+        "",
+        "\n\n",
+        "\0" * 500,
+        "a,b\n" + "9" * 5000 + ",1\n",
+    ],
 )
 def test_other_tables_are_no_pixels(tmp_path: Path, table: str) -> None:
     (tmp_path / "x.csv").write_text(table)

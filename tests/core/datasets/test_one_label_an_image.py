@@ -342,7 +342,7 @@ def test_the_advice_on_numbers_of_all_classes_beside_images_works(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "values", [[[0, 1], [1], [2], []], [["cat"], ["dog"], ["cat"], None], [[1, 2], [2, 3], [1], [2]]]
+    "values", [[[0, 1], [1], [2], []], [["cat"], ["dog"], ["cat"], None], [[1, 2], [2, 3], [1], [2]], [[10**400, 0]]]
 )
 def test_lists_of_labels_are_no_numbers_of_all_classes(values: list[Any]) -> None:
     assert count_of_classes(values) == 0
