@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from dashboard.core.datasets.columns import LABEL_COLUMNS, column_among
-from dashboard.core.datasets.file_names import is_image_name, suffix_of
+from dashboard.core.datasets.file_names import folder_of, is_image_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.labelme import MOST_BYTES as MOST_JSON_BYTES
@@ -68,8 +68,10 @@ def other_class_files(names: Sequence[str], positions: Sequence[int], images: Se
     return []
 
 
-def annotations_elsewhere(names: Sequence[str], positions: Sequence[int], images: Sequence[str]) -> dict[int, str]:
-    """The .json files that nearly all images have in another folder, with the image of each; {} if there are none.
+def annotations_elsewhere(
+    names: Sequence[str], positions: Sequence[int], images: Sequence[str], suffix: str = ".json"
+) -> dict[int, str]:
+    """The small files that nearly all images have in another folder, with the image of each; {} if there are none.
 
     The rest of their paths is the same, as in annotations/test/1.json and images/test/1.jpg; or only one of each is
     called so in the whole dataset.
@@ -78,13 +80,15 @@ def annotations_elsewhere(names: Sequence[str], positions: Sequence[int], images
         names: of all files.
         positions: of the files that may be annotations.
         images: the names of the images that are labelled.
+        suffix: of these files. Those that are not .json must lie in a folder that is called for them, such as labels.
     """
     folders = {name[: max(name.rfind("/"), 0)] for name in images}
     found = [
         i
         for i in positions
-        if suffix_of(names[i]) == ".json" and names[i][: max(names[i].rfind("/"), 0)] not in folders
-    ]
+        if suffix_of(names[i]) == suffix and names[i][: max(names[i].rfind("/"), 0)] not in folders
+        and (suffix == ".json" or bare_folder(folder_of(names[i]), _ANNOTATIONS)[1])
+    ]  # fmt: skip
     for key in (_path_without_words, file_stem) if len(found) > 1 else ():
         often, files_of = Counter(map(key, filter(is_image_name, names))), defaultdict(list)
         for i in found:
@@ -103,22 +107,26 @@ def _path_without_words(name: str) -> tuple[tuple[str, ...], str]:
 
 
 def read_annotations(source: FileSource, image_of: Mapping[int, str]) -> LabelsTable:
-    """The class in each file of `annotations_elsewhere`, as `read_other_class_files`. Raises DatasetError unless all are LabelMe's."""
-    table, certain = _read(source, [*image_of])
-    if not certain:
-        raise _no_class(".json", "not all of them are LabelMe's")
-    return replace(table, name="the .json files", files=tuple(image_of.values()))
+    """The class in each file of `annotations_elsewhere`, as `read_other_class_files`. All .json must be LabelMe's."""
+    table = read_other_class_files(source, [*image_of], only_labelme=True)
+    return replace(table, files=tuple(image_of.values()))
 
 
-def read_other_class_files(source: FileSource, positions: Sequence[int]) -> LabelsTable:
+def read_other_class_files(source: FileSource, positions: Sequence[int], only_labelme: bool = False) -> LabelsTable:
     """The class in each file of `other_class_files`. An image that LabelMe gives several has none.
+
+    Args:
+        only_labelme: True: JSON of other programs is refused.
 
     Raises:
         DatasetError: a file holds something else than one class, or no class occurs twice.
     """
+    suffix = suffix_of(source.names[positions[0]])
     table, certain = _read(source, positions)
+    if only_labelme and suffix == ".json" and not certain:
+        raise _no_class(suffix, "not all of them are LabelMe's")
     if len(set(table.labels)) == len(table.labels) and not certain:
-        raise _no_class(suffix_of(source.names[positions[0]]), "no two of them hold the same class")
+        raise _no_class(suffix, "no two of them hold the same class")
     return table
 
 

@@ -27,6 +27,7 @@ from dashboard.core.datasets.columns import (
 )
 from dashboard.core.datasets.label_column import (
     NoLabelColumnError,
+    about_ids,
     about_names,
     column_of_names,
     is_predicted,
@@ -35,7 +36,14 @@ from dashboard.core.datasets.label_column import (
     question_about,
 )
 from dashboard.core.datasets.label_notes import about_other_labels
-from dashboard.core.datasets.one_hot import class_columns, marks_classes, one_hot_rows, share_columns
+from dashboard.core.datasets.one_hot import (
+    class_columns,
+    class_of_each,
+    hold_shares,
+    marks_classes,
+    one_hot_rows,
+    share_columns,
+)
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable, no_columns, no_label_column, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import are_splits, splits_of
@@ -48,6 +56,8 @@ if TYPE_CHECKING:
 
 _LONGER_LINE = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
 _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
+_OF_OPEN_IMAGES = ("image_id", "label_name", "source")
+_ZERO = re.compile(r"0+([.,]0*)?")
 _COMMENT = "# "  # numpy.savetxt begins a header with it
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
@@ -130,10 +140,20 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
         if not chosen:
             single = {each: rows[i] for i, each in enumerate(header) if header.count(each) == 1}
             if names := column_of_names(rows[header.index(label)], single):
-                notes, label = (about_names(name, label, names),), names
+                notes, label = (about_names(name, label, names) + about_ids(label),), names
             notes += _about_columns(name, header, rows, label)
         at = header.index(label)
-        table = rows_of(name, rows[file].tolist(), rows[at].tolist(), notes, used=used_columns(header, file, at))
+        labels, used = rows[at].tolist(), [at]
+        if absent := _absent(header, rows):
+            labels = ["" if is_absent else cell for cell, is_absent in zip(labels, absent, strict=True)]
+            what = "1 row says" if sum(absent) == 1 else f"{sum(absent):,} rows say"
+            notes += (f"{what} by a Confidence of 0 that the image shows no such class, so not used (Open Images).",)
+        if not chosen and (classes := [i for i in class_columns(rows, header, file) if i != at]):
+            marked = class_of_each(rows, header, classes)
+            if marked and column_of_names(labels, {label: marked}):
+                notes = (about_names(name, label, listed([header[i].strip() for i in classes])) + about_ids(label),)
+                labels, used = marked, classes
+        table = rows_of(name, rows[file].tolist(), labels, notes, used_columns(header, file, *used), label)
         question = (
             question_about(name, _possible_columns(header, rows, [file, *named]), label.strip()) if chosen else None
         )
@@ -149,15 +169,11 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
                 "In each row, write 1 in the column of the image's class, and 0 in those of the other classes.",
             )  # fmt: skip
             raise no_label_column(error) if named else error
-        shares = share_columns(rows, others) if named and not headless else []
+        among = others if file is None else [i for i in range(len(header)) if i != file]
+        shares = share_columns(rows, among) if named and not headless else []
         possible = _possible_columns(header, rows, [*named, *shares])
         if shares and not possible:
-            names = listed([header[i].strip() for i in shares])
-            raise no_label_column(refused(
-                name, f"its columns seem to be classes ({names}), but their cells are shares, not 0 and 1",
-                "If these are true labels rather than predictions, add a column `label`. In each row, write the class "
-                "with the largest share in it.",
-            ))  # fmt: skip
+            raise hold_shares(name, [header[i].strip() for i in shares])
         raise no_columns(name, header, file is not None, bool(named), possible)
     [column], [at] = named, others
     if not headless and is_predicted(header[at]):
@@ -176,6 +192,18 @@ def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: st
     ]
     table = rows_of(name, rows[column].tolist(), rows[at].tolist(), (note,))
     return replace(table, splits=splits[0]) if splits else table
+
+
+def _absent(header: Sequence[str], rows: pd.DataFrame) -> list[bool]:
+    """For each row whether it says that an image does not show a class; [] unless one does.
+
+    Source of the layout: https://storage.googleapis.com/openimages/web/download_v7.html (image-level labels)
+    """
+    if not all(column_among(header, [name]) for name in _OF_OPEN_IMAGES):
+        return []
+    confidence = column_among(header, ["confidence"])
+    absent = [bool(_ZERO.fullmatch(cell.strip())) for cell in rows[header.index(confidence)]] if confidence else []
+    return absent if any(absent) else []
 
 
 def _possible_columns(header: Sequence[str], rows: pd.DataFrame, of_files: Collection[int]) -> tuple[Answer, ...]:

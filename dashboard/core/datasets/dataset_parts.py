@@ -12,6 +12,7 @@ from dashboard.core.datasets.labelling import (
     ClassFolders,
     IsImage,
 )
+from dashboard.core.datasets.split_names import are_parts
 from dashboard.core.datasets.splits import Folders, Splits
 
 
@@ -41,6 +42,7 @@ class DatasetFiles:
         markers: Collection[str] = splits.markers if splits else ()
         class_in = ClassFolders(markers, holding, self.folders.holding(self.is_image))
         others = np.concatenate([positions, outside])
+        classes = frozenset(map(class_in.class_of, holding))
         return Part(
             split,
             positions,
@@ -49,7 +51,7 @@ class DatasetFiles:
             others[~self.is_image[others]],
             frozenset(outside.tolist()),
             class_in,
-            frozenset(map(class_in.class_of, holding)),
+            frozenset({None}) if are_parts(classes) else classes,
         )
 
 
@@ -64,4 +66,4 @@ class Part:
     others: np.ndarray  # positions of the files that are no images, also of those in no split
     outside: frozenset[int]  # positions of the files in no split
     class_in: ClassFolders
-    folders: frozenset[str | None]  # names of folders of its images, that may be classes
+    folders: frozenset[str | None]  # names of folders of its images, that may be classes; {None} if they are parts

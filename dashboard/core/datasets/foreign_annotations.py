@@ -26,6 +26,11 @@ _LIST = (
     "lines that begin with an image, so perhaps a list of its labels, which is read only as CSV. For labels, save it as "
     "labels.csv, with `file,label` in its first line and a comma between file and label."
 )
+_PERHAPS_CLASSES = (
+    "one word or number in each, perhaps the class of the image. They are not used, since the folders of the images may be "
+    "the classes. To use them instead, write a table labels.csv with `file,label` in its first line."
+)
+_NEARLY_ALL = 0.9  # share of the images
 _PROGRAMS = ((b"<annotations", "CVAT for images"), (b"<annotation", "Pascal VOC"))  # XML; the longer word first
 
 
@@ -48,6 +53,24 @@ def about_annotations(source: FileSource, unused: Sequence[int]) -> tuple[str, .
     if lists := _lists_of_images(source, texts[:_MOST_TEXTS], stems):
         notes.append(f"{_named(source, lists)}: {_LIST}")
     return tuple(notes)
+
+
+def about_texts(source: FileSource, unused: Sequence[int], images: Sequence[str]) -> tuple[str, ...]:
+    """A note on text files at these positions that nearly all images in folders have, and that hold boxes or classes.
+
+    Args:
+        images: the names of the images.
+    """
+    texts = [i for i in unused if suffix_of(source.names[i]) == ".txt"]
+    stems = set(map(file_stem, images)) if texts else set()
+    found = [i for i in texts if file_stem(source.names[i]) in stems]
+    if len(found) < _NEARLY_ALL * len(images):
+        return ()
+    if hold_boxes(source, found):
+        return (f"{_named(source, found)}: {_BOXES}",)
+    words = [_first_lines(source, i) for i in found[:_MOST_TEXTS]]
+    one_each = all(len(lines) == 1 and len(lines[0]) == 1 for lines in words)
+    return (f"{_named(source, found)}: {_PERHAPS_CLASSES}",) if one_each else ()
 
 
 def hold_boxes(source: FileSource, positions: Sequence[int]) -> bool:

@@ -18,6 +18,7 @@ from dashboard.core.datasets.labelled_files import FilesReader
 from dashboard.core.datasets.labelling import IsImage, no_images
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere, read_labels_elsewhere
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.pixel_tables import HEAD_BYTES, PIXEL_TABLES, pixels_in_table
 from dashboard.core.datasets.sample_list import SampleList
 from dashboard.core.errors import ImageError
 from dashboard.core.images.decoding import DecodedImage, decode_image
@@ -31,7 +32,6 @@ from dashboard.core.images.other_files import (
 )
 
 _MOST_ASKED = 100  # files of a dataset without images that are asked what they are
-_HEAD_BYTES, _MANY_PIXELS = 1000, 16  # of a table
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "icon\r"}
 _JUNK_FOLDERS = (
@@ -143,34 +143,16 @@ def _why_no_images(source: FileSource) -> ImageError | None:
         reason = _other_type(name, source, position)
         if reason.fix:
             return ImageError(f"{name}: {reason.message}", reason.fix, reason.code)
-        if name.lower().endswith(".csv") and (fault := _pixels_in_table(source, position)):
-            return fault
+        if name.lower().endswith(PIXEL_TABLES):
+            with contextlib.suppress(ImageError):
+                if fault := pixels_in_table(name, source.read(position, HEAD_BYTES)):
+                    return fault
         if name.lower().endswith(_ARCHIVES):
             return ImageError(
                 f"It holds archives, such as {name}, and archives inside a dataset are not opened.",
                 "Give that archive itself, or unpack it there.",
             )
     return None
-
-
-def _pixels_in_table(source: FileSource, position: int) -> ImageError | None:
-    """The reason why a table with a column for each pixel (pixel0, pixel1 ...) is not read; None if it is none."""
-    name = source.names[position]
-    try:
-        head = source.read(position, _HEAD_BYTES).partition(b"\n")[0].lower()
-    except ImageError:
-        return None
-    if head.count(b"pixel") < _MANY_PIXELS:
-        return None
-    last = name.rpartition("/")[2].replace("'", "")
-    program = (
-        f"import numpy as n, pandas as p; t = p.read_csv('{last}'); y = t.pop('label'); s = int(t.shape[1] ** .5); "
-        "n.savez('images.npz', images=t.to_numpy('u1').reshape(-1, s, s), labels=y)"
-    )
-    return ImageError(
-        f"{name} holds pixels as numbers, which are not read from tables.",
-        f'If they are those of square gray images, save them as arrays: `python -c "{program}"`.',
-    )
 
 
 def is_junk(name: str) -> bool:

@@ -6,7 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dashboard.core.datasets.columns import HUMP, LABEL_COLUMNS, column_among, plain_column
+from dashboard.core.datasets.columns import (
+    HUMP,
+    LABEL_COLUMNS,
+    SPLIT_COLUMNS,
+    column_among,
+    columns_among,
+    plain_column,
+)
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
@@ -56,16 +63,16 @@ def may_name_ids(column: str) -> bool:
 
 
 def column_of_names(labels: Iterable[object], values_of: Mapping[str, Iterable[object]]) -> str | None:
-    """The first column, among these, that names the class ids in `labels`; None if none does, or they are no ids.
+    """The column, among these, that names the class ids in `labels`; None if none does, or they are no ids.
 
-    Each id always has the same name, and each name the same id.
+    Each id always has the same name, and each name the same id. A column that is called like names comes first, then one
+    that is called like labels, then any other, such as `diagnosis` beside `target`, if each id occurs twice on average.
 
     Args:
         labels: the cells of the column of labels. None is an empty one.
         values_of: the cells of the other columns.
     """
-    columns = {column: values for column, values in values_of.items() if may_name_ids(column)}
-    labels = list(labels) if columns else []
+    labels = list(labels) if values_of else []
     try:
         id_of = {cell: as_label(cell) for cell in set(labels)}
     except (TypeError, ValueError):  # lists, or other cells that are no labels
@@ -73,24 +80,33 @@ def column_of_names(labels: Iterable[object], values_of: Mapping[str, Iterable[o
     ids = {each for each in id_of.values() if each not in (None, NO_ID)}
     if len(ids) < 2 or len(ids) == len(labels) or not are_numbers([each for each in ids if each]):
         return None
-    return next((column for column, values in columns.items() if _name(labels, id_of, ids, values)), None)
+    columns = [*filter(may_name_ids, values_of)]
+    if 2 * len(ids) <= len(labels):
+        others = [column for column in values_of if column_among([column], SPLIT_COLUMNS) is None]
+        columns = list(dict.fromkeys([*columns, *columns_among(others, LABEL_COLUMNS), *others]))
+    return next((column for column in columns if _name(labels, id_of, ids, values_of[column])), None)
 
 
 def _name(
     labels: Sequence[object], id_of: Mapping[object, str | None], ids: Collection[str | None], texts: Iterable[object]
 ) -> bool:
-    """True if these texts correspond one to one to the ids of the labels, and are not numbers."""
+    """True if these texts correspond one to one to the ids of the labels, and are words."""
     names: dict[str | None, object] = {}
     for label, text in zip(labels, texts, strict=True):
         if (each := id_of[label]) in ids and names.setdefault(each, text) != text:
             return False
     different = {text.strip() for text in names.values() if isinstance(text, str)} - {""}
-    return len(different) == len(ids) and not are_numbers([*different])
+    return len(different) == len(ids) and all(any(map(str.isalpha, text)) for text in different)
 
 
 def about_names(name: str, ids: str, names: str) -> str:
     """The note on a column that names the class ids in another one."""
     return f"{name} has class ids in the column {ids.strip()}, and their names in {names.strip()}. The names are used."
+
+
+def about_ids(ids: str) -> str:
+    """What the note on a table adds: how to use the class ids instead."""
+    return f" To use the ids, choose `{ids.strip()}` as the column of labels."
 
 
 def possible_columns(values_of: Mapping[str, Iterable[object]]) -> tuple[Answer, ...]:

@@ -193,7 +193,7 @@ def by_labels_file(
         extra.append((file, table.labels[row]))
         extra_rows.append(row)
         (several if len(found) else missing).append(file)
-    repeated = []
+    repeated, manifold = [], []
     for i, rows in rows_of.items():
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
         if uncertain := [table.faults[row] for row in rows if row in table.faults]:
@@ -204,6 +204,7 @@ def by_labels_file(
                 "Keep one row for it.",
                 "several_labels",
             )
+            manifold.append(names[i])
         elif given:
             labels[i] = given[0]
         if len(rows) > 1:
@@ -218,6 +219,21 @@ def by_labels_file(
                 error.code,
             )  # fmt: skip
         raise names_no_image(table, names, Finder(names) if elsewhere else find)
+    if len(manifold) > 1 and not any(labels):
+        raise DatasetError(
+            f"{table.name} gives no image exactly one label: for each it has rows with different labels, as for "
+            f"{manifold[0][:80]}. Only images with one class each can be evaluated.",
+            Advice(
+                "In a copy of it, keep only the rows of the classes that the model knows, at most one for each image; then "
+                "give the copy with ",
+                Choice("labels", "FILE"),
+                ".",
+            ),
+            "labels_file",
+        )
+    if manifold:
+        what = "1 image has" if len(manifold) == 1 else f"{len(manifold):,} images have"
+        notes.append(f"{what} rows with different labels in {table.name}, so not evaluated: {listed(manifold)}.")
     if without:
         what = "1 image has" if len(without) == 1 else f"{len(without):,} images have"
         notes.append(f"{what} no label in {table.name}, so not compared: {listed(without)}.")

@@ -31,6 +31,7 @@ from dashboard.core.datasets.foreign_formats import WORKBOOKS, refuse_foreign
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
 from dashboard.core.datasets.label_column import (
     MOST_COLUMNS,
+    about_ids,
     about_names,
     column_of_names,
     label_column,
@@ -40,9 +41,10 @@ from dashboard.core.datasets.label_column import (
 )
 from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.labelme import is_labelme
+from dashboard.core.datasets.one_hot import class_columns, hold_shares, one_hot_rows, share_columns
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
-from dashboard.core.datasets.table_rows import LabelsTable, no_columns, refused, rows_of, used_columns
+from dashboard.core.datasets.table_rows import LabelsTable, file_name_of, no_columns, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import splits_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
@@ -162,14 +164,13 @@ def _from_parquet(name: str, data: bytes, stems: Collection[str], chosen: str) -
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
     split = column_among(columns, SPLIT_COLUMNS)
-    among = columns if chosen or label is None else _labels_or_names(columns)
+    schema = parquet.schema_arrow
+    among = columns if chosen or label is None else _labels_or_texts(schema)
     others = [
-        each
-        for each in among
-        if each not in (file, label, split) and not pa.types.is_nested(parquet.schema_arrow.field(each).type)
-    ][:MOST_COLUMNS]
+        each for each in among if each not in (file, label, split) and not pa.types.is_nested(schema.field(each).type)
+    ][: None if label is None else MOST_COLUMNS]
     wanted = [file, *([label] if label else []), *([split] if split else []), *others]
-    flat = [each for each in wanted if not pa.types.is_nested(parquet.schema_arrow.field(each).type)]
+    flat = [each for each in wanted if not pa.types.is_nested(schema.field(each).type)]
     table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
     if table is None:
         raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
@@ -198,25 +199,46 @@ class _Columns:
     def rows(self, name: str, stems: Collection[str], chosen: str) -> LabelsTable:
         """The rows. Raises DatasetError if it is not known which column holds the labels."""
         if self.label is None or self.labels is None:
+            if table := self._one_hot(name):
+                return table
             if any(file_stem(str(file)) in stems for file in self.files):
                 raise no_columns(name, self.names, True, True, possible_columns(self.others))
             raise no_columns(name, self.names)
         label, labels = self.label, self.labels
         notes: tuple[str, ...] = ()
         if not chosen and (names := column_of_names(labels, self.others)):
-            label, labels, notes = names, self.others[names], (about_names(name, label, names),)
+            notes = (about_names(name, label, names) + about_ids(label),)
+            label, labels = names, self.others[names]
         elif not chosen:
             others = {each: self.others[each] for each in columns_among([*self.others], LABEL_COLUMNS)}
             notes = about_other_labels(name, label, labels, others)
-        table = rows_of(name, self.files, labels, notes, used=used_columns(self.names, self.file, label))
+        table = rows_of(name, self.files, labels, notes, used_columns(self.names, self.file, label), label)
         possible = possible_columns({self.label: self.labels, **self.others}) if chosen else ()
         question = question_about(name, possible, self.label.strip()) if chosen else None
         return replace(table, splits=self.splits, question=question)
 
+    def _one_hot(self, name: str) -> LabelsTable | None:
+        """The rows, if the other columns are classes; else None. Raises DatasetError if these hold shares or are not certain."""
+        if not self.others:
+            return None
+        import pandas as pd  # most tables have a column of labels
 
-def _labels_or_names(columns: Sequence[str]) -> list[str]:
-    """The columns that are called like labels, or like names of class ids."""
-    return list(dict.fromkeys([*columns_among(columns, LABEL_COLUMNS), *filter(may_name_ids, columns)]))
+        header = [self.file, *self.others]
+        rows = pd.DataFrame({i: list(map(str, cells)) for i, cells in enumerate((self.files, *self.others.values()))})
+        if classes := class_columns(rows, header, 0):
+            table = one_hot_rows(name, rows, header, 0, classes)
+            used = used_columns(self.names, self.file, *(header[i] for i in classes))
+            return replace(table, files=tuple(map(file_name_of, self.files)), used=used, splits=self.splits)
+        if not possible_columns(self.others) and (shares := share_columns(rows, range(1, len(header)))):
+            raise hold_shares(name, [header[i].strip() for i in shares])
+        return None
+
+
+def _labels_or_texts(schema: pa.Schema) -> list[str]:
+    """The columns that are called like labels, or may hold names of class ids: those called so, then others of text."""
+    texts = [each.name for each in schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)]
+    named = filter(may_name_ids, schema.names)
+    return list(dict.fromkeys([*columns_among(schema.names, LABEL_COLUMNS), *named, *texts]))
 
 
 def _values(column: pa.ChunkedArray) -> list[object]:
@@ -263,8 +285,7 @@ def _from_json(name: str, value: object, stems: Collection[str], chosen: str) ->
     labels = None if label is None else [record.get(label) for record in value]
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
-    among = columns if chosen or label is None else _labels_or_names(columns)
-    others = {each: [record.get(each) for record in value] for each in among if each not in (file, label, split)}
+    others = {each: [record.get(each) for record in value] for each in columns if each not in (file, label, split)}
     return _Columns(columns, file, files, label, labels, others, splits).rows(name, stems, chosen)
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.core.datasets.columns import FILE_COLUMNS, SPLIT_COLUMNS, plain_column
+from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE, several_labels
-from dashboard.core.datasets.table_rows import LabelsTable, checked, refused
+from dashboard.core.datasets.table_rows import LabelsTable, checked, no_label_column, refused
 from dashboard.core.errors import Advice, Choice, ImageError, listed
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ def class_columns(rows: pd.DataFrame, header: list[str], file: int) -> list[int]
     return found if len(found) >= _LEAST_CLASSES and len(names) == len(found) and "" not in names else []
 
 
+def class_of_each(rows: pd.DataFrame, header: list[str], classes: list[int]) -> list[str] | None:
+    """The name of the column, among these positions, that has the only 1 of each row; None if a row has none or several."""
+    marked = _marked(rows, classes)
+    return [header[classes[i]].strip() for i in marked.argmax(axis=1)] if (marked.sum(axis=1) == 1).all() else None
+
+
 def marks_classes(rows: pd.DataFrame, file: int) -> bool:
     """True if all columns but the one of file names have the same two values, such as a blank and x, or -1 and 1."""
     values = {str(cell).strip().casefold() for i in range(len(rows.columns)) if i != file for cell in rows[i].unique()}
@@ -64,6 +71,15 @@ def share_columns(rows: pd.DataFrame, among: Sequence[int]) -> list[int]:
     return [*shares] if is_whole else []
 
 
+def hold_shares(name: str, columns: Sequence[str]) -> NoLabelColumnError:
+    """The error for a table whose labels are in these `share_columns` only."""
+    return no_label_column(refused(
+        name, f"its columns seem to be classes ({listed(columns)}), but their cells are shares, not 0 and 1",
+        "If these are true labels rather than predictions, add a column `label`. In each row, write the class "
+        "with the largest share in it.",
+    ))  # fmt: skip
+
+
 def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, classes: list[int]) -> LabelsTable:
     """The label of each row. A row with no 1, or with several, is a fault of its image.
 
@@ -72,9 +88,7 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
             1 may be something else: they are only two, such as left_eye and right_eye, or not every row has one 1.
     """
     names = [header[i].strip() for i in classes]
-    marked = np.column_stack(
-        [rows[i].str.strip().str.lower().str.startswith(("1", "t")).to_numpy(bool) for i in classes]
-    )  # (rows, classes)
+    marked = _marked(rows, classes)
     ones = marked.sum(axis=1)
     if (len(classes) == _LEAST_CLASSES or (ones != 1).any()) and (text := _text_columns(rows, header, file)):
         raise refused(
@@ -102,6 +116,11 @@ def one_hot_rows(name: str, rows: pd.DataFrame, header: list[str], file: int, cl
     used = (file, *classes) if other else None
     files = tuple(str(cell).strip() for cell in rows[file])
     return checked(LabelsTable(name, files, tuple(labels), tuple(notes), faults, used))
+
+
+def _marked(rows: pd.DataFrame, classes: list[int]) -> np.ndarray:
+    """Where the cells of `class_columns` are 1: (rows, classes) bool."""
+    return np.column_stack([rows[i].str.strip().str.lower().str.startswith(("1", "t")).to_numpy(bool) for i in classes])
 
 
 def _is_zero_or_one(cell: object) -> bool:

@@ -33,6 +33,7 @@ from dashboard.core.datasets.image_files import joint_fingerprint
 from dashboard.core.datasets.label_column import about_names, column_of_names, may_name_ids
 from dashboard.core.datasets.label_notes import about_missing, about_other_labels
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.numbers_of_classes import count_of_classes, way_out, what_it_holds
 from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.table_splits import choose_records, splits_of
@@ -119,7 +120,8 @@ class ParquetImages:
     def _texts(self, label: str) -> dict[str, Iterator[object]]:
         """The values of the columns that may name the class ids in the column of the labels."""
         is_text = (pa.types.is_string, pa.types.is_large_string)
-        names = [n for n in self._schema.names if n != label and may_name_ids(n)]
+        others = [n for n in self._schema.names if n != label]
+        names = dict.fromkeys([*filter(may_name_ids, others), *columns_among(others, LABEL_FEATURES)])
         texts = [n for n in names if any(is_kind(self._schema.field(n).type) for is_kind in is_text)]
         return {each: self._column(each) for each in texts}
 
@@ -163,6 +165,11 @@ class ParquetImages:
             raise DatasetError(
                 f"The column {column} of {self.path.name} holds {kind}, which cannot be a label.",
                 "Store class ids or names in it.", "parquet_columns",
+            )  # fmt: skip
+        if listed and (count := count_of_classes(self._column(column))):
+            raise DatasetError(
+                f"{self.path.name} has no labels that can be used: {what_it_holds(column, count)}.",
+                way_out(self.path.name, column, with_images=True), "parquet_columns",
             )  # fmt: skip
         for row, value in enumerate(self._column(column)):
             try:

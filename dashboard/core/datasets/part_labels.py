@@ -20,7 +20,7 @@ from dashboard.core.datasets.class_map import find_class_maps, names_of_numbers
 from dashboard.core.datasets.dataset_parts import DatasetFiles, Part
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
-from dashboard.core.datasets.foreign_annotations import about_annotations, hold_boxes
+from dashboard.core.datasets.foreign_annotations import about_annotations, about_texts, hold_boxes
 from dashboard.core.datasets.labelling import (
     Labelling,
     by_folder,
@@ -41,7 +41,7 @@ from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.questions import Question
 
-_LISTS = (".txt", ".json", ".lst", ".list")
+_LISTS = (".txt", ".json", ".lst", ".list", ".csv", ".tsv")
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ class PartLabels:
             notes = (*notes, *why_not)
             if not (table or beside.positions or any("LabelMe" in note for note in choice.notes)):
                 notes = (*notes, *about_annotations(self._source, sorted({*ignored, *part.outside})))
+        elif without_table and by_folders and not table:
+            notes = (*notes, *about_texts(self._source, ignored, part.image_names))
         split = None
         if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]
@@ -167,7 +169,11 @@ class PartLabels:
             found = []
         elsewhere: dict[int, str] = {}
         if not found and not by_folders:
-            elsewhere = annotations_elsewhere(self._names, part.others.tolist(), part.image_names)
+            others = part.others.tolist()
+            elsewhere = annotations_elsewhere(self._names, others, part.image_names)
+            elsewhere = elsewhere or annotations_elsewhere(self._names, others, part.image_names, ".txt")
+            if hold_boxes(self._source, [*elsewhere]):
+                elsewhere = {}
         try:
             if found:
                 return FilesBeside(found, read_other_class_files(self._source, found))

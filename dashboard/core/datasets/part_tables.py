@@ -63,6 +63,7 @@ class PartTables:
             and not self._choices.labels
             and not self._choices.label_column
             and not any(replaces_folders(t, count) for t in tables.values())
+            and not ((one := self._one_of_splits(tables)) and replaces_folders(one, count))
         ):
             return rivals_of_folders(tables, count, part.folders, self._may_split)
         return tables
@@ -76,22 +77,25 @@ class PartTables:
         wanted = self._choices.labels
         if not tables and not wanted:
             return TableChoice(None, None)
-        by_split = self._choices.split and self._may_split and not wanted
-        if by_split and (one := joined_by_split(without_templates(list(tables.values())))):
+        several, images = len(part.folders) > 1, len(part.image_names)
+        one = self._one_of_splits(tables) if not wanted else None
+        if one and (self._choices.split or not several or replaces_folders(one, images)):
             return TableChoice(one, None)
         required = (bool(self._choices.label_column) and not part.split) or any(
             must_be_usable(table.name, part.folders) for i, table in tables.items() if i not in part.outside
         )
-        images = len(part.image_names)
         column_chosen = self._choices.label_column and not wanted
         replaced = column_chosen or any(replaces_folders(table, images) for table in tables.values())
-        several = len(part.folders) > 1
         may_be_class = not several and any(folder and not _says_images(folder) for folder in part.folders)
         no_labels_known = not any(table.content for table in tables.values())
         rivals = (several and not replaced) or (may_be_class and no_labels_known)
         named = listed(sorted(filter(None, part.folders)), 3) if rivals else ""
         shared = [table.name for i, table in tables.items() if i in part.outside]
         return choose_table(self._name, list(tables.values()), wanted, required, named, several, shared)
+
+    def _one_of_splits(self, tables: Mapping[int, Table]) -> Table | None:
+        """See `joined_by_split`; None also if tables may not tell the splits."""
+        return joined_by_split(without_templates(list(tables.values()))) if self._may_split else None
 
     def split_of(self, table: str) -> str | None:
         """The split that a table is called like; None if it is called like none."""

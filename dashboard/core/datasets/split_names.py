@@ -33,6 +33,7 @@ _OTHERS = frozenset(
 SPLITS = ("test", "val", "train")  # in the order in which they are offered
 # Words that may stand beside train or test in the name of a folder: test_set, train_images, seg_test
 PLAIN = WORDS_FOR_IMAGES | {"set", "sets", "split", "data", "dataset", "folder", "the", "final", "daten"}
+_PARTS = PLAIN | {"part", "parts", "batch", "batches", "chunk", "shard"}  # stand beside the number of a part
 WORD = re.compile(r"[^\W\d_]+")  # in the name of a folder
 _GLUED = rf"({'|'.join(sorted(SPLIT_OF, key=len, reverse=True))})(?:s?(?:{'|'.join(sorted(PLAIN))}))?"  # also testset
 _SPLIT_WORD = re.compile(_GLUED)
@@ -54,6 +55,12 @@ def word_of_split(name: str) -> str | None:
 def names_split(name: str) -> bool:
     """True if one of the words in a name is the name of a split, such as in labeled_train and PublicTest."""
     return parts_of(name)[0] is not None
+
+
+def are_parts(folders: Collection[str | None]) -> bool:
+    """True for folders that differ in a number only, and are called parts or images: images_part_1, images_part_2."""
+    words = {tuple(word.casefold() for word in WORD.findall(folder or "")) for folder in folders}
+    return len(folders) > 1 and len(words) == 1 and not _PARTS.isdisjoint(next(iter(words)))
 
 
 def split_named_in(name: str, among: Collection[str]) -> str | None:

@@ -13,6 +13,7 @@ from dashboard.core.datasets.file_names import folder_of, normal_name
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
+from dashboard.core.datasets.numbers_of_classes import count_of_classes, way_out, what_it_holds
 from dashboard.core.errors import Advice, DatasetError, ImageError
 from dashboard.core.questions import Answer, Question
 
@@ -31,6 +32,7 @@ class LabelsTable:
     used: Sequence[int | str] | None = None  # columns of files and labels, by name or position; None: it has no others
     attributes: Callable[[], Attributes] | None = None  # reads the other columns
     splits: tuple[str, ...] = ()  # of each row, see `splits_of`; () if the table tells none
+    table_of_split: Mapping[str, str] = field(default_factory=dict)  # if each split has a table of its own
     question: Question | None = None  # which column holds the labels, if the user has chosen it
 
     def at(self, rows: Sequence[int]) -> LabelsTable:
@@ -61,8 +63,15 @@ def rows_of(
     values: Sequence[object],
     notes: tuple[str, ...] = (),
     used: Sequence[int | str] | None = None,
+    column: str = "",
 ) -> LabelsTable:
-    """The rows with these files and values of labels. Raises DatasetError, or ValueError for what is not a label."""
+    """The rows with these files and values of labels. Raises DatasetError, or ValueError for what is not a label.
+
+    Args:
+        column: the name of the column of the labels, for messages; "" if it has none.
+    """
+    if count := count_of_classes(values):
+        raise refused(name, what_it_holds(column, count), way_out(name, column))
     labels: list[str | None] = []
     faults: dict[int, ImageError] = {}
     for row, value in enumerate(values):

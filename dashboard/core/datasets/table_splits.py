@@ -119,7 +119,11 @@ def choose_rows(
             if table.labels[row] is not None or row in table.faults:
                 labelled.add(split)
     counts = {split: sum(split in each for each in split_at.values()) for split in in_order(table.splits)}
-    sizes = [Split(split, (table.name,), count, "image") for split, count in counts.items() if count]
+    sizes = [
+        Split(split, (table.table_of_split.get(split, table.name),), count, "image")
+        for split, count in counts.items()
+        if count
+    ]
     if len(sizes) < 2:
         return None
     choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)

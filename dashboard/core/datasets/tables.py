@@ -25,7 +25,7 @@ from dashboard.core.datasets.labels_file import (
 from dashboard.core.datasets.other_names import file_stem, without_hosts
 from dashboard.core.datasets.split_names import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
-from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed, listed_and
 
 LABELS_STEMS = frozenset({"labels", "label"})
 _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
@@ -263,8 +263,9 @@ def joined_by_split(tables: Sequence[Table]) -> Table | None:
         assert found is not None  # one has them, see below
         return found
 
+    folder, files = folder_of(usable[0].name), [table.name.rpartition("/")[2] for table in usable]
     content = LabelsTable(
-        " and ".join(table.name for table in usable),
+        f"{folder}/{listed_and(files)}" if folder else listed_and(files),
         tuple(chain.from_iterable(content.files for content in contents)),
         tuple(chain.from_iterable(content.labels for content in contents)),
         tuple(chain.from_iterable(content.notes for content in contents)),
@@ -275,6 +276,9 @@ def joined_by_split(tables: Sequence[Table]) -> Table | None:
         },
         attributes=attributes if any(read) else None,
         splits=tuple(split or "" for split, size in zip(splits, sizes, strict=True) for _ in range(size)),
+        table_of_split={split or "": table.name for split, table in zip(splits, usable, strict=True)},
+        question=next((content.question for content in contents if content.question), None),
     )
     matched, labelled = sum(table.matched for table in usable), sum(table.labelled for table in usable)
-    return Table(content.name, content, sum(sizes), matched, labelled, images=usable[0].images)
+    differs = any(table.differs for table in usable)
+    return Table(content.name, content, sum(sizes), matched, labelled, differs, images=usable[0].images)

@@ -166,6 +166,48 @@ def test_small_files_beside_images_are_read_if_each_holds_one_class(
 
 
 @pytest.mark.parametrize(
+    "picture_at, label_at",
+    [
+        ("images/{}.png", "labels/{}.txt"),
+        ("test/images/{}.png", "test/labels/{}.txt"),
+        ("part_{}/{}.png", "part_{}/{}.txt"),
+    ],
+)
+def test_classes_in_a_folder_of_labels_are_read(tmp_path: Path, picture_at: str, label_at: str) -> None:
+    classes = [i % 2 for i in range(6)]
+    places = [(i,) if picture_at.count("{}") == 1 else (i % 2, i) for i in range(6)]
+    files = images(*(picture_at.format(*place) for place in places))
+    told = {label_at.format(*place): f"{each}\n" for place, each in zip(places, classes, strict=True)}
+    dataset = tar(tmp_path / "x.tar", files | told | {"data.yaml": "names: [cat, dog]"})
+    expected = {picture_at.format(*place): ("cat", "dog")[each] for place, each in zip(places, classes, strict=True)}
+    assert labels(dataset) == expected and "Labels are taken from the .txt files." in dataset.notes
+
+
+def test_texts_in_another_folder_that_is_not_called_for_labels_are_not_read(tmp_path: Path) -> None:
+    files = images(*(f"images/{i}.png" for i in range(4)))
+    dataset = tar(tmp_path / "x.tar", files | {f"captions/{i}.txt": "cat" for i in range(4)})
+    assert "cat" not in labels(dataset).values()
+
+
+@pytest.mark.parametrize("label_at", ["{}/{}.txt", "{}/labels/{}.txt", "labels/{}/{}.txt"])
+@pytest.mark.parametrize(
+    "text, told",
+    [("1\n", "one word or number in each, perhaps the class"), ("1 0.5 0.5 0.2 0.2\n", "boxes or outlines")],
+)
+def test_texts_of_images_in_several_folders_are_told(tmp_path: Path, label_at: str, text: str, told: str) -> None:
+    files = images(*(f"{place}/{i}.png" for place in ("yard", "street") for i in range(3)))
+    texts = {label_at.format(place, i): text for place in ("yard", "street") for i in range(3)}
+    dataset = tar(tmp_path / "x.tar", files | texts)
+    assert set(labels(dataset).values()) == {"yard", "street"}
+    [note] = [note for note in dataset.notes if told in note]
+    assert note.startswith(f"{label_at.format('yard', 0)} and 5 other files: ") and "write a table labels.csv" in note
+    followed = tar(
+        tmp_path / "followed.tar", files | texts | {"labels.csv": "file,label\n" + "".join(f"{f},cat\n" for f in files)}
+    )
+    assert set(labels(followed).values()) == {"cat"} and not any(told in note for note in followed.notes)
+
+
+@pytest.mark.parametrize(
     "suffix, contents, why",
     [
         ("txt", ["0 0.5 0.5 0.2", "1 0.5 0.5 0.1", "0 0.1 0.1 0.1"], "0.txt does not hold the name"),
@@ -399,18 +441,18 @@ def test_a_holdout_is_not_pooled_with_the_training_images(make_zip: MakeZip) -> 
 def test_of_two_tables_the_question_says_what_each_leaves_out(make_zip: MakeZip) -> None:
     files = {
         **images(*(f"img/{i}.png" for i in range(5))),
-        "train.csv": b"file,label\n0.png,cat\n1.png,dog\n2.png,cat\n",
-        "test.csv": b"file,label\n3.png,cat\n4.png,dog\n",
+        "site_a.csv": b"file,label\n0.png,cat\n1.png,dog\n2.png,cat\n",
+        "site_b.csv": b"file,label\n3.png,cat\n4.png,dog\n",
     }
     path = make_zip({}, extra=files)
     with pytest.raises(UndecidedError) as asked:
         open_dataset(path)
     assert [(each.value, each.meaning) for each in asked.value.question.answers] == [
-        ("train.csv", "3 rows, of which 3 name an image; 2 images without a label in it"),
-        ("test.csv", "2 rows, of which 2 name an image; 3 images without a label in it"),
+        ("site_a.csv", "3 rows, of which 3 name an image; 2 images without a label in it"),
+        ("site_b.csv", "2 rows, of which 2 name an image; 3 images without a label in it"),
     ]
-    dataset = open_dataset(path, Choices(labels="test.csv"))
-    assert "3 images have no label in test.csv, so not compared" in dataset.notes[1]
+    dataset = open_dataset(path, Choices(labels="site_b.csv"))
+    assert "3 images have no label in site_b.csv, so not compared" in dataset.notes[1]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pillow_heif
 import pyarrow as pa
 import pytest
@@ -232,16 +233,82 @@ def test_the_advice_on_stl10_works(tmp_path: Path) -> None:
     assert [sample.label for sample in dataset.samples] == ["airplane", "car"] and dataset.image(0).shape == (96, 96, 3)
 
 
-def test_the_advice_on_pixels_in_a_table_works(tmp_path: Path) -> None:
-    header = ",".join(["label", *(f"pixel{i}" for i in range(64))])
-    rows = [",".join(map(str, [label, *range(label, label + 64)])) for label in (3, 5)]
-    (tmp_path / "train.csv").write_text("\n".join([header, *rows]) + "\n")
+GRAY = np.random.default_rng(0).integers(0, 256, (6, 64), np.uint8)
+RED_GREEN_BLUE = np.random.default_rng(1).integers(0, 256, (6, 192), np.uint8)
+WORDS = ["cat", "None", "cat", "none", "dog", "None"]
+
+
+def pixel_table(
+    pixels: np.ndarray, column: str, labels: list[object] | None, label: str = "label", first: bool = True
+) -> str:
+    frame = pd.DataFrame(pixels, columns=[column.format(i) for i in range(pixels.shape[1])])
+    if labels:
+        frame.insert(0 if first else len(frame.columns), label, labels)
+    return frame.to_csv(index=False)
+
+
+TABLES = {
+    "of digits": (pixel_table(GRAY, "pixel{}", [3, 5, 0, 1, 2, 9]), GRAY, list("350129")),
+    "class": (pixel_table(GRAY, "pixel{}", WORDS, "class", first=False), GRAY, WORDS),
+    "none": (pixel_table(GRAY, "{}", WORDS, "none", first=False), GRAY, WORDS),
+    "1x1": (pixel_table(GRAY, "1x{}", [3, 5, 0, 1, 2, 9]), GRAY, list("350129")),
+    "without labels": (pixel_table(GRAY, "pixel{}", None), GRAY, [None] * 6),
+    "in colour": (pixel_table(RED_GREEN_BLUE, "pixel{:04}", [3, 5, 0, 1, 2, 9]), RED_GREEN_BLUE, list("350129")),
+    "without header": (pixel_table(GRAY, "{}", [3, 5, 0, 1, 2, 9]).split("\n", 1)[1], GRAY, list("350129")),
+    "without both": (pixel_table(GRAY, "{}", None).split("\n", 1)[1], GRAY, [None] * 6),
+    "with semicolons": (pixel_table(GRAY, "{}", WORDS).replace(",", ";"), GRAY, WORDS),
+    "in one column": (
+        "".join(["emotion,pixels\n", *(f"{i},{' '.join(map(str, row))}\n" for i, row in enumerate(GRAY))]), GRAY, list("012345")
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", TABLES)
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_advice_on_pixels_in_a_table_works(tmp_path: Path, kind: str, alone: bool) -> None:
+    table, pixels, labels = TABLES[kind]
+    (tmp_path / "train.csv").write_text(table)
     with pytest.raises(
         DatasetError, match=r"train.csv holds pixels as numbers, which are not read from tables"
     ) as refused:
-        open_dataset(tmp_path)
+        open_dataset(tmp_path / "train.csv" if alone else tmp_path)
     [command] = commands_in(refused.value.fix)
     subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
     dataset = open_dataset(tmp_path / "images.npz")
-    assert [sample.label for sample in dataset.samples] == ["3", "5"]
-    assert dataset.image(1)[..., 0].tolist() == np.arange(5, 69).reshape(8, 8).tolist()
+    assert [sample.label for sample in dataset.samples] == labels
+    found = np.stack([dataset.image(i) for i in range(6)])
+    shape = (6, 8, 8, -1)
+    assert np.array_equal(found, np.broadcast_to(pixels.reshape(shape), (6, 8, 8, 3)))
+
+
+def test_pixels_of_images_that_are_not_square_have_a_way_out_too(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(pixel_table(GRAY[:, :63].repeat(2, axis=1), "pixel{}", WORDS))
+    with pytest.raises(DatasetError, match="holds pixels as numbers") as refused:
+        open_dataset(tmp_path)
+    assert "images of uint8 (N, height, width)" in refused.value.fix and not commands_in(refused.value.fix)
+
+
+def test_the_splits_of_a_table_of_pixels_are_told(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{' '.join(map(str, row))},{'Training' if i else 'PublicTest'}\n" for i, row in enumerate(GRAY))
+    (tmp_path / "fer2013.csv").write_text(f"emotion,pixels,Usage\n{rows}")
+    with pytest.raises(DatasetError, match="holds pixels") as refused:
+        open_dataset(tmp_path / "fer2013.csv")
+    assert "Its column Usage tells splits: to evaluate one, keep only its rows before." in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file,label\na.png,cat\n",
+        ",".join(["x"] * 100) + "\n" + ",".join(["0.5"] * 100),
+        "",
+        "\n\n",
+        "\0" * 500,
+        "a,b\n" + "9" * 5000 + ",1\n",
+    ],
+)
+def test_other_tables_are_no_pixels(tmp_path: Path, table: str) -> None:
+    (tmp_path / "x.csv").write_text(table)
+    with pytest.raises(DatasetError) as refused:
+        open_dataset(tmp_path / "x.csv")
+    assert "pixels" not in refused.value.message

@@ -172,9 +172,68 @@ def test_a_column_beside_that_of_the_ids_names_them(labelled, kind: str, columns
     csv, lines = frame.to_csv(index=False), frame.to_json(orient="records", lines=True)
     dataset = labelled(f"labels.{kind}", parquet(frame) if kind == "parquet" else lines if kind == "jsonl" else csv)
     ids = next(iter(columns))
-    note = f"labels.{kind} has class ids in the column {ids}, and their names in {used}. The names are used."
+    note = (
+        f"labels.{kind} has class ids in the column {ids}, and their names in {used}. The names are used. "
+        f"To use the ids, choose `{ids}` as the column of labels."
+    )
     assert labels(dataset) == dict(zip(NAMES, map(str, columns[used or ids]), strict=True))
     assert (note in dataset.notes) is bool(used)
+
+
+FOUR = ("a.png", "b.png", "c.png", "d.png")
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ({"target": [1, 0, 1, 0], "diagnosis": ["sick", "well", "sick", "well"]}, "diagnosis"),
+        ({"label": [1, 0, 1, 0], "class": ["sick", "well", "sick", "well"]}, "class"),
+        ({"target": [1, 0, 1, 0], "sex": ["f", "f", "m", "m"], "dx": ["sick", "well", "sick", "well"]}, "dx"),
+        ({"target": [1, 0, 1, 0], "diagnosis": ["x", "well", "y", "well"]}, ""),  # they say something else
+        ({"target": [1, 0, 1, 2], "patient": ["p1", "p2", "p1", "p3"]}, ""),  # too few of each to tell
+        ({"target": [1, 0, 1, 0], "age": [40.5, 31.0, 40.5, 31.0]}, ""),
+        ({"target": [1, 0, 1, 0], "split": ["x", "y", "x", "y"]}, ""),
+    ],
+)
+def test_words_come_before_ids_that_say_the_same(labelled, kind: str, columns: dict[str, list], names: str) -> None:
+    frame = pd.DataFrame({"image_name": FOUR, **columns})
+    csv, lines = frame.to_csv(index=False), frame.to_json(orient="records", lines=True)
+    content = parquet(frame) if kind == "parquet" else lines if kind == "jsonl" else csv
+    ids = next(iter(columns))
+    dataset = labelled(f"labels.{kind}", content, FOUR)
+    assert labels(dataset) == dict(zip(FOUR, map(str, columns[names or ids]), strict=True))
+    told = (
+        f"class ids in the column {ids}, and their names in {names}. The names are used. To use the ids, choose `{ids}`"
+    )
+    assert any(told in note for note in dataset.notes) is bool(names)
+
+
+@pytest.mark.parametrize("target", ["target", "class_id"])
+def test_one_hot_columns_come_before_ids_that_say_the_same(make_zip: MakeZip, target: str) -> None:
+    images = {name: encoded(picture(i)) for i, name in enumerate(FOUR)}
+    rows = "a,1.0,0.0,{}\nb,0.0,1.0,{}\nc,1.0,0.0,{}\nd,0.0,1.0,{}\n"
+    path = make_zip({}, extra={**images, "GT.csv": f"image,MEL,NV,{target}\n{rows.format(1, 0, 1, 0)}".encode()})
+    dataset = open_dataset(path)
+    assert labels(dataset) == dict(zip(FOUR, ["MEL", "NV", "MEL", "NV"], strict=True))
+    assert any(f"ids in the column {target}, and their names in MEL, NV. The names" in note for note in dataset.notes)
+    chosen = open_dataset(path, Choices(label_column=target))
+    assert labels(chosen) == dict(zip(FOUR, "1010", strict=True))
+    other = make_zip(
+        {}, "other.zip", extra={**images, "GT.csv": f"image,old,new,y\n{rows.format(1, 0, 0, 1)}".encode()}
+    )
+    assert labels(open_dataset(other)) == dict(zip(FOUR, "1001", strict=True))
+
+
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_one_hot_columns_in_json_and_parquet(labelled, kind: str) -> None:
+    classes = {f"class{i}": [float(i == row) for row in range(4)] for i in range(50)}
+    frame = pd.DataFrame({"image": FOUR, **classes, "age": [30, 40, 50, None]})
+    content = parquet(frame) if kind == "parquet" else frame.to_json(orient="records")
+    dataset = labelled(f"labels.{kind}", content, FOUR)
+    assert labels(dataset) == {name: f"class{i}" for i, name in enumerate(FOUR)}
+    columns = dataset.attributes()
+    assert columns and columns.columns.column_names == ["age"]
 
 
 def test_the_ids_can_be_chosen_beside_their_names(make_zip: MakeZip) -> None:
@@ -254,6 +313,15 @@ def test_the_header_of_savetxt_is_read_although_it_is_a_comment(labelled, header
     assert labels(labelled("labels.csv", text.getvalue())) == dict.fromkeys(NAMES, "cat")
 
 
+@pytest.mark.parametrize("kind", ["json", "parquet"])
+def test_columns_of_shares_in_json_and_parquet_are_no_labels(labelled, kind: str) -> None:
+    frame = pd.DataFrame({"image": NAMES, "cat": [0.1, 0.7, 0.3], "dog": [0.9, 0.3, 0.7]})
+    content = parquet(frame) if kind == "parquet" else frame.to_json(orient="records")
+    with pytest.raises(DatasetError, match=r"classes \(cat, dog\), but their cells are shares, not 0 and 1") as caught:
+        labelled(f"labels.{kind}", content)
+    assert "add a column `label`" in caught.value.fix
+
+
 @pytest.mark.parametrize("name", ["labels.csv", "truth.csv"])
 def test_shares_of_classes_are_no_labels_but_a_column_beside_them_is(labelled, name: str) -> None:
     rows = [("image", "cat", "dog", "bird"), *((each, "0,02", "0,96", "0,02") for each in NAMES)]
@@ -285,6 +353,11 @@ def test_shares_beside_another_column_are_not_offered(labelled) -> None:
     with pytest.raises(UndecidedError) as caught:
         labelled("labels.csv", "\n".join(map(",".join, rows)))
     assert [answer.value for answer in caught.value.question.answers] == ["breed"]
+
+
+def test_shares_are_no_names_of_images_that_are_numbers(labelled) -> None:
+    with pytest.raises(DatasetError, match=r"classes \(cat, dog\), but their cells are shares"):
+        labelled("labels.csv", "image,cat,dog\n0.png,0.9,0.1\n1.png,0.1,0.9\n", ("0.png", "1.png"))
 
 
 def test_half_characters_in_file_names_can_be_stored(labelled) -> None:

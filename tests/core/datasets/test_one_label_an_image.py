@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.datasets import Dataset, open_dataset
+from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.coco import coco_rows
 from dashboard.core.datasets.label_value import SeveralLabels, as_label
-from dashboard.core.errors import DatasetError, ImageError
+from dashboard.core.datasets.numbers_of_classes import count_of_classes
+from dashboard.core.errors import DatasetError, ImageError, commands_in
 from tests.conftest import MakeZip, encoded, picture
 
 Labelled = Callable[..., Dataset]
@@ -251,6 +258,103 @@ def test_lists_beside_images_in_parquet(tmp_path: Any) -> None:
         assert labels(dataset) == ["cat", None, None, "dog"]
         assert reason(dataset, 1).code == "several_labels" and "cat, dog" in reason(dataset, 1).message
         assert all(np.array_equal(dataset.image(j), picture(j)) for j in (0, 2, 3))
+
+
+OPEN_IMAGES = "ImageID,Source,LabelName,Confidence\n"
+
+
+def test_a_confidence_of_0_in_open_images_says_what_an_image_does_not_show(labelled: Labelled) -> None:
+    rows = "a,human,/m/cat,1\na,human,/m/dog,0\nb,human,/m/dog,1.0\nb,human,/m/cat,0.0\nc,human,/m/cat,0\nd,machine,/m/dog,0.9\n"
+    dataset = labelled("labels.csv", OPEN_IMAGES + rows)
+    assert labels(dataset) == ["/m/cat", "/m/dog", None, "/m/dog"]
+    assert any(note.startswith("3 rows say by a Confidence of 0 that the image shows no") for note in dataset.notes)
+    other = labelled("labels.csv", "file,label,confidence\na,cat,1\nb,dog,0\nc,cat,1\nd,dog,0\n")  # a labeller's doubt
+    assert labels(other) == ["cat", "dog", "cat", "dog"]
+
+
+def test_several_rows_with_different_labels_for_each_image_are_refused_in_words(labelled: Labelled) -> None:
+    rows = "".join(f"{letter},human,/m/{label},1\n" for letter in "abcd" for label in ("cat", "dog"))
+    with pytest.raises(
+        DatasetError, match=r"no image exactly one label: .* as for a.png. Only images with one"
+    ) as refused:
+        labelled("labels.csv", OPEN_IMAGES + rows)
+    assert refused.value.code == "labels_file"
+    assert refused.value.fix.endswith("at most one for each image; then give the copy with --labels FILE.")
+    kept = labelled("labels.csv", OPEN_IMAGES + rows.replace("d,human,/m/cat,1\n", ""))
+    assert labels(kept) == [None, None, None, "/m/dog"]
+    assert (
+        "3 images have rows with different labels in labels.csv, so not evaluated: a.png, b.png, c.png." in kept.notes
+    )
+
+
+SOFT = [[0.2, 0.7, 0.1], [0.9, 0.05, 0.05], [0.33, 0.33, 0.34], [0.0, 1.0, 0.0]]
+NAMED = [dict(zip(("cat", "dog", "pig"), each, strict=True)) for each in SOFT]
+HOT = [[0, 1, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]]
+
+
+def in_lines(values: list[Any]) -> str:
+    return "\n".join(json.dumps({"file_name": f, "label": v}) for f, v in zip(FILES, values, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name, content, found",
+    [
+        ("labels.csv", pd.DataFrame({"file": FILES, "target": SOFT}).to_csv(index=False), "1021"),
+        ("labels.csv", pd.DataFrame({"file": FILES, "label": [*map(np.array, SOFT)]}).to_csv(index=False, sep=";"), "1021"),
+        ("labels.json", json.dumps(dict(zip(FILES, SOFT, strict=True))), "1021"),
+        ("labels.json", pd.DataFrame({"file": FILES, "y": SOFT}).to_json(orient="records"), "1021"),
+        ("labels.json", json.dumps([{"file": f, "y": v} for f, v in zip(FILES, NAMED, strict=True)]), ["dog", "cat", "pig", "dog"]),
+        ("metadata.jsonl", in_lines(SOFT), "1021"),
+        ("metadata.jsonl", in_lines([*HOT[:3], None]), ["1", "0", "2", None]),
+        ("labels.parquet", parquet(pa.table({"file": FILES, "label": SOFT})), "1021"),
+        ("labels.parquet", parquet(pa.table({"file": FILES, "label": HOT})), "1021"),
+    ],
+)  # fmt: skip
+def test_the_advice_on_numbers_of_all_classes_works(
+    tmp_path: Path, name: str, content: bytes | str, found: str | list[str | None]
+) -> None:
+    (tmp_path / "images").mkdir()
+    for i, file in enumerate(FILES):
+        (tmp_path / "images" / file).write_bytes(encoded(picture(i)))
+    table = tmp_path / "images" / name
+    table.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(
+        DatasetError, match="3 numbers for each image, one for each class, and not one label"
+    ) as refused:
+        open_dataset(tmp_path / "images")
+    assert refused.value.code == "labels_file" and "--labels hard_labels.csv" in refused.value.fix
+    [command] = commands_in(refused.value.fix)
+    subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=table.parent, check=True)
+    dataset = open_dataset(tmp_path / "images", Choices(labels="hard_labels.csv"))
+    assert labels(dataset) == [*found]
+
+
+@pytest.mark.parametrize("values", [SOFT, HOT])
+def test_the_advice_on_numbers_of_all_classes_beside_images_works(tmp_path: Path, values: list[Any]) -> None:
+    images = [{"bytes": encoded(picture(i)), "path": f"{i}.png"} for i in range(4)]
+    pq.write_table(pa.table({"image": images, "label": values}), tmp_path / "x.parquet")
+    with pytest.raises(DatasetError, match="column label holds 3 numbers for each image") as refused:
+        open_dataset(tmp_path / "x.parquet")
+    [command] = commands_in(refused.value.fix)
+    subprocess.run([sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, check=True)
+    dataset = open_dataset(tmp_path / "hard_labels.parquet")
+    assert labels(dataset) == [*"1021"] and np.array_equal(dataset.image(3), picture(3))
+
+
+@pytest.mark.parametrize(
+    "values", [[[0, 1], [1], [2], []], [["cat"], ["dog"], ["cat"], None], [[1, 2], [2, 3], [1], [2]], [[10**400, 0]]]
+)
+def test_lists_of_labels_are_no_numbers_of_all_classes(values: list[Any]) -> None:
+    assert count_of_classes(values) == 0
+
+
+def test_a_name_that_a_shell_would_read_is_in_no_advice(labelled: Labelled) -> None:
+    with pytest.raises(DatasetError, match="3 numbers for each image") as refused:
+        labelled("labels.json", [{"file": f, "label `x`": 1, "y": v} for f, v in zip(FILES, SOFT, strict=True)])
+    assert commands_in(refused.value.fix)
+    with pytest.raises(DatasetError, match="3 numbers for each image") as refused:
+        labelled("$(x)/labels$y.json", dict(zip(FILES, SOFT, strict=True)))
+    assert not commands_in(refused.value.fix) and "the class with the largest number" in refused.value.fix
 
 
 def test_two_rows_for_one_image_of_which_one_has_several_labels(labelled: Labelled) -> None:

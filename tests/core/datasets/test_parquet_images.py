@@ -48,7 +48,7 @@ def test_paths_are_names_where_every_row_has_one(tmp_path: Path) -> None:
     assert np.array_equal(dataset.image(6), picture(6))
 
 
-@pytest.mark.parametrize("column", ["label_text", "text", "name"])
+@pytest.mark.parametrize("column", ["label_text", "text", "name", "category"])
 def test_a_column_of_text_names_class_ids(tmp_path: Path, column: str) -> None:
     path, ids = tmp_path / "x.parquet", [4, 7, 4, 7, 4, 7, -1]
     texts = [{4: "dog", 7: "cat"}.get(i) for i in ids]

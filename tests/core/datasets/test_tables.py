@@ -118,16 +118,31 @@ def test_several_tables_are_asked_about(make_zip: MakeZip, tmp_path: Path) -> No
 
 
 def test_folders_that_may_be_parts_instead_of_classes_are_asked_about(make_zip: MakeZip) -> None:
-    images = {f"part_{1 + i // 2}/{i}.png": encoded(picture(i)) for i in range(4)}
+    images = {f"site_{1 + i // 2}/{i}.png": encoded(picture(i)) for i in range(4)}
     table = b"image,label\n0,cat\n1,dog\n2,cat\n3,dog\n"
     path = make_zip({}, extra={**images, "pets_metadata.csv": table})
-    with pytest.raises(UndecidedError, match="and so could its folders, part_1, part_2") as asked:
+    with pytest.raises(UndecidedError, match="and so could its folders, site_1, site_2") as asked:
         open_dataset(path)
     assert [answer.value for answer in asked.value.question.answers] == ["pets_metadata.csv", "folders"]
     by_table = open_dataset(path, Choices(labels=labels_choice(path, "pets_metadata.csv")))
     assert label_counts(by_table.samples) == {"cat": 2, "dog": 2} and by_table.questions[0].certain
     by_folder = open_dataset(path, Choices(labels=labels_choice(path, "folders")))
-    assert label_counts(by_folder.samples) == {"part_1": 2, "part_2": 2}
+    assert label_counts(by_folder.samples) == {"site_1": 2, "site_2": 2}
+
+
+@pytest.mark.parametrize("folder", ["part_{}", "HAM10000_images_part_{}", "images_00{}/images", "batch{}"])
+def test_numbered_parts_are_no_classes_beside_a_table(make_zip: MakeZip, folder: str) -> None:
+    images = {f"{folder.format(1 + i // 2)}/ISIC_{i}.png": encoded(picture(i)) for i in range(4)}
+    cells = [("ISIC_0", "cat"), ("ISIC_1", "dog"), ("ISIC_2", "cat"), ("ISIC_3", "dog")]
+    table = "lesion_id,image_id,dx,age\n" + "".join(f"HAM_{i}{i}{i},{i},{dx},{i}0\n" for i, dx in cells)
+    path = make_zip({}, extra={**images, "HAM10000_metadata.csv": table.encode()})
+    with pytest.raises(UndecidedError) as asked:
+        open_dataset(path)
+    assert [(each.value, each.meaning) for each in asked.value.question.answers] == [("dx", "cat, dog")]
+    assert label_counts(open_dataset(path, Choices(label_column="dx")).samples) == {"cat": 2, "dog": 2}
+    named = make_zip({}, "named.zip", extra={**images, "truth.csv": table.replace("dx", "label").encode()})
+    assert label_counts(open_dataset(named).samples) == {"cat": 2, "dog": 2}
+    assert len(label_counts(open_dataset(named, Choices(labels="folders")).samples)) <= 2
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])
@@ -526,7 +541,7 @@ def test_a_column_in_humps_is_known(make_zip: MakeZip, column: str) -> None:
 
 
 def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(make_zip: MakeZip) -> None:
-    images = {f"part_{i}/{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    images = {f"site_{i}/{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
     table = b"lesion,image_id,dx,age\nx,a,cat,30\ny,b,dog,40\n"
     told = open_dataset(make_zip({}, extra={**images, "truth.csv": table})).notes
     assert "truth.csv cannot be used as a labels file: it is not certain which of its columns holds" in told[0]
@@ -535,23 +550,68 @@ def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(
     with pytest.raises(UndecidedError, match=r"truth\.csv"):
         open_dataset(followed)
     assert labelled(open_dataset(followed, Choices(labels="truth.csv"))) == {
-        "part_0/a.png": "cat",
-        "part_1/b.png": "dog",
+        "site_0/a.png": "cat",
+        "site_1/b.png": "dog",
     }
 
 
-def test_a_chosen_split_is_answered_by_tables_that_are_called_so(make_zip: MakeZip) -> None:
+def test_tables_that_are_called_like_splits_are_splits(make_zip: MakeZip) -> None:
     images = {f"images/{name}.png": encoded(picture(i)) for i, name in enumerate("abc")}
     tables = {"train.csv": b"image,label,age\na,cat,3\nb,dog,4\n", "test.csv": b"image,label,size\nc,frog,9\n"}
     path = make_zip({}, extra={**images, **tables})
-    with pytest.raises(UndecidedError):
-        open_dataset(path)
     of_train = {"images/a.png": "cat", "images/b.png": "dog"}
-    for split, found in (("train", of_train), ("test", {"images/c.png": "frog"})):
+    for split, found in (("train", of_train), ("test", {"images/c.png": "frog"}), ("", {"images/c.png": "frog"})):
         assert labelled(open_dataset(path, Choices(split=split))) == found
+    note, *_ = open_dataset(path).notes
+    assert note.endswith("(test: 1 image in test.csv; train: 2 images in train.csv).") and "test is used, as is" in note
     pooled = open_dataset(path, Choices(split="all"))
     assert labelled(pooled) == {**of_train, "images/c.png": "frog"}
     columns = pooled.attributes()
     assert columns and columns.columns.to_pydict() == {"size": [None, None, 9], "age": [3, 4, None]}
     with pytest.raises(DatasetError, match="has no split 'val'"):
         open_dataset(path, Choices(split="val"))
+
+
+BY_SPLIT = {"train.csv": "image,dx\na,cat\nb,dog\n", "val.csv": "image,dx\nc,dog\nd,cat\n"}
+
+
+@pytest.mark.parametrize("folder", ["", "csv/"])
+@pytest.mark.parametrize("column", ["label", "dx"])
+def test_tables_of_splits_without_test_are_asked_about_as_folders_are(
+    make_zip: MakeZip, folder: str, column: str
+) -> None:
+    images = {f"images/{name}.png": encoded(picture(i)) for i, name in enumerate("abcd")}
+    tables = {folder + name: text.replace("dx", column).encode() for name, text in BY_SPLIT.items()}
+    path = make_zip({}, extra={**images, **tables})
+    with pytest.raises(UndecidedError) as asked:
+        open_dataset(path)
+    question = asked.value.question
+    assert question.topic == "split" and [answer.value for answer in question.answers] == ["val", "train", "all"]
+    assert question.answers[0].meaning == f"2 images in {folder}val.csv"
+    assert labelled(open_dataset(path, Choices(split="val"))) == {"images/c.png": "dog", "images/d.png": "cat"}
+    assert len(labelled(open_dataset(path, Choices(split="all", label_column=column)))) == 4
+    none = open_dataset(path, Choices(labels=f"{folder}val.csv"))
+    assert list(labelled(none).values()) == [None, None, "dog", "cat"]
+
+
+def test_tables_of_splits_beside_class_folders(make_zip: MakeZip) -> None:
+    """They say the same as the folders, and which images are for testing."""
+    names = ["cat/a", "cat/b", "dog/c", "dog/d"]
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate(names)}
+    train, test = b"path,class\ncat/a.png,cat\ndog/c.png,dog\n", b"path,class\ncat/b.png,cat\ndog/d.png,dog\n"
+    path = make_zip({}, extra={**images, "train.csv": train, "test.csv": test})
+    assert labelled(open_dataset(path)) == {"cat/b.png": "cat", "dog/d.png": "dog"}
+    assert len(labelled(open_dataset(path, Choices(split="all")))) == 4
+    assert len(labelled(open_dataset(path, Choices(labels="folders")))) == 4
+    other = open_dataset(
+        make_zip({}, "other.zip", extra={**images, "train.csv": train, "test.csv": test.replace(b",dog", b",pug")})
+    )
+    assert len(labelled(other)) == 4 and any("train.csv, test.csv may list the images" in note for note in other.notes)
+
+
+def test_lists_of_splits_that_are_not_read_are_told(make_zip: MakeZip) -> None:
+    images = {f"{name}.png": encoded(picture(i)) for i, name in enumerate("ab")}
+    lists = {"train.csv": b"image\na\n", "test.csv": b"image\nb\n", "labels.csv": b"image,label\na,cat\nb,dog\n"}
+    dataset = open_dataset(make_zip({}, extra={**images, **lists}))
+    assert labelled(dataset) == {"a.png": "cat", "b.png": "dog"}
+    assert any("train.csv, test.csv may list the images for training or testing" in note for note in dataset.notes)
