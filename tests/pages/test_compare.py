@@ -8,10 +8,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation.measuring import measure
+from dashboard.core.runs.attributes import AttributeFile
 from dashboard.services import Services
 from dashboard.ui.table_height import table_height
 from tests.compared_runs import probabilities, write_run
@@ -116,6 +118,12 @@ def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     assert at.multiselect(key="compare-where").value == ["true_label=cat"]
     at.multiselect(key="compare-where").set_value([]).run()
     assert "against 66.7%" in headline(at) and "where" not in at.query_params
+
+
+def test_conditions_that_do_not_fit_one_of_them_name_it(open_page: Open, runs: Path) -> None:
+    AttributeFile(runs / "good").keep(pa.table({"age": list(range(60))}))
+    at = opened(open_page("compare"), a="good", b="near", where=["age<30"])
+    assert "The conditions do not fit B, the evaluation near (near@1 on near.zip). There is no column" in text_of(at)
 
 
 @pytest.mark.parametrize("tab", ["Images", "Confusion matrix", "Calibration"])
