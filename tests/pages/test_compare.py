@@ -19,7 +19,7 @@ from dashboard.ui.table_height import table_height
 from tests.compared_runs import probabilities, write_run
 from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, alts, click_in_sheet, sheet, text_of
+from tests.pages.conftest import ROOT, alts, click_in_sheet, run_after_more, sheet, text_of
 
 Open = Callable[[str], AppTest]
 NAMES = ("cat", "dog")
@@ -124,6 +124,18 @@ def test_conditions_that_do_not_fit_one_of_them_name_it(open_page: Open, runs: P
     AttributeFile(runs / "good").keep(pa.table({"age": list(range(60))}))
     at = opened(open_page("compare"), a="good", b="near", where=["age<30"])
     assert "The conditions do not fit B, the evaluation near (near@1 on near.zip). There is no column" in text_of(at)
+
+
+def test_what_is_chosen_stays_when_its_title_changes(open_page: Open, dashboard: Services, runs: Path) -> None:
+    """Two evaluations have the same title once the second is there, so both get another one."""
+    at = open_page("compare")
+    at.selectbox(key="compare-a").select("bad").run()
+    at.selectbox(key="compare-b").select("good").run()
+    at.multiselect(key="compare-more").select("near").run()
+    assert {"bad", "good", "near"} == set(table_with(at, "Place")["Model"].str[:-2])  # type: ignore[index]
+    run_after_more(at, dashboard, "bad", "good", "near")
+    assert sum("(cond)" in option for option in at.selectbox(key="compare-a").options) == 3
+    assert (at.query_params["a"], at.query_params["b"], at.query_params["more"]) == ("bad", "good", "near")
 
 
 @pytest.mark.parametrize("tab", ["Images", "Confusion matrix", "Calibration"])

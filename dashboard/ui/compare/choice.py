@@ -16,6 +16,7 @@ from dashboard.core.runs.filters import EXAMPLES
 from dashboard.core.runs.overview import RunOverview
 from dashboard.services import Services
 from dashboard.ui.address import page_entered, set_address, went_in_history
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.compare_address import MORE, TAB, WHERE, WHERE_B, A, B
 from dashboard.ui.turned_pages import PAGE
 from dashboard.ui.words import local_time, told_apart
@@ -23,7 +24,6 @@ from dashboard.ui.words import local_time, told_apart
 _KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-where", WHERE_B: "compare-where-b"}
 _LISTS = (MORE, WHERE, WHERE_B)
 FIRST_TAB, TAB_KEY = "Metrics", "compare-tab"  # the key is one of the session
-_SHOWN = "compare-titles"  # in the session: the run of each title that the boxes have had
 _CLASSES_OFFERED = 50
 # where a box cuts its text
 _ENDS_ON_PHONES = "<style>@media (min-width: 641px) { [class*=st-key-compare-end-] { display: none } }</style>"
@@ -53,11 +53,13 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
     ends = {run.manifest.run_id: _end_of_title(run) for run in runs}
     st.html(_ENDS_ON_PHONES)
     _take_from_address()
-    _replace_titles()
+    for key in (A, B, MORE):
+        replace_titles(_KEYS[key])
     unknown = {run_id for key in (A, B) if (run_id := st.session_state.get(_KEYS[key])) and run_id not in titles}
     titles |= {run_id: f"{run_id} (there is no such evaluation)" for run_id in unknown}
     st.session_state[_KEYS[MORE]] = [run_id for run_id in st.session_state.get(_KEYS[MORE], []) if run_id in titles]
-    st.session_state.setdefault(_SHOWN, {}).update({title: run_id for run_id, title in titles.items()})
+    for key in (A, B, MORE):
+        remember_titles(_KEYS[key], titles)
     left, right = st.columns(2)
     for place, key, label in ((left, A, "A"), (right, B, "B")):
         place.selectbox(
@@ -94,20 +96,6 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
     choice = Choice(a, b, () if twice else tuple(st.session_state[_KEYS[MORE]]), where, where_b)
     _write_address(choice)
     return choice
-
-
-def _replace_titles() -> None:
-    """Replaces titles by the ids of their runs.
-
-    A browser names what is chosen by its title. If that has changed, such as by the accuracy of a run that has finished,
-    Streamlit gives the old title as the value of the box.
-    """
-    shown = st.session_state.get(_SHOWN, {})
-    for key in (A, B):
-        if (value := st.session_state.get(_KEYS[key])) in shown:
-            st.session_state[_KEYS[key]] = shown[value]
-    if more := st.session_state.get(_KEYS[MORE]):
-        st.session_state[_KEYS[MORE]] = [shown.get(value, value) for value in more]
 
 
 def _title(run: RunOverview, names: ModelNames) -> str:
