@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation.measuring import measure
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.services import Services
 from dashboard.ui.table_height import table_height
@@ -118,6 +119,24 @@ def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     assert at.multiselect(key="compare-where").value == ["true_label=cat"]
     at.multiselect(key="compare-where").set_value([]).run()
     assert "against 66.7%" in headline(at) and "where" not in at.query_params
+
+
+def test_a_condition_on_the_confidence_is_offered_only_where_it_means_something(
+    open_page: Open, dashboard: Services, runs: Path, tmp_path: Path
+) -> None:
+    for name, body in (("theirs", "cat,cat\ndog,cat\n"), ("others", "cat,dog\ndog,dog\n")):
+        (tmp_path / f"{name}.csv").write_text(f"label,prediction\n{body * 10}")
+    theirs, others = (
+        import_predictions(ImportRequest(tmp_path / f"{name}.csv"), dashboard.runs).manifest.run_id
+        for name in ("theirs", "others")
+    )
+    for a, b, more, offered in (
+        ("good", "bad", [], True), (theirs, others, [], False), (theirs, theirs, [], False), ("good", "bad", [others], False),
+    ):  # fmt: skip
+        at = opened(open_page("compare"), a=a, b=b, more=more)
+        boxes = [box for box in at.multiselect if box.key in ("compare-where", "compare-where-b")]
+        assert [("confidence<0.7" in box.options) for box in boxes] == [offered] * (2 if a == b else 1)
+        assert all("correct=no" in box.options and "confidence" not in box.help for box in boxes)
 
 
 def test_conditions_that_do_not_fit_one_of_them_name_it(open_page: Open, runs: Path) -> None:
