@@ -105,6 +105,10 @@ def test_evaluations_of_one_model_are_told_apart_by_their_fit(open_page: Open, d
     assert set(ranked["Model"]) == {"tiny@1", "tiny@1 (Crop the centre)", "near@1"}  # type: ignore[index]
     at = open_page("evaluate")
     assert "tiny@1 (Crop the centre)" in set(table_with(at, "Dataset")["Model"])  # type: ignore[index]
+    shown = next(each for each in at.dataframe if "Dataset" in each.value.columns)
+    assert shown.proto.row_height > 64  # in lower rows, Streamlit cuts a text
+    at.text_input(key="search-runs").input("near@1").run()
+    assert next(each for each in at.dataframe if "Dataset" in each.value.columns).proto.row_height == 35
     at.text_input(key="search-runs").input("crop the").run()
     assert len(table_with(at, "Dataset")) == 1  # type: ignore[arg-type]
     at.query_params["run"] = "center-crop"
