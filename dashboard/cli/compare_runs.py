@@ -9,7 +9,7 @@ import typer
 from dashboard.cli.arguments import AsJson, Where
 from dashboard.cli.output import plain_text, print_json, run_column, say, show, stop, table_of
 from dashboard.cli.show_run import show_one_label
-from dashboard.core.analysis.comparison import Comparison, compare
+from dashboard.core.analysis.comparison import Comparison, compare, load_side
 from dashboard.core.analysis.comparison_words import (
     behind_in_words,
     few_images,
@@ -24,7 +24,6 @@ from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs.filters import parse_filter
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
 from dashboard.schemas.comparisons import ComparisonRecord, LeaderboardRecord
@@ -58,7 +57,10 @@ def compare_runs(
         filters = [conditions] * len(run_ids)
         if where_b is not None:
             filters[1] = parse_filter(where_b)
-        runs = [store.folder(each).load(VIEW_COLUMNS, own) for each, own in zip(run_ids, filters, strict=True)]
+        runs = [
+            load_side(store.folder(run_id), own, place)
+            for place, (run_id, own) in enumerate(zip(run_ids, filters, strict=True))
+        ]
         if len(runs) == 2:
             comparison = compare(*runs)
             print_json(ComparisonRecord.of(comparison)) if as_json else _show(comparison)

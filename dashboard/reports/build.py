@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 
 import pandas as pd
 
+from dashboard.core.analysis.comparison import load_side
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.runs.filters import in_words
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.classes import classes_section, confusion_section
@@ -43,7 +43,7 @@ def report_of(
         DatasetError: rows cannot be read, or the two runs cannot be compared.
     """
     m = run.manifest
-    other = store.folder(compare).load(VIEW_COLUMNS, run.conditions) if compare else None
+    other = load_side(store.folder(compare), run.conditions, 1) if compare else None
     made = made or datetime.now(timezone.utc)
     annotations = store.folder(m.run_id).readable_annotations()
     return Document(

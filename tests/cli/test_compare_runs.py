@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from dashboard.core.runs.attributes import AttributeFile
 from tests.cli.test_commands import Done, dashboard, only_json, process
 from tests.compared_runs import probabilities, write_run
 
@@ -118,6 +120,24 @@ def test_what_cannot_be_compared_is_said_with_a_way_out(
     done = dashboard("runs", "compare", *arguments, "--json", data_dir=data)
     assert done.returncode == exit_code and told in json.loads(done.stdout)["error"]["message"]
     assert json.loads(done.stdout)["error"]["fix"]
+
+
+def test_conditions_that_fit_only_some_evaluations_name_one_that_they_do_not_fit(data: Path) -> None:
+    ages = AttributeFile(data / "runs" / "a")
+    ages.keep(pa.table({"age": list(range(10))}))
+    for arguments, told in (
+        (("a", "b"), "The conditions do not fit B, the evaluation b (pets-b@1 on pets.zip). There is no column 'age'."),
+        (("b", "a"), "The conditions do not fit A, the evaluation b (pets-b@1 on pets.zip). There is no column 'age'."),
+        (
+            ("a", "a", "b"),
+            "The conditions do not fit the evaluation b (pets-b@1 on pets.zip). There is no column 'age'.",
+        ),
+    ):
+        done = dashboard("runs", "compare", *arguments, "--where", "age<30", "--json", data_dir=data)
+        assert (done.returncode, json.loads(done.stdout)["error"]["message"]) == (2, told)
+        assert json.loads(done.stdout)["error"]["fix"].startswith("The columns are index, file,")
+    command = ("runs", "compare", "a", "b", "--where", "age<30", "--where-b", "confidence>0", "--json")
+    assert answer(dashboard(*command, data_dir=data))["n"] == 10
 
 
 def test_tables_in_a_pipe_are_wide_and_run_ids_are_never_cut(data: Path) -> None:

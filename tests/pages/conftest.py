@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,27 @@ def show_evaluation(at: AppTest, run_id: str) -> AppTest:
     """Batch evaluation with this run, as a link to it opens it."""
     at.query_params["run"] = run_id
     return at.run()
+
+
+def run_after_more(at: AppTest, dashboard: Services, *run_ids: str) -> AppTest:
+    """Runs the page twice after these evaluations were stored once more, so that their titles get an end that tells them apart.
+
+    A browser still sends the titles that were chosen, until the page tells it other ones.
+    """
+    states = at._tree.get_widget_states()
+    for run_id in run_ids:
+        _store_again(dashboard, run_id)
+    for _ in range(2):
+        at._run(states)
+        assert not at.exception
+    return at
+
+
+def _store_again(dashboard: Services, run_id: str) -> None:
+    folder = dashboard.runs.folder(run_id)
+    copy = dashboard.runs.folder(f"{run_id}-second")
+    shutil.copytree(folder.path, copy.path)
+    copy.save(replace(folder.manifest(), run_id=copy.run_id))
 
 
 def text_of(at: AppTest) -> str:

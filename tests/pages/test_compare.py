@@ -8,16 +8,19 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.evaluation.measuring import measure
+from dashboard.core.importing.predictions import ImportRequest, import_predictions
+from dashboard.core.runs.attributes import AttributeFile
 from dashboard.services import Services
 from dashboard.ui.table_height import table_height
 from tests.compared_runs import probabilities, write_run
 from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, alts, click_in_sheet, sheet, text_of
+from tests.pages.conftest import ROOT, alts, click_in_sheet, run_after_more, sheet, text_of
 
 Open = Callable[[str], AppTest]
 NAMES = ("cat", "dog")
@@ -102,6 +105,10 @@ def test_evaluations_of_one_model_are_told_apart_by_their_fit(open_page: Open, d
     assert set(ranked["Model"]) == {"tiny@1", "tiny@1 (Crop the centre)", "near@1"}  # type: ignore[index]
     at = open_page("evaluate")
     assert "tiny@1 (Crop the centre)" in set(table_with(at, "Dataset")["Model"])  # type: ignore[index]
+    shown = next(each for each in at.dataframe if "Dataset" in each.value.columns)
+    assert shown.proto.row_height > 64  # in lower rows, Streamlit cuts a text
+    at.text_input(key="search-runs").input("near@1").run()
+    assert next(each for each in at.dataframe if "Dataset" in each.value.columns).proto.row_height == 35
     at.text_input(key="search-runs").input("crop the").run()
     assert len(table_with(at, "Dataset")) == 1  # type: ignore[arg-type]
     at.query_params["run"] = "center-crop"
@@ -116,6 +123,42 @@ def test_the_address_says_what_to_compare(open_page: Open, runs: Path) -> None:
     assert at.multiselect(key="compare-where").value == ["true_label=cat"]
     at.multiselect(key="compare-where").set_value([]).run()
     assert "against 66.7%" in headline(at) and "where" not in at.query_params
+
+
+def test_a_condition_on_the_confidence_is_offered_only_where_it_means_something(
+    open_page: Open, dashboard: Services, runs: Path, tmp_path: Path
+) -> None:
+    for name, body in (("theirs", "cat,cat\ndog,cat\n"), ("others", "cat,dog\ndog,dog\n")):
+        (tmp_path / f"{name}.csv").write_text(f"label,prediction\n{body * 10}")
+    theirs, others = (
+        import_predictions(ImportRequest(tmp_path / f"{name}.csv"), dashboard.runs).manifest.run_id
+        for name in ("theirs", "others")
+    )
+    for a, b, more, offered in (
+        ("good", "bad", [], True), (theirs, others, [], False), (theirs, theirs, [], False), ("good", "bad", [others], False),
+    ):  # fmt: skip
+        at = opened(open_page("compare"), a=a, b=b, more=more)
+        boxes = [box for box in at.multiselect if box.key in ("compare-where", "compare-where-b")]
+        assert [("confidence<0.7" in box.options) for box in boxes] == [offered] * (2 if a == b else 1)
+        assert all("correct=no" in box.options and "confidence" not in box.help for box in boxes)
+
+
+def test_conditions_that_do_not_fit_one_of_them_name_it(open_page: Open, runs: Path) -> None:
+    AttributeFile(runs / "good").keep(pa.table({"age": list(range(60))}))
+    at = opened(open_page("compare"), a="good", b="near", where=["age<30"])
+    assert "The conditions do not fit B, the evaluation near (near@1 on near.zip). There is no column" in text_of(at)
+
+
+def test_what_is_chosen_stays_when_its_title_changes(open_page: Open, dashboard: Services, runs: Path) -> None:
+    """Two evaluations have the same title once the second is there, so both get another one."""
+    at = open_page("compare")
+    at.selectbox(key="compare-a").select("bad").run()
+    at.selectbox(key="compare-b").select("good").run()
+    at.multiselect(key="compare-more").select("near").run()
+    assert {"bad", "good", "near"} == set(table_with(at, "Place")["Model"].str[:-2])  # type: ignore[index]
+    run_after_more(at, dashboard, "bad", "good", "near")
+    assert sum("(cond)" in option for option in at.selectbox(key="compare-a").options) == 3
+    assert (at.query_params["a"], at.query_params["b"], at.query_params["more"]) == ("bad", "good", "near")
 
 
 @pytest.mark.parametrize("tab", ["Images", "Confusion matrix", "Calibration"])

@@ -38,7 +38,7 @@ from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_idx import packed, split
 from tests.core.datasets.test_tar_files import tar
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, sheet, show_evaluation, text_of
+from tests.pages.conftest import ROOT, run_after_more, sheet, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 PATIENCE_S = 60
@@ -748,6 +748,20 @@ def test_the_report_offers_other_evaluations_of_the_same_dataset(
     at = view(open_run(open_page, run), "Report")
     [box] = [b for b in at.selectbox if b.label == "Compare with"]
     assert len(box.options) == 1 and box.options[0].startswith(same.model)
+
+
+def test_the_report_keeps_the_chosen_evaluation_when_its_title_changes(
+    open_page: Open, run: RunManifest, dashboard: Services
+) -> None:
+    """Two evaluations have the same title once the second is there, so both get another one."""
+    same = evaluate(dashboard.settings.samples_dir, dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs)
+    at, key = view(open_run(open_page, run), "Report"), f"report-other-{run.run_id}"
+    at.selectbox(key=key).select(same.run_id).run()
+    run_after_more(at, dashboard, same.run_id)
+    assert len(at.selectbox(key=key).options) == 2
+    assert at.selectbox(key=key).value == same.run_id
+    dashboard.runs.delete(same.run_id)
+    assert at.run().selectbox(key=key).value is None and not at.exception
 
 
 def test_cifar10_that_cannot_be_fetched_says_where_to_put_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,11 +99,14 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
         at
     ).replace("\\", "")
     assert metrics(at)["Calibration error (ECE)"].endswith("%") and "ECE, equal-mass bins" in metrics(at)
-    bins, classes = [frame.value for frame in at.dataframe if "gap" in frame.value.columns]
+    classes, bins = [frame.value for frame in at.dataframe if "gap" in frame.value.columns]
     assert bins["images"].sum() == 2000 == classes["images"].sum()
     for table in (bins, classes):  # the interval is that of the accuracy
         after = [*table.columns].index("accuracy") + 1
-        assert [*table.columns][after : after + 2] == ["interval", "gap"]
+        assert table.columns[after] == "interval"
+    shown = next(frame for frame in at.dataframe if "class" in frame.value.columns)
+    widths = [column["width"] for name, column in json.loads(shown.proto.columns).items() if name in classes]
+    assert len(widths) == 7 and sum(widths) <= 477, "they and a tick fit at 1280 pixels"
     assert sorted(classes["class"]) == ["0", "1", "2"] and classes["gap"].is_monotonic_decreasing
     of_one = probs[probs.argmax(axis=1) == 1]
     row = classes.set_index("class").loc["1"]
@@ -110,7 +114,7 @@ def test_calibration_in_a_sentence_in_bins_and_for_each_class(show: Show) -> Non
     assert f"{row['gap']:.1f}" == f"{float(in_percent(row['confidence'])) - float(in_percent(row['accuracy'])):.1f}"
     at.segmented_control(key="bins").set_value("Equal mass").run()
     assert not at.exception
-    bins = next(frame.value for frame in at.dataframe if "gap" in frame.value.columns)
+    bins = next(frame.value for frame in at.dataframe if {"gap", "from"} <= {*frame.value.columns})
     assert bins["images"].max() - bins["images"].min() <= 1
 
 

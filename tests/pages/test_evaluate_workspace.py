@@ -54,6 +54,18 @@ def test_every_figure_obeys_the_filter(open_page: Open, dashboard: Services, run
     assert metrics(view(at, "Overview"))["Evaluated"] == "20" and "where" not in at.query_params
 
 
+def test_the_page_says_when_a_reload_forgets_the_selection(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    many = evaluate(make_zip({"cat": 51}), dashboard.registry.get("tiny"), dashboard.engine, dashboard.runs)
+    at, said = open_page("evaluate"), "A reload forgets so many; a tag keeps them."
+    at.query_params.update({"run": many.run_id, "view": "Images", "show": "status=ok"})
+    at.run().button(key="select-page").click().run()
+    assert len(at.query_params["ticked"].split(",")) == 40 and said not in text_of(at)
+    at.button(key="select-all").click().run()
+    assert "51 selected" in text_of(at) and said in text_of(at) and "ticked" not in at.query_params
+
+
 def test_the_address_opens_the_same_images(open_page: Open, run: RunManifest) -> None:
     at = open_page("evaluate")
     at.query_params["run"] = run.run_id

@@ -25,7 +25,16 @@ from dashboard.ui import picture_address
 from dashboard.ui.words import plain
 from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, click_in_sheet, click_sample, samples_of, sheet, show_evaluation, text_of
+from tests.pages.conftest import (
+    alts,
+    click_in_sheet,
+    click_sample,
+    run_after_more,
+    samples_of,
+    sheet,
+    show_evaluation,
+    text_of,
+)
 
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
@@ -472,6 +481,19 @@ def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(
     [told] = [t for t in page.text if "most similar" in t.value]
     usual = re.search(r"median of this evaluation is (\S+):", told.help)
     assert usual and table["similarity"].min() <= float(usual[1]) + 0.01
+
+
+def test_the_evaluation_with_similar_images_stays_when_its_title_changes(
+    page: AppTest, dashboard: Services, run: RunManifest, make_zip: MakeZip
+) -> None:
+    """Two evaluations have the same title once the second is there, so both get another one."""
+    evaluate(make_zip({"cat": 1}), dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+    click_sample(page, "frog")
+    view(page, "Most similar images")
+    page.selectbox(key="similar-run").select(run.run_id).run()
+    run_after_more(page, dashboard, run.run_id)
+    assert len(page.selectbox(key="similar-run").options) == 3
+    assert page.selectbox(key="similar-run").value == run.run_id
 
 
 def test_another_picture_that_looks_alike_stays_among_the_most_similar(

@@ -8,9 +8,11 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from dashboard.core.errors import DatasetError
+from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.evaluate_again import import_again
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
@@ -300,6 +302,18 @@ def test_the_filter_holds_for_both_runs_of_a_comparison(store: RunStore) -> None
     with pytest.raises(DatasetError) as refused:  # the other run predicts a dog for no image
         report_of(filtered, store, (), "other")
     assert refused.value.code == "not_comparable"
+
+
+def test_a_filter_that_does_not_fit_the_other_run_of_a_comparison_names_it(store: RunStore) -> None:
+    other = store_run(store, [ok(0, "cat", "cat")], run_id="other", model="pets@0")
+    run = store_run(store, [ok(0, "cat", "cat")])
+    AttributeFile(store.folder(run.manifest.run_id).path).keep(pa.table({"age": [3]}))
+    filtered = store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["age<30"]))
+    with pytest.raises(DatasetError) as refused:
+        report_of(filtered, store, (), other.manifest.run_id)
+    assert refused.value.code == "filter" and refused.value.message == (
+        "The conditions do not fit B, the evaluation other (pets@0 on pets.zip). There is no column 'age'."
+    )
 
 
 def test_runs_that_share_nothing_are_not_compared(store: RunStore) -> None:

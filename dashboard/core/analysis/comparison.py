@@ -11,6 +11,7 @@ import pandas as pd
 
 from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
+from dashboard.core.errors import DatasetError
 from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.bin_table import bin_table
@@ -19,7 +20,9 @@ from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.paired import SIGNIFICANT, kappa, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared
 from dashboard.core.runs.filters import Filter
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
+from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run, unfinished_notes
 
 
@@ -97,6 +100,26 @@ class Comparison:
         if name == "accuracy" and self.outcomes:
             return self.outcomes.mcnemar_p < SIGNIFICANT
         return self.differences[name].excludes_zero
+
+
+def load_side(folder: RunFolder, conditions: Filter, place: int) -> Run:
+    """A run that is compared with others.
+
+    Args:
+        place: among the runs that are compared; 0 is A, and 1 is B.
+
+    Raises:
+        DatasetError: as `RunFolder.load`. If the filter does not fit this run, the message says which run it is, because the
+            filter may fit the others.
+    """
+    try:
+        return folder.load(VIEW_COLUMNS, conditions)
+    except DatasetError as error:
+        if error.code not in ("filter", "no_probabilities"):
+            raise
+        m = folder.manifest()
+        which = f"{('A, ', 'B, ')[place] if place < 2 else ''}the evaluation {m.run_id} ({m.model} on {m.dataset_name})"
+        raise DatasetError(f"The conditions do not fit {which}. {error.message}", error.advice, error.code) from error
 
 
 def compare(a: Run, b: Run) -> Comparison:

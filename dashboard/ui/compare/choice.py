@@ -10,20 +10,21 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.metrics.percent import percent
-from dashboard.core.runs.filters import EXAMPLES
 from dashboard.core.runs.overview import RunOverview
 from dashboard.services import Services
 from dashboard.ui.address import page_entered, set_address, went_in_history
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.compare_address import MORE, TAB, WHERE, WHERE_B, A, B
+from dashboard.ui.session import remembered, state_of_run, stored_run
 from dashboard.ui.turned_pages import PAGE
 from dashboard.ui.words import local_time, told_apart
 
 _KEYS = {A: "compare-a", B: "compare-b", MORE: "compare-more", WHERE: "compare-where", WHERE_B: "compare-where-b"}
 _LISTS = (MORE, WHERE, WHERE_B)
 FIRST_TAB, TAB_KEY = "Metrics", "compare-tab"  # the key is one of the session
-_SHOWN = "compare-titles"  # in the session: the run of each title that the boxes have had
 _CLASSES_OFFERED = 50
 # where a box cuts its text
 _ENDS_ON_PHONES = "<style>@media (min-width: 641px) { [class*=st-key-compare-end-] { display: none } }</style>"
@@ -53,11 +54,13 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
     ends = {run.manifest.run_id: _end_of_title(run) for run in runs}
     st.html(_ENDS_ON_PHONES)
     _take_from_address()
-    _replace_titles()
+    for key in (A, B, MORE):
+        replace_titles(_KEYS[key])
     unknown = {run_id for key in (A, B) if (run_id := st.session_state.get(_KEYS[key])) and run_id not in titles}
     titles |= {run_id: f"{run_id} (there is no such evaluation)" for run_id in unknown}
     st.session_state[_KEYS[MORE]] = [run_id for run_id in st.session_state.get(_KEYS[MORE], []) if run_id in titles]
-    st.session_state.setdefault(_SHOWN, {}).update({title: run_id for run_id, title in titles.items()})
+    for key in (A, B, MORE):
+        remember_titles(_KEYS[key], titles)
     left, right = st.columns(2)
     for place, key, label in ((left, A, "A"), (right, B, "B")):
         place.selectbox(
@@ -74,13 +77,16 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
                 st.caption(end)
     a, b = (st.session_state[_KEYS[key]] for key in (A, B))
     twice = a is not None and a == b
+    sure = _have_probabilities(
+        services, [run for run in runs if run.manifest.run_id in (a, b, *st.session_state[_KEYS[MORE]])]
+    )
     left, right = st.columns(2)
     with left:
-        where = _choose_conditions(WHERE, "For A: only images where" if twice else "Only images where", runs, a)
+        where = _choose_conditions(WHERE, "For A: only images where" if twice else "Only images where", runs, a, sure)
     where_b = None
     with right:
         if twice:
-            where_b = _choose_conditions(WHERE_B, "For B: only images where", runs, b)
+            where_b = _choose_conditions(WHERE_B, "For B: only images where", runs, b, sure)
         else:
             st.multiselect(
                 "More evaluations",
@@ -96,20 +102,6 @@ def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
     return choice
 
 
-def _replace_titles() -> None:
-    """Replaces titles by the ids of their runs.
-
-    A browser names what is chosen by its title. If that has changed, such as by the accuracy of a run that has finished,
-    Streamlit gives the old title as the value of the box.
-    """
-    shown = st.session_state.get(_SHOWN, {})
-    for key in (A, B):
-        if (value := st.session_state.get(_KEYS[key])) in shown:
-            st.session_state[_KEYS[key]] = shown[value]
-    if more := st.session_state.get(_KEYS[MORE]):
-        st.session_state[_KEYS[MORE]] = [shown.get(value, value) for value in more]
-
-
 def _title(run: RunOverview, names: ModelNames) -> str:
     manifest = run.manifest
     return f"{names.of(manifest)} on {manifest.dataset_name}, {_end_of_title(run)}"
@@ -120,9 +112,25 @@ def _end_of_title(run: RunOverview) -> str:
     return f"{accuracy}{local_time(run.manifest.created_utc)}"
 
 
-def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id: str | None) -> tuple[str, ...]:
+def _have_probabilities(services: Services, runs: Sequence[RunOverview]) -> bool:
+    """Whether the confidence of all these runs means something, see `Run.has_probabilities`."""
+
+    def has_them(run_id: str) -> bool:
+        key = state_of_run(services, run_id)
+        return remembered("has-probabilities", key, "", lambda: stored_run(services, run_id).has_probabilities)
+
+    try:
+        return all(has_them(run.manifest.run_id) for run in runs if run.manifest.imported)
+    except DashboardError:  # told where they are compared
+        return True
+
+
+def _choose_conditions(
+    key: str, label: str, runs: Sequence[RunOverview], run_id: str | None, sure: bool
+) -> tuple[str, ...]:
+    """Shows the box of conditions. With `sure`, one on the confidence is offered."""
     classes = next((run.manifest.class_names for run in runs if run.manifest.run_id == run_id), ())
-    offered = ["correct=no", "correct=yes", "confidence<0.7"]
+    offered = ["correct=no", "correct=yes", *(["confidence<0.7"] if sure else [])]
     offered += [f"true_label={name}" for name in classes[:_CLASSES_OFFERED]]
     chosen = st.session_state.setdefault(_KEYS[key], [])
     found = st.multiselect(
@@ -132,7 +140,7 @@ def _choose_conditions(key: str, label: str, runs: Sequence[RunOverview], run_id
         accept_new_options=True,
         select_all=False,  # an image passes if all conditions hold
         placeholder="All images",
-        help=f"Conditions that must all hold: {EXAMPLES}.",
+        help="Conditions that must all hold, such as true_label=cat, predicted_label!=dog, correct=no, file~holiday or tag=unclear.",
         persist_state="session",
     )
     return tuple(found)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
-from dashboard.core.analysis.comparison import Comparison, compare
+from dashboard.core.analysis.comparison import Comparison, compare, load_side
 from dashboard.core.analysis.leaderboard import Leaderboard, leaderboard
 from dashboard.core.runs.filters import Filter, parse_filter
-from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.compare.choice import Choice
@@ -22,7 +21,7 @@ def comparison_of(services: Services, choice: Choice) -> Comparison:
     key = [_state(services, *each) for each in zip(choice.run_ids, filters, strict=True)]
 
     def make() -> Comparison:
-        a, b = (_load(services, *each) for each in zip(choice.run_ids, filters, strict=True))
+        a, b = _load(services, choice, filters)
         return compare(a, b)
 
     return remembered("comparisons", tuple(key), "Comparing ...", make, most=KEPT)
@@ -43,7 +42,7 @@ def leaderboard_of(services: Services, choice: Choice, metric: str) -> Leaderboa
     key = [_state(services, *each) for each in zip(choice.run_ids, filters, strict=True)]
 
     def make() -> Leaderboard:
-        return leaderboard([_load(services, *each) for each in zip(choice.run_ids, filters, strict=True)], metric)
+        return leaderboard(_load(services, choice, filters), metric)
 
     return remembered("leaderboards", (metric, *key), "Comparing ...", make, most=KEPT)
 
@@ -62,5 +61,8 @@ def _state(services: Services, run_id: str, conditions: Filter) -> Hashable:
     return state_of_run(services, run_id), conditions, tuple(sorted(tags.items()))
 
 
-def _load(services: Services, run_id: str, conditions: Filter) -> Run:
-    return services.runs.folder(run_id).load(VIEW_COLUMNS, conditions)
+def _load(services: Services, choice: Choice, filters: Sequence[Filter]) -> list[Run]:
+    return [
+        load_side(services.runs.folder(run_id), own, place)
+        for place, (run_id, own) in enumerate(zip(choice.run_ids, filters, strict=True))
+    ]

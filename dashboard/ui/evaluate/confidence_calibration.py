@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.charts.calibration import BIN, bin_counts_chart, equal_mass_chart, reliability_chart
 from dashboard.core.metrics.bin_table import bin_table
@@ -36,9 +37,10 @@ def show_calibration(services: Services, run: Run) -> None:
     st.markdown(f"**{gap.in_words(scores['ece15'])}**")
     if gap.low > 0:
         suspect_labels(run)
-    left, right = st.columns([5, 7], gap="small")
+    left, right = st.columns([4, 7], gap="small")
+    below = st.container()
     with left:
-        _show_bins(run, confidence, correct)
+        _show_bins(run, confidence, correct, below)
     with right:
         with st.container(horizontal=True, key="calibration-errors"):
             for name in ("ece15", "ece15_equal_mass"):
@@ -57,7 +59,8 @@ def _show_score(name: str, score: Score) -> None:
     )  # fmt: skip
 
 
-def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
+def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray, below: DeltaGenerator) -> None:
+    """Shows the diagram, and its bins as a table in the place `below`, which has room for all columns."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(
             "Accuracy by confidence",
@@ -94,7 +97,7 @@ def _show_bins(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None:
         st.altair_chart(
             bin_counts_chart(bins, dark), width="stretch", key="bin-counts", alt="Number of images in each bin"
         )
-    with st.expander("The bins as a table"):
+    with below.expander("The bins as a table"):
         _show_bin_table(run, bins, f"{name}-table")
 
 
@@ -146,9 +149,9 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         "",
         lambda: top_label_calibration(confidence, answers.predicted_ids, correct, len(names)),
     )
-    shown = pd.DataFrame({"class": list(names), "images": table["images"]})
+    shown = pd.DataFrame({"class": list(names), "images": table["images"], "gap": _gap(table)})
     shown = shown.join(table[["confidence", "accuracy"]]).assign(interval=intervals(table["low"], table["high"]))
-    shown = shown.assign(gap=_gap(table), ece=table["ece"])
+    shown = shown.assign(ece=table["ece"])
     shown = shown.sort_values("gap", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
     run_id, name = run.manifest.run_id, f"class-calibration-{hash(run.conditions)}"
     key = selection_key(run_id, name)
@@ -167,9 +170,9 @@ def _show_classes(run: Run, confidence: np.ndarray, correct: np.ndarray) -> None
         selection_mode="single-row",
         height=table_height(len(shown), 12),
         alt="Mean confidence, accuracy and calibration error of each predicted class, the most overconfident first",
-        column_config={
-            "class": "Class",
-            "images": st.column_config.NumberColumn("Images", format="localized"),
+        column_config={  # they fit at 1280 pixels, up to the accuracy at 420; a double click shows a long name
+            "class": st.column_config.TextColumn("Class", width=82),
+            "images": st.column_config.NumberColumn("Images", format="localized", width=58),
             **_figures(),
         },
     )
@@ -188,9 +191,9 @@ def _figures() -> dict[str, Any]:
     """The columns that both tables have."""
     number = st.column_config.NumberColumn
     return {
-        "gap": number("Gap", width=54, format="%+.1f", help="Mean confidence minus accuracy, in points."),
-        "confidence": number("Confidence", width=84, help="Mean confidence."),
-        "accuracy": number("Accuracy", width=74),
-        "interval": st.column_config.TextColumn("95% interval", width=90, help="Of the accuracy, in percent."),
-        "ece": number("ECE", width=54, help="Mean distance between confidence and accuracy. With few images it is large by chance."),
+        "gap": number("Gap", width=50, format="%+.1f", help="Mean confidence minus accuracy, in points."),
+        "confidence": number("Confidence", width=82, help="Mean confidence."),
+        "accuracy": number("Accuracy", width=72),
+        "interval": st.column_config.TextColumn("95%", width=80, help="Interval of the accuracy, in percent."),
+        "ece": number("ECE", width=52, help="Mean distance between confidence and accuracy. With few images it is large by chance."),
     }  # fmt: skip

@@ -19,7 +19,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.set_aside_runs import show_damaged_runs, show_deleted_runs
-from dashboard.ui.table_height import table_height
+from dashboard.ui.table_height import ROW_PX, SEVERAL_LINES_PX, table_height
 from dashboard.ui.words import in_percents, local_time
 
 _SEARCH, _OPENED = "search-runs", "runs-opened"  # in the session
@@ -77,10 +77,13 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
     """Shows the runs and returns those that are ticked."""
     # another key forgets the ticks, which are positions in the table
     key = f"runs-{st.session_state.get(_OPENED, 0)}-{hash(tuple(run.manifest.run_id for run in runs))}"
+    # the fit, which may stand behind the name of a model, goes into a second line
+    row_px = SEVERAL_LINES_PX if any(names.of(run.manifest) != run.manifest.model for run in runs) else ROW_PX
     state = st.dataframe(
         in_percents(safe_for_spreadsheets(_table(runs, names)), ["Accuracy"]),
         hide_index=True,
-        height=table_height(len(runs), ROWS_SHOWN),
+        height=table_height(len(runs), ROWS_SHOWN if row_px == ROW_PX else ROWS_SHOWN // 2, row_px),
+        row_height=row_px,
         column_config={  # fit at 1440 pixels, up to the accuracy at 420; a double click shows the whole text
             "Dataset": st.column_config.TextColumn(width=150),
             "Model": st.column_config.TextColumn(width=120),

@@ -18,6 +18,7 @@ from dashboard.reports.markdown_file import to_markdown
 from dashboard.reports.provenance import file_stem
 from dashboard.schemas.runs import ScoredRunRecord
 from dashboard.services import Services
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.download import offer_file
 from dashboard.ui.words import local_time, told_apart
 
@@ -95,8 +96,13 @@ def _choose_other(services: Services, run: Run) -> str:
     )
     if not titles or run.labelled.empty:
         return ""
+    key = f"report-other-{m.run_id}"
+    replace_titles(key)
+    if st.session_state.get(key) not in titles:  # it was deleted
+        st.session_state[key] = None
+    remember_titles(key, titles)
     chosen = st.selectbox(
-        "Compare with", list(titles), index=None, format_func=titles.__getitem__, key=f"report-other-{m.run_id}",
+        "Compare with", list(titles), index=None, format_func=titles.__getitem__, key=key,
         placeholder="Another evaluation of this dataset", help="Adds the differences of all metrics to the report: the other evaluation, B, minus this one, A.",
         width=420,
     )  # fmt: skip

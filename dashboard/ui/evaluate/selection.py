@@ -40,7 +40,7 @@ def selected_images(run_id: str) -> set[int]:
 
 
 def put_selection_in_address(run_id: str) -> None:
-    """Puts the selected images into the address, so that a reload finds them again, unless they are many."""
+    """Puts the selected images into the address, so that a reload finds them again, unless they are many, which the page says."""
     selected = selected_images(run_id)
     set_parameter(TICKED, ",".join(map(str, sorted(selected))) if len(selected) <= _MOST_IN_ADDRESS else "")
 
@@ -90,6 +90,8 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
             f"{len(usable):,} of {len(selected):,} selected pass the filter" if hidden else f"{len(usable):,} selected"
         )
         st.text(count, width="content")
+        if len(selected) > _MOST_IN_ADDRESS:
+            st.caption("A reload forgets so many; a tag keeps them.", width="content")
         page = [int(i) for i in shown["index"]]
         st.button(
             f"Select this page ({len(page)})",

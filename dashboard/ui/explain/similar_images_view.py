@@ -19,6 +19,7 @@ from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures, run_image
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.doubtful_labels import doubtful_labels
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
@@ -50,9 +51,11 @@ def show_similar_images(services: Services, question: Question, look: Look) -> N
         )
         st.page_link(PAGES / "evaluate.py", label="Batch evaluation", icon=":material/dataset:")
         return
+    replace_titles("similar-run")
     if st.session_state.get("similar-run") not in titles:
         own = question.from_run.run_id if question.from_run else ""
         st.session_state["similar-run"] = own if own in titles else next(iter(titles))
+    remember_titles("similar-run", titles)
     run_ids = list(titles)
     run_id = str(
         st.selectbox(

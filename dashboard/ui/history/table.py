@@ -22,6 +22,7 @@ from dashboard.services import Services
 from dashboard.ui.feedback_form import AGREES_ON_NONE
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
+from dashboard.ui.table_height import SEVERAL_LINES_PX
 from dashboard.ui.words import in_percents
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Entry, Opinion)
 _SIDE = 64  # pixels of a small picture
-_SEVERAL_LINES = 66  # pixels of a row; Streamlit breaks lines only in rows of more than 64
 _DOUBT = {True: "probably", False: "no", None: "not known"}
 
 
@@ -74,7 +74,7 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
             ),
         },
         shares=["confidence"],
-        row_height=_SEVERAL_LINES if any(pictures) or models != refs else None,  # the fit stands in a second line
+        row_height=SEVERAL_LINES_PX if any(pictures) or models != refs else None,  # the fit stands in a second line
     )
 
 

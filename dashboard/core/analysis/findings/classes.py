@@ -15,6 +15,7 @@ _WIDE = 0.2  # width of the interval of a recall
 _LISTED = 3  # rare classes with a sentence each; more are one sentence
 _CLEARLY = 2.0  # times as many errors as in the other classes
 _LEAST = 5  # errors too many
+_ONE_CLASS = "fewer than 2 classes have images"
 
 
 def never_predicted(evidence: Evidence) -> Search:
@@ -23,7 +24,9 @@ def never_predicted(evidence: Evidence) -> Search:
     present = np.flatnonzero(images)
     missing = np.flatnonzero((images > 0) & (evidence.confusion.sum(axis=0) == 0))
     others = int(images.sum() - images[missing].sum())
-    if len(present) < 2 or not len(missing) or not others:
+    if len(present) < 2:
+        return Search(not_measured=_ONE_CLASS)
+    if not len(missing) or not others:
         return Search(len(present))
     recall = (evidence.n - evidence.errors) / others  # of the other classes
     if recall >= 1:
@@ -57,7 +60,7 @@ def rare_class(evidence: Evidence) -> Search:
     images, names = evidence.images, evidence.names
     present = np.flatnonzero(images)
     if len(present) < 2:
-        return Search()
+        return Search(not_measured=_ONE_CLASS)
     usual = evidence.n / len(present)
     found: list[tuple[float, Finding]] = []
     for i in present[(images[present] < _FEW) & (images[present] < usual / 3)]:

@@ -263,6 +263,12 @@ def test_what_an_evaluation_cannot_tell_is_not_measured(tmp_path: Path, name: st
     assert not outcome.passed and outcome.message.startswith(f"Not measured, because {reason}")
 
 
+@pytest.mark.parametrize("name", ["never_predicted", "rare_class"])
+def test_a_finding_that_images_of_one_class_cannot_give_is_not_measured(tmp_path: Path, name: str) -> None:
+    outcome = outcome_of(store_of(tmp_path, [ok(i, "cat", "dog") for i in range(60)]), f"no finding: {name}")
+    assert not outcome.passed and outcome.message == "Not measured, because fewer than 2 classes have images."
+
+
 @pytest.mark.parametrize("name", ["overconfident", "at_chance"])
 def test_a_finding_that_so_few_images_cannot_give_is_not_measured(store: RunStore, name: str) -> None:
     outcome = outcome_of(store, f"no finding: {name}")
