@@ -27,6 +27,7 @@ from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import refused
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.array_names import names_in
+from dashboard.core.importing.common_column import rows_by_common_column
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
 from dashboard.core.parsing import parsing, reason
 
@@ -77,7 +78,7 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
     """Reads the labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet) for these predictions.
 
     Raises:
-        DatasetError: the file cannot be used, or it has no file names and not exactly one label for each prediction.
+        DatasetError: the file cannot be used, or it is an array with not exactly one label for each prediction.
     """
     suffix, n_rows = path.suffix.lower(), predictions.n_rows
     if path.is_dir():
@@ -107,8 +108,6 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
         raise DatasetError(
             f"{path.name} is not a file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
         )
-    if given.files is None:
-        given.check_count(n_rows)
     return given
 
 
@@ -165,14 +164,23 @@ def _column_of_names(cells: pd.DataFrame, label: int, predictions: PredictionsFi
 def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
     """Finds the label of each prediction: by the name of its file as in a table beside images, else by its row.
 
+    Unless both sides name files, a column of both tables with a different value in each row tells the rows, if there is one.
+
     Raises:
-        DatasetError: the labels are for none of the files, a file has two of them, or their number is not the number of
-            rows.
+        DatasetError: the labels are for none of the files, a file has two of them, their number is not the number of
+            rows, or a column of both tables differs (see `rows_by_common_column`).
     """
     number_of: dict[str, int] = {}
     files = (normal_name(file) for file in (predictions.files() if given.files else ()))
     numbers = np.fromiter((number_of.setdefault(file, len(number_of)) for file in files), np.int64)
     if given.files is None or not len(numbers):
+        own, beside = given.attributes and predictions.attributes(), given.attributes and given.attributes()
+        if own and beside and (common := rows_by_common_column(own, beside)):
+            column, names_of_rows, rows = common
+            note = f"The column {column} names each row of the predictions and of {given.name}, so labels go by it."
+            others = Attributes(beside.columns.drop_columns([column]), beside.notes)
+            given = replace(given, files=given.files or names_of_rows, attributes=lambda: others)
+            return PlacedLabels(given, rows, (note,))
         given.check_count(predictions.n_rows)
         in_order: tuple[str, ...] = ()
         if given.files:
