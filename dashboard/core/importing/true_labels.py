@@ -12,7 +12,7 @@ import pandas as pd
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes, attributes_of
-from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
+from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among, columns_among
 from dashboard.core.datasets.csv_labels import csv_columns, read_csv
 from dashboard.core.datasets.file_names import is_image_name, normal_name
 from dashboard.core.datasets.finder import Finder
@@ -25,10 +25,11 @@ from dashboard.core.datasets.labels_file import (
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import refused
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import DatasetError, listed, listed_and
 from dashboard.core.importing.array_names import names_in
 from dashboard.core.importing.common_column import rows_by_common_column
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
+from dashboard.core.importing.which_arrays import different_labels
 from dashboard.core.parsing import parsing, reason
 
 _NEARLY_ALL = 0.9  # of the values of a column, so that it is the one of the file names
@@ -90,14 +91,18 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
         given = GivenLabels(path.name, read_labels(open_npy(path), n_rows), None, notes)
     elif suffix == ".npz":
         arrays = open_npz(path)
-        key = column_among(list(arrays), (*LABEL_KEYS, *LABEL_COLUMNS)) or (
-            next(iter(arrays)) if len(arrays) == 1 else None
+        called = columns_among(list(arrays), (*LABEL_KEYS, *LABEL_COLUMNS)) or (
+            list(arrays) if len(arrays) == 1 else []
         )
-        if key is None:
+        keys = different_labels(called, arrays)
+        if len(keys) != 1:
+            several = f": {listed_and(keys)} differ" if keys else ""
             raise DatasetError(
-                f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",
-                "Save it with np.savez(file, labels=...).", "labels_file",
+                f"{path.name} does not say which array holds labels{several}; it has {', '.join(arrays)}.",
+                "Save only the true labels, and the names of the files if there are any: "
+                "np.savez(file, labels=..., files=...).", "labels_file",
             )  # fmt: skip
+        [key] = keys
         count = len(arrays[key])
         named = names_in({name: array for name, array in arrays.items() if name != key}, count, 1)
         read = read_labels(arrays[key], count if named.files else n_rows)
