@@ -12,14 +12,15 @@ import pandas as pd
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes, attributes_of
-from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among, columns_among
-from dashboard.core.datasets.csv_labels import csv_columns, read_csv
+from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, LABEL_KEYS, column_among, columns_among
+from dashboard.core.datasets.csv_labels import csv_columns
 from dashboard.core.datasets.file_names import is_image_name, normal_name
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    cells_of,
     read_labels_file,
 )
 from dashboard.core.datasets.npy import open_npy, open_npz
@@ -127,15 +128,13 @@ def _from_table(path: Path, notes: tuple[str, ...], predictions: PredictionsFile
             notes = (*notes, f"Without exactly one label in {path.name}, so not compared: {uncertain}.")
         return GivenLabels(path.name, table.labels, table.files, (*notes, *table.notes), table.attributes)
     except DatasetError:
-        if path.suffix.lower() not in (".csv", ".tsv"):
-            raise
         try:
-            cells = read_csv(data)
+            cells = cells_of(path.name, data)
         except Exception:
             cells = None
         header = [] if cells is None else [str(cell) for cell in cells.iloc[0]]
         column = column_among(header, LABEL_COLUMNS)
-        if cells is None or column is None:
+        if cells is None or column is None or column_among(header, FILE_COLUMNS):
             raise
         at = header.index(column)
         with parsing(lambda error: refused(path.name, reason(error), "Correct it, or export it again.")):

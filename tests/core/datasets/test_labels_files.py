@@ -72,6 +72,35 @@ def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) ->
     assert f"Labels are taken from {name}." in dataset.notes
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"uuid": [*ALL], "label": [*ALL.values()], "age": [1, 2, 3]},
+        {"animal": [*ALL.values()], "uuid": [*ALL]},
+        {"id": [7, 8, 9], "label": [*ALL.values()], "uuid": [*ALL]},  # an id names no image here
+        {"uuid": [*ALL], "cat": [1, 0, 1], "dog": [0, 1, 0]},
+        {"uuid": [*ALL], "class_id": [0, 1, 0], "class_text": [*ALL.values()]},
+    ],
+)
+def test_the_column_of_file_names_is_found_whatever_it_is_called(
+    labelled, suffix: str, columns: dict[str, list[object]]
+) -> None:
+    table = pd.DataFrame(columns, index=[5, 3, 4])
+    content: dict[str, bytes | str] = {
+        "csv": table.to_csv(index=False),
+        "json": table.to_json(orient="records"),
+        "jsonl": table.to_json(orient="records", lines=True),
+        "parquet": parquet(table),
+    }
+    dataset = labelled(f"truth.{suffix}", content[suffix])
+    assert labels(dataset) == ALL
+    others = dataset.attributes()
+    assert (others.columns.column_names if others else []) == [
+        each for each in columns if each in ("age", "id", "class_id")
+    ]
+
+
 def test_upper_and_lower_case_of_file_names_matter_only_where_they_tell_images_apart(labelled) -> None:
     images = ("a.png", "b.PNG", "c.png", "C.png")
     dataset = labelled("labels.csv", "file,label\nIMG/A.PNG,cat\nB.png,dog\nC.png,cat\nc.PNG,dog\n", images)

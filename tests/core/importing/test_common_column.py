@@ -17,13 +17,18 @@ LABELS = ["cat", "dog", "cat", "dog"]
 
 
 def import_tables(
-    tmp_path: Path, own: dict[str, list[object]], beside: dict[str, list[object]], kind: str = "csv", rows: int = 4
+    tmp_path: Path, own: dict[str, list[object]], beside: dict[str, list[object]], kind: str = "csv"
 ) -> tuple[Imported, pd.DataFrame]:
-    """Imports four predictions with the labels of the first `rows`, which lie in another order, and columns of each."""
+    """Imports four predictions with their labels in another order, and further columns of both."""
     probs = {f"p_{name}": [0.9 if name == each else 0.1 for each in PREDICTED] for name in ("cat", "dog")}
     pd.DataFrame({**own, **probs}).to_csv(tmp_path / "x.csv", index=False)
-    labels = pd.DataFrame({**beside, "label": LABELS}).iloc[[i for i in ORDER if i < rows]]
-    {"csv": labels.to_csv, "parquet": labels.to_parquet}[kind](tmp_path / f"y.{kind}", index=False)
+    labels = pd.DataFrame({**beside, "label": LABELS}).iloc[ORDER]
+    if kind == "csv":
+        labels.to_csv(tmp_path / "y.csv", index=False)
+    elif kind == "parquet":
+        labels.to_parquet(tmp_path / "y.parquet")
+    else:
+        labels.to_json(tmp_path / f"y.{kind}", orient="records", lines=kind == "jsonl")
     store = RunStore(tmp_path / "runs")
     imported = import_predictions(ImportRequest(tmp_path / "x.csv", labels=tmp_path / f"y.{kind}"), store)
     return imported, store.folder(imported.manifest.run_id).load().table
@@ -32,16 +37,21 @@ def import_tables(
 IDS: list[object] = ["P7", "P8", "P9", "P10"]
 
 
-@pytest.mark.parametrize("called", ["patient", "Patient "])
+@pytest.mark.parametrize(
+    "called, kind",
+    [("patient", "csv"), ("Patient ", "csv"), ("patient", "json"), ("patient", "jsonl"), ("patient", "parquet")],
+)
 @pytest.mark.parametrize("own", [{"patient": IDS}, {"patient": [1, 2, 3, 4]}, {"patient": [1.0, 2.0, 3.0, 4.0]}])
 def test_labels_go_by_a_column_that_names_each_row_of_both_tables(
-    tmp_path: Path, own: dict[str, list[object]], called: str
+    tmp_path: Path, own: dict[str, list[object]], called: str, kind: str
 ) -> None:
     more: dict[str, list[object]] = {"sex": ["f", "m", "f", "f"], "date": [1, 1, 1, 2]}
-    imported, rows = import_tables(tmp_path, {**own, **more}, {called: own["patient"], **more, "date": [5, 5, 5, 5]})
+    imported, rows = import_tables(
+        tmp_path, {**own, **more}, {called: own["patient"], **more, "date": [5, 5, 5, 5]}, kind
+    )
     assert rows["true_label"].tolist() == LABELS and rows["predicted_label"].tolist() == PREDICTED
     assert rows["file"].tolist() == [str(each).removesuffix(".0") for each in own["patient"]]
-    note = f"The column {called.strip()} names each row of the predictions and of y.csv, so labels go by it."
+    note = f"The column {called.strip()} names each row of the predictions and of y.{kind}, so labels go by it."
     assert note in imported.manifest.notes
 
 
@@ -94,3 +104,17 @@ def test_columns_that_tell_nothing_about_the_order_are_passed_over(
     imported, rows = import_tables(tmp_path, {column: values}, {column: values})
     assert rows["true_label"].tolist() == [LABELS[i] for i in ORDER]
     assert any("labels belong to predictions in their order" in note for note in imported.manifest.notes)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "parquet"])
+def test_the_file_names_of_the_predictions_are_found_in_every_kind_of_table(tmp_path: Path, kind: str) -> None:
+    _, rows = import_tables(tmp_path, {"file": IDS}, {"sample": IDS, "fold": [1, 2, 1, 2]}, kind)
+    assert rows["true_label"].tolist() == LABELS
+
+
+def test_two_columns_of_labels_that_differ_are_refused(tmp_path: Path) -> None:
+    pd.DataFrame({"file": IDS, "p_cat": [0.9] * 4, "p_dog": [0.1] * 4}).to_csv(tmp_path / "x.csv", index=False)
+    (tmp_path / "y.csv").write_text("file,label,label\nP7,cat,dog\nP8,dog,dog\nP9,cat,cat\nP10,dog,dog\n")
+    request = ImportRequest(tmp_path / "x.csv", labels=tmp_path / "y.csv")
+    with pytest.raises(DatasetError, match="two of its columns are called label, and they differ"):
+        import_predictions(request, RunStore(tmp_path / "runs"))
