@@ -39,6 +39,7 @@ from dashboard.core.datasets.label_column import (
     question_about,
 )
 from dashboard.core.datasets.label_notes import about_other_labels
+from dashboard.core.datasets.label_value import NoLabelError
 from dashboard.core.datasets.labelme import is_labelme
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet
@@ -104,6 +105,11 @@ def _refused(name: str, error: Exception) -> DatasetError:
         )  # fmt: skip
     if isinstance(error, CommentsError):
         return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
+    if isinstance(error, NoLabelError):
+        return refused(
+            name, str(error), "As the label of each image, write the name or the number of its class, such as "
+            + ('{"file": "a.png", "label": "cat"}.' if PurePosixPath(name).suffix.lower() in _JSON else "cat or 3."),
+        )  # fmt: skip
     if isinstance(error, json.JSONDecodeError):
         why = f"it is not valid JSON ({reason(error)})"
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from dashboard.core.datasets.attributes import PANDAS_INDEX
+from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet, read_columns
 
 if TYPE_CHECKING:
@@ -70,4 +72,7 @@ def _text_cells(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
 
 
 def _text_of(value: object) -> str:
+    if isinstance(value, dict):
+        with contextlib.suppress(ValueError):  # it is no label
+            return as_label(value) or ""
     return "" if value is None or value != value else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -99,6 +100,31 @@ def test_the_column_of_file_names_is_found_whatever_it_is_called(
     assert (others.columns.column_names if others else []) == [
         each for each in columns if each in ("age", "id", "class_id")
     ]
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet"])
+@pytest.mark.parametrize("file", ["file", "uuid"])
+@pytest.mark.parametrize("key", ["name", "Label", "class"])
+def test_a_label_may_be_an_object_with_one_name(labelled, suffix: str, file: str, key: str) -> None:
+    records = [{file: name, "label": {key: label, "id": len(label), "by": "Ann"}} for name, label in ALL.items()]
+    if suffix == "parquet" and file == "file":
+        content: bytes | str = parquet(pa.Table.from_pylist(records))
+    else:
+        suffix = "json" if suffix == "parquet" else suffix
+        content = json.dumps(records) if suffix == "json" else "\n".join(map(json.dumps, records))
+    assert labels(labelled(f"truth.{suffix}", content)) == ALL
+
+
+@pytest.mark.parametrize("label", [{"id": 3}, {"name": "cat", "class": "animal"}, {"name": ["cat"]}, {}, 0.5])
+def test_a_label_that_has_not_exactly_one_name_is_told_how_to_write_it(labelled, label: object) -> None:
+    def error(label: object) -> DatasetError:
+        with pytest.raises(DatasetError) as caught:
+            labelled("truth.json", json.dumps([{"file": name, "label": label} for name in NAMES]))
+        return caught.value
+
+    assert "a name or a whole number is needed" in error(label).message
+    [example] = re.findall(r"{.*}", error(label).fix)
+    assert set(labels(labelled("truth.json", json.dumps([json.loads(example)]))).values()) == {"cat", None}
 
 
 def test_upper_and_lower_case_of_file_names_matter_only_where_they_tell_images_apart(labelled) -> None:
@@ -254,7 +280,7 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.json", "{", "labels file"),
         ("labels.json", "[" * 50_000, "labels file"),
         ("labels.json", '[{"file": "a.png", "label": [[1]]}]', "not a label"),
-        ("labels.json", '[{"file": "a.png", "label": {"name": "cat"}}]', "not a label"),
+        ("labels.json", '[{"file": "a.png", "label": {"value": "cat"}}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": true}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": "cat", "label": "dog"}]', "it gives the key 'label' two values"),
         ("labels.jsonl", '{"file": "a.png", "label": "cat", "label": "dog"}', "it gives the key 'label' two values"),
