@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from dashboard.core.datasets.columns import HUMP, LABEL_COLUMNS, column_among, plain_column
+from dashboard.core.datasets.columns import HUMP, LABEL_COLUMNS, PREDICTED_COLUMNS, column_among, plain_column
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
@@ -47,7 +47,7 @@ def label_column(name: str, columns: Sequence[str], chosen: str) -> str | None:
 
 def is_predicted(column: str) -> bool:
     """True for the name of a column of predictions, which are no labels."""
-    return _PREDICTED.fullmatch(column.strip()) is not None
+    return _PREDICTED.fullmatch(column.strip()) is not None or column_among([column], PREDICTED_COLUMNS) is not None
 
 
 def may_name_ids(column: str) -> bool:

@@ -27,6 +27,8 @@ from dashboard.core.datasets.attributes import (
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
+    OBSERVED,
+    OBSERVED_BESIDE,
     PREDICTED_COLUMNS,
     PROBS_NAMES,
     REASON_COLUMNS,
@@ -93,6 +95,8 @@ class TablePredictions:
             named = set(class_names or ())
             others = [each for each in columns if each not in named] if named.issubset(columns) else columns
             labels = columns_among(others, LABEL_COLUMNS)
+            if not labels and column_among(others, [OBSERVED_BESIDE]):
+                labels = columns_among(others, [OBSERVED])
             self._label = labels[0] if labels else None
             self._file = column_among(others, FILE_COLUMNS)  # a class may be called photo
             self._reason = column_among(others, REASON_COLUMNS)

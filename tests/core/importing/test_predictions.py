@@ -960,6 +960,33 @@ def test_columns_beside_predicted_classes_that_are_called_like_the_classes_are_t
     assert "are used as probabilities" in imported.manifest.notes[0] and len(imported.manifest.notes) == 1
 
 
+HEADERS = [
+    "fichier;étiquette;prédiction;confiance", "Fichier;Classe;Classe prédite;Confiance",
+    "archivo;etiqueta;predicción;confianza", "Datei;Klasse;Vorhersage;Konfidenz",
+    "arquivo;rótulo;predição;confiança", "immagine;etichetta;predizione;confidenza",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_headers_of_predicted_classes_in_other_languages(tmp_path: Path, store: RunStore, header: str) -> None:
+    rows = [f"{i}.png;{label};{NAMES[PROBS[i].argmax()]};0,{5 + i}" for i, label in enumerate(LABELS)]
+    (tmp_path / "x.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and (imported.evaluation.accuracy.value, imported.evaluation.accuracy.n) == (0.75, 4)
+    confidence = header.rpartition(";")[2]
+    assert any(f"The column {confidence} is not used as a probability" in note for note in imported.manifest.notes)
+
+
+def test_the_true_labels_of_caret_are_called_obs(tmp_path: Path, store: RunStore) -> None:
+    probs = {name: PROBS[:, i] for i, name in enumerate(NAMES)}
+    predicted = [NAMES[i] for i in PROBS.argmax(axis=1)]
+    pd.DataFrame({"pred": predicted, "obs": LABELS, **probs}).to_csv(tmp_path / "x.csv", index=False)
+    check(import_file(tmp_path / "x.csv", store), store)
+    pd.DataFrame({"prediction": predicted, "obs": LABELS}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation is None and any("The column obs" in note for note in imported.manifest.notes)
+
+
 def test_a_class_that_does_not_occur_has_a_column_of_probabilities_too(tmp_path: Path, store: RunStore) -> None:
     path = tmp_path / "x.csv"
     probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
