@@ -30,6 +30,7 @@ from dashboard.core.importing.which_arrays import (
     possible_readings,
     within_bounds,
 )
+from dashboard.core.labels.class_ids import are_numbers
 from dashboard.core.settings import Settings
 
 _SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".json", ".jsonl")
@@ -84,9 +85,9 @@ class DroppedPredictions:
             of_model: its class names.
         """
         count = max(2, self.n_classes)
-        if self.class_names and len(self.class_names) == count:
-            return {"the file": self.class_names}
         possible = {model: tuple(of_model)} if len(of_model) == count else {}
+        if self.class_names and len(self.class_names) == count:
+            return {"the file": self.class_names, **(possible if are_numbers(self.class_names) else {})}
         if self.class_names:
             [name] = self.class_names
             return {**possible, "the file": (f"not {name}", name)}

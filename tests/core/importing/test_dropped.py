@@ -58,6 +58,9 @@ def test_tables_of_probabilities(tmp_path: Path) -> None:
     found = recognise([tmp_path / "onehot.csv"], ("cat", "dog"))
     assert found and found.unsure == "its numbers are all 0 or 1, as in a table of true labels"
     assert found.possible_names("m@1", ("x", "y")) == {"the file": ("cat", "dog")}
+    (tmp_path / "numbers.csv").write_text("p_0,p_1\n0.5,0.5\n0.25,0.75\n")
+    numbered = recognise([tmp_path / "numbers.csv"], CLASS_NAMES)
+    assert numbered and numbered.possible_names("m@1", ("x", "y")) == {"the file": ("0", "1"), "m@1": ("x", "y")}
 
 
 def test_one_probability_per_row(tmp_path: Path) -> None:

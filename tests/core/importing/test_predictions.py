@@ -737,6 +737,31 @@ def test_classes_of_a_table_can_be_renamed(tmp_path: Path, store: RunStore, old:
     assert imported.manifest.notes[0] == "The classes of x.csv are renamed in order: c0 is cat, c1 is dog, c2 is frog."
 
 
+@pytest.mark.parametrize("prefix", ["prob_", "p_class", "p_1st_"])
+def test_numbered_classes_are_renamed_in_the_order_of_their_numbers(
+    tmp_path: Path, store: RunStore, prefix: str
+) -> None:
+    names = [f"n{i:02}" for i in range(11)]
+    columns = {f"{prefix}{i}": np.eye(11)[:, i] for i in sorted(range(11), key=str)}  # 0, 1, 10, 2 ...
+    pd.DataFrame({"label": names, **columns}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, names)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+    assert imported.manifest.class_names == tuple(names)
+
+
+def test_the_advice_on_labels_beside_numbered_classes_works_when_followed(tmp_path: Path, store: RunStore) -> None:
+    rows = table().rename(columns={f"p_{name}": f"prob_{i}" for i, name in enumerate(NAMES)})
+    rows.to_csv(tmp_path / "x.csv")
+    assert "in the order of their numbers: `--class-names A,B,C`" in refused(tmp_path / "x.csv", store).fix
+    check(import_file(tmp_path / "x.csv", store, NAMES), store)
+    rows.assign(label=[*NAMES, "cat"]).to_csv(tmp_path / "y.csv")
+    with pytest.raises(DatasetError) as caught:
+        import_file(tmp_path / "y.csv", store)
+    [command] = [text for text in caught.value.fix.split("`") if text.startswith("--class-names")]
+    imported = import_file(tmp_path / "y.csv", store, shlex.split(command)[1].split(","))
+    assert imported.manifest.class_names == NAMES and imported.evaluation
+
+
 def test_names_that_mean_the_same_classes_in_another_order_are_no_new_names(tmp_path: Path, store: RunStore) -> None:
     rows = pd.DataFrame({"file": ["1", "2"], "p_hot dog": [0.9, 0.2], "p_ice cream": [0.1, 0.8]})
     rows.to_csv(tmp_path / "x.csv", index=False)
