@@ -21,6 +21,7 @@ from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import open_predictions
+from dashboard.core.importing.other_layouts import OtherLayoutError
 from dashboard.core.importing.tables import NoHeaderError, TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
 from dashboard.core.importing.which_arrays import (
@@ -132,7 +133,7 @@ def keep_predictions(
                 path.parent.rmdir()
     if found is None and only_tables:
         for refusal in refusals:
-            if isinstance(refusal, NoHeaderError):
+            if isinstance(refusal, (NoHeaderError, OtherLayoutError)):
                 raise refusal
         why_not = why_not or refusals[0].message
         called = " and ".join(name for name, _ in files)

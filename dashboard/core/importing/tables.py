@@ -41,6 +41,7 @@ from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.importing.other_layouts import OtherLayout
 from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
@@ -71,6 +72,7 @@ _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
 _BEST = re.compile(r"[_ ]?1$")  # ends the name of the column of the likeliest class, beside those of the next ones
+_ZEROS_AND_ONES = frozenset({"", "0", "1", 0, 1})  # also 0.0 and True
 _COMMENT = re.compile(r"# \w")
 T = TypeVar("T")
 
@@ -102,12 +104,19 @@ class TablePredictions:
             self._reason = column_among(others, REASON_COLUMNS)
             self._list = column_among(list_columns(path), PROBS_NAMES)
             if self._list:
+                self._check_cells([self._list])
                 self._probs, self.class_names = [self._list], own_class_names(path)
                 self.n_classes = list_length(path, self._list)
             else:
                 known = {self._label, self._file, self._reason}
                 others = [column for column in columns if column not in known]
                 found = probability_columns(others, class_names)
+                if not found or len(found[0]) == 1:
+                    predicted = columns_among(others, PREDICTED_COLUMNS)
+                    self._check_cells(found[0] if found else predicted or others)
+                    self._check_rows(
+                        found[0] if found else columns_among(others, CONFIDENCE_COLUMNS), [*labels, *predicted]
+                    )
                 found = found or self._predicted_column(others)
                 if found is None:
                     raise self._which_columns(others)
@@ -204,6 +213,43 @@ class TablePredictions:
             self._probs, self._decimal = before
         return True
 
+    @property
+    def _layout(self) -> OtherLayout:
+        is_parquet = self._path.suffix.lower() == ".parquet"
+        return OtherLayout(self._path, "," if is_parquet else self._separator, self._decimal)
+
+    def _check_cells(self, columns: Sequence[str]) -> None:
+        """Raises DatasetError if a cell of these columns holds the probabilities of several classes."""
+        if self._path.suffix.lower() == ".parquet":
+            batch = next(open_parquet(self._path).iter_batches(1, columns=list(columns)), None)
+            cells = batch.to_pylist()[0] if batch else {}
+        else:
+            with self._text() as text:
+                filled = (cells for cells in csv.reader(text, delimiter=self._separator) if any(cells))
+                next(filled, None)  # the header
+                cells = dict(zip(self._columns, next(filled, []), strict=False))
+        if error := self._layout.in_cells({column: cells[column] for column in columns if column in cells}):
+            raise error
+
+    def _check_rows(self, probs: Sequence[str], classes: Sequence[str]) -> None:
+        """Raises DatasetError if several rows are for one file, each with the probability of another class.
+
+        Args:
+            probs: the columns that may hold these. Likewise `classes`.
+        """
+        if not (self._file and probs):
+            return
+        self._probs, self.n_classes = [], 1
+        for column in classes:
+            frames = self._frames([self._file, column])
+            hashes = pd.concat([frame.astype(str).apply(_hashed) for frame in frames] or [pd.DataFrame()])
+            n_files, n_classes = (hashes[each].nunique() if len(hashes) else 0 for each in (self._file, column))
+            if n_classes > 1 and 2 * n_files <= len(hashes) and not hashes.duplicated().any():
+                if self._path.suffix.lower() != ".parquet":
+                    self._decimal = self._decimal_of(probs)
+                labels = [each for each in classes if each != column]
+                raise self._layout.long(self._file, labels, column, probs[0], n_files * n_classes == len(hashes))
+
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
         if self._path.suffix.lower() == ".parquet":
@@ -282,8 +328,14 @@ class TablePredictions:
                     "predictions",
                 )  # fmt: skip
         columns = ", ".join(self._columns[:12])
+        predicted = column_among(others, PREDICTED_COLUMNS)
+        if likely is not None and not predicted:
+            classes = [
+                column for column in named if column not in likely and not _ZEROS_AND_ONES.issuperset(first[column])
+            ]
+            if several := self._layout.several_predictions(classes):
+                return several
         if likely == []:
-            predicted = column_among(others, PREDICTED_COLUMNS)
             return DatasetError(
                 f"{self._path.name} has no columns of probabilities, and "
                 + (f"{predicted} does not hold classes" if predicted else "none is called prediction")
@@ -441,6 +493,10 @@ class TablePredictions:
         return DatasetError(
             f"{self._path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions"
         )
+
+
+def _hashed(column: pd.Series) -> np.ndarray:
+    return pd.util.hash_array(column.to_numpy(object))
 
 
 def _numbers_instead_of_names(line: str) -> list[str]:

@@ -355,7 +355,6 @@ def test_the_one_column_that_may_hold_probabilities_is_named(tmp_path: Path, sto
     "columns, rename",
     [
         ({"true_label": LABELS, "label": NAMES[:1] * 3 + NAMES[1:2]}, {"label": "prediction"}),
-        ({"y_true": LABELS, "y_pred_a": LABELS, "y_pred_b": LABELS}, {"y_pred_a": "prediction"}),
         ({"y_true": [0, 1, 1, 0], "y_pred_a": [0, 1, 1, 1]}, {"y_pred_a": "prediction"}),
         ({"y_true": [0, 1, 2, 0], "a": [0, 1, 2, 1], "b": [1, 1, 2, 1]}, {"a": "prediction"}),
         ({"y_true": [0, 1, 1, 0], "a": [0, 1, 1, 1], "b": [0, 1, 1, 0]}, {"a": "prediction"}),
