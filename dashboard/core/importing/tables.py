@@ -117,6 +117,8 @@ class TablePredictions:
                     self._check_rows(
                         found[0] if found else columns_among(others, CONFIDENCE_COLUMNS), [*labels, *predicted]
                     )
+                    if found and not found[1] and predicted:
+                        found = self._with_predicted(found[0][0], predicted[0], others)
                 found = found or self._predicted_column(others)
                 if found is None:
                     raise self._which_columns(others)
@@ -165,6 +167,25 @@ class TablePredictions:
         if confidence := column_among(others, CONFIDENCE_COLUMNS):
             self.notes += (CONFIDENCE_UNUSED.format(column=confidence),)
         return [], names
+
+    def _with_predicted(
+        self, column: str, predicted: str, others: Sequence[str]
+    ) -> tuple[list[str], tuple[str, ...] | None]:
+        """As `probability_columns`, for numbers beside a column of predicted classes, if it has more than two of these.
+
+        Then the numbers are no probabilities of one of two classes, but the confidence of what is predicted.
+        """
+        self._probs, self.n_classes = [], 1
+        different = {
+            value for frame in self._frames([predicted]) for value in frame[predicted].dropna().astype(str).unique()
+        }
+        if len(different - {""}) > 2:
+            with contextlib.suppress(DatasetError, ValueError):  # then it holds no classes, or others than the labels
+                found = self._predicted_column([each for each in others if each != column])
+                if found and found[1]:
+                    self.notes += () if found[0] else (CONFIDENCE_UNUSED.format(column=column),)
+                    return found
+        return [column], None
 
     def _probabilities_of(
         self, others: Sequence[str], class_names: Sequence[str]

@@ -1011,6 +1011,30 @@ def test_the_true_labels_of_caret_are_called_obs(tmp_path: Path, store: RunStore
     assert imported.evaluation is None and any("The column obs" in note for note in imported.manifest.notes)
 
 
+@pytest.mark.parametrize("column", ["probability", "score", "prob"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_one_probability_beside_more_than_two_predicted_classes_is_a_confidence(
+    tmp_path: Path, store: RunStore, column: str, kind: str
+) -> None:
+    def import_table(predicted: list[Any], labels: list[Any], names: Sequence[str] | None = None) -> Imported:
+        columns = {"label": labels, "prediction": predicted, column: [0.7, 0.8, 0.4, 0.5]}
+        getattr(pd.DataFrame(columns), f"to_{kind}")(tmp_path / f"x.{kind}", index=False)
+        return import_file(tmp_path / f"x.{kind}", store, names)
+
+    imported = import_table([NAMES[i] for i in PROBS.argmax(axis=1)], LABELS)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    assert imported.manifest.notes[-1].startswith(f"The column {column} is not used as a probability")
+    run = store.folder(imported.manifest.run_id).load()
+    assert not run.has_probabilities and column in run.further_names
+    for predicted, labels in (
+        (["no", "no", "yes", "yes"], ["no", "yes"] * 2),
+        ([0, 1, 1, 1], ["no", "yes"] * 2),
+        ([0.5, 1.5, 2, 3], [0, 1] * 2),
+    ):
+        binary = import_table(predicted, labels, ("no", "yes"))
+        assert store.folder(binary.manifest.run_id).load().has_probabilities
+
+
 def test_a_class_that_does_not_occur_has_a_column_of_probabilities_too(tmp_path: Path, store: RunStore) -> None:
     path = tmp_path / "x.csv"
     probs = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]])
