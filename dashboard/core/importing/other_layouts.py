@@ -102,12 +102,16 @@ def _as_dict(cell: object) -> tuple[str, dict[object, float]] | None:
     """
     row = "row"
     if isinstance(cell, str):
-        if _NUMBERS.fullmatch(cell.strip()):
-            numbers = [float(each) for each in cell.strip("[] ").replace(",", " ").split()]
-            return "dict(enumerate(row.strip('[] ').replace(',', ' ').split()))", dict(enumerate(numbers))
+        text = cell.strip()
         try:
-            cell, row = ast.literal_eval(cell), "ast.literal_eval(row)"
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            if _NUMBERS.fullmatch(text):
+                numbers: dict[object, float] = dict(enumerate(map(float, text.strip("[]").replace(",", " ").split())))
+                code = "dict(enumerate(row.strip('[] ').replace(',', ' ').split()))"
+                return (code, numbers) if _are_probabilities([*numbers.items()]) else None
+            if not text.startswith(("[", "{")):
+                return None
+            cell, row = ast.literal_eval(text), "ast.literal_eval(row)"
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return None
     if isinstance(cell, dict) and _are_probabilities([*cell.items()]):
         return row, cell

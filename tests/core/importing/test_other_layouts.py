@@ -135,6 +135,12 @@ def test_lists_beside_predictions_are_kept(tmp_path: Path) -> None:
     assert import_predictions(ImportRequest(tmp_path / "x.csv"), RunStore(tmp_path / "runs")).n_evaluated == 4
 
 
+@pytest.mark.parametrize("cells", [["[1]", "[0]"], ["['cat']", "['dog']"], ["[e]", "[-]"], ["{[]: 1}", "[("]])
+def test_other_text_in_brackets_is_a_class(tmp_path: Path, cells: list[str]) -> None:
+    pd.DataFrame({"file": FILES, "prediction": cells * 2}).to_csv(tmp_path / "x.csv", index=False)
+    assert import_predictions(ImportRequest(tmp_path / "x.csv"), RunStore(tmp_path / "runs")).n_evaluated == 4
+
+
 @pytest.mark.parametrize(
     "names", [("model_a_pred", "model_b_pred"), ("pred_resnet", "Prediction ViT"), ("y_pred_a", "y_pred_b")]
 )
