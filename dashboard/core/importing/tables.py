@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -263,8 +263,11 @@ class TablePredictions:
         self._probs, self.n_classes = [], 1
         for column in classes:
             frames = self._frames([self._file, column])
-            hashes = pd.concat([frame.astype(str).apply(_hashed) for frame in frames] or [pd.DataFrame()])
-            n_files, n_classes = (hashes[each].nunique() if len(hashes) else 0 for each in (self._file, column))
+            first = next(frames, pd.DataFrame({self._file: [], column: []}))
+            if first[self._file].is_unique and (first[column].nunique() > 1 or first.empty):
+                continue  # neither sorted by file nor by class, so the others need not be read
+            hashes = pd.concat([frame.astype(str).apply(_hashed) for frame in chain([first], frames)])
+            n_files, n_classes = (hashes[each].nunique() for each in (self._file, column))
             if n_classes > 1 and 2 * n_files <= len(hashes) and not hashes.duplicated().any():
                 if self._path.suffix.lower() != ".parquet":
                     self._decimal = self._decimal_of(probs)

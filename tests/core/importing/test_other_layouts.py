@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dashboard.core.errors import DatasetError
+from dashboard.core.importing import predictions_file
 from dashboard.core.importing.dropped import keep_predictions
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.labels.cifar10 import CLASS_NAMES
@@ -67,6 +68,15 @@ def test_a_row_for_each_class_of_each_image(
     )
     has_all(imported, path)
     assert labels == bool(imported.evaluation and imported.evaluation.accuracy.value == 0.5)
+
+
+@pytest.mark.parametrize("by", ["class", "image", "probability"])
+def test_rows_are_told_in_any_order_also_if_read_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    monkeypatch.setattr(predictions_file, "PIECE_ROWS", 4)
+    LONG.sort_values(by).to_csv(tmp_path / "x.csv", index=False)
+    has_all(after_the_advice(tmp_path / "x.csv", monkeypatch)[1], tmp_path / "x.csv")
 
 
 @pytest.mark.parametrize("probs, classes", [("probability", "class"), ("confidence", "label"), ("score", "prediction")])
