@@ -102,6 +102,14 @@ def test_the_column_of_file_names_is_found_whatever_it_is_called(
     ]
 
 
+@pytest.mark.parametrize("suffix, fix", [("csv", "a line of column names"), ("parquet", "Call the one `file`")])
+def test_the_advice_on_columns_that_are_not_known_fits_the_kind_of_table(suffix: str, fix: str) -> None:
+    table = pd.DataFrame({"foo": ["x"], "bar": ["y"]})
+    with pytest.raises(DatasetError, match="no columns of file names and labels were recognised") as refused:
+        read_labels_file(parquet(table) if suffix == "parquet" else table.to_csv().encode(), f"x.{suffix}", ["a"])
+    assert fix in refused.value.fix
+
+
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet"])
 @pytest.mark.parametrize("file", ["file", "uuid"])
 @pytest.mark.parametrize("key", ["name", "Label", "class"])
