@@ -23,7 +23,7 @@ MOST_VALUE_BYTES = 32 * 2**10
 MOST_COLUMN_BYTES = 512 * 2**20
 _TOO_LARGE = f"larger than {MOST_COLUMN_BYTES // 2**20} MB"
 
-_PANDAS_INDEX = "__index_level_"  # begins the name of a column that pandas adds
+PANDAS_INDEX = "__index_level_"  # begins the name of a column that pandas adds
 # In a file without types. Whole numbers of more digits, or with a zero in front, are names: they are not computed with.
 _WHOLE = r"^[+-]?(0|[1-9][0-9]{0,14})$"
 _NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
@@ -147,7 +147,7 @@ def from_values(values: Sequence[object]) -> pa.ChunkedArray:
 def parquet_columns(files: Sequence[Path | pa.Buffer], used: Collection[int | str]) -> Columns:
     """The columns of one table in Parquet files, besides those in use."""
     for field in open_parquet(files[0]).schema_arrow:
-        if field.name not in used and not field.name.startswith(_PANDAS_INDEX):
+        if field.name not in used and not field.name.startswith(PANDAS_INDEX):
             yield field.name, partial(_parquet_column, files, field)
 
 

@@ -31,7 +31,13 @@ PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # fol
 PREDICTED_COLUMNS = (
     "predicted_label", "predicted_class", "predicted", "prediction", "pred_label", "pred_class", "pred", "y_pred",
     "output",
+    # German, French, Spanish, Italian and Portuguese
+    "vorhersage", "vorhergesagt", "vorhergesagte_klasse",
+    "pr\u00e9diction", "pr\u00e9dit", "classe_pr\u00e9dite", "classe_predite", "\u00e9tiquette_pr\u00e9dite",
+    "predicci\u00f3n", "prediccion", "clase_predicha", "etiqueta_predicha",
+    "predizione", "classe_predetta", "predi\u00e7\u00e3o", "predicao", "classe_prevista",
 )  # fmt: skip
+OBSERVED, OBSERVED_BESIDE = "obs", "pred"  # the true labels in a table of R's caret, whose predictions are called so
 REASON_COLUMNS = ("reason",)  # why a row has no prediction
 
 # Arrays in an .npz file

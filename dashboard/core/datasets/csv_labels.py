@@ -73,7 +73,7 @@ def csv_labels(name: str, data: bytes, stems: Collection[str], column: str = "")
     where their names are right in one encoding only: in that, they name images.
     """
     try:
-        return _from_csv(name, read_csv(data), stems, column), ""
+        return labels_in_cells(name, read_csv(data), stems, column), ""
     except UnicodeDecodeError:
         found = _in_other_encodings(name, data, stems, column) if len(data) <= _MOST_GUESSED_BYTES else {}
         if not found:
@@ -97,7 +97,7 @@ def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: 
     for encoding in decodings([data]):
         with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
             try:
-                table = _from_csv(name, read_csv(data, encoding), stems, column)
+                table = labels_in_cells(name, read_csv(data, encoding), stems, column)
             except NoLabelColumnError as error:
                 undecided.append(error)
                 continue
@@ -121,7 +121,8 @@ def _why_certain(table: LabelsTable) -> str:
     return "in which its file names are those of images"
 
 
-def _from_csv(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: str) -> LabelsTable:
+def labels_in_cells(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: str) -> LabelsTable:
+    """The rows of a table whose cells are text, with the header in the first row. Raises as `read_labels_file` says."""
     header = [str(cell) for cell in cells.iloc[0]]
     known, label = columns_among(header, FILE_COLUMNS), label_column(name, header, chosen)
     places = [header.index(column) for column in known]

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dashboard.core.datasets.columns import (
     HUMP,
     LABEL_COLUMNS,
+    PREDICTED_COLUMNS,
     SPLIT_COLUMNS,
     column_among,
     columns_among,
@@ -54,7 +55,7 @@ def label_column(name: str, columns: Sequence[str], chosen: str) -> str | None:
 
 def is_predicted(column: str) -> bool:
     """True for the name of a column of predictions, which are no labels."""
-    return _PREDICTED.fullmatch(column.strip()) is not None
+    return _PREDICTED.fullmatch(column.strip()) is not None or column_among([column], PREDICTED_COLUMNS) is not None
 
 
 def may_name_ids(column: str) -> bool:

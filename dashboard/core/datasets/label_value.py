@@ -8,14 +8,23 @@ import unicodedata
 
 import numpy as np
 
+from dashboard.core.datasets.columns import columns_among
 from dashboard.core.errors import ImageError, listed
 
+_NAMES = ("name", "label", "class")  # keys of the name in an object that is a label
 _WHOLE = re.compile(r"^(-?\d+)(?:\.0+|,0)$")  # pandas writes class ids like this if one is missing, Excel in German 3,0
 _OF_SAVETXT = re.compile(r"-?\d\.\d{18}e[+-]\d\d")  # numpy.savetxt writes all numbers like this unless told otherwise
 _ITEM = r"""'[^'\\]*'|"[^"\\]*"|-?\d+"""
 _LIST = re.compile(rf"\[\s*(?:(?:{_ITEM})(?:\s*,\s*(?:{_ITEM}))*)?\s*,?\s*\]")  # as Python writes it
 
 OF_THIS_IMAGE = "gives this image "  # behind the name of a table, in the reason why an image has no certain label
+
+
+class NoLabelError(ValueError):
+    """A value is neither a name nor a whole number."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(f"{str(value)[:60]!r} is not a label: a name or a whole number is needed")
 
 
 class SeveralLabels(ValueError):
@@ -29,10 +38,18 @@ class SeveralLabels(ValueError):
 def as_label(value: object) -> str | None:
     """A label as text, with composed accents: 3, 3.0, "3.0", [3] and "[3]" become "3"; None if empty or missing.
 
+    An object such as {"name": "cat", "id": 3} is its only text that is called name, label or class.
+
     Raises:
         SeveralLabels: the value is a list of several labels.
-        ValueError: the value has another type, or holds a character that no name has.
+        NoLabelError: the value has another type.
+        ValueError: the value holds a character that no name has.
     """
+    if isinstance(value, dict):
+        texts = {text for key in columns_among([*map(str, value)], _NAMES) if isinstance(text := value[key], str)}
+        if len(texts) != 1:
+            raise NoLabelError(value)
+        [value] = texts
     if isinstance(value, (list, tuple, np.ndarray)):
         return _only_label(list(value))
     if value is None or type(value).__name__ == "NAType" or value != value:  # pandas.NA, without importing pandas
@@ -44,7 +61,7 @@ def as_label(value: object) -> str | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError(f"{str(value)[:60]!r} is not a label: a name or a whole number is needed")
+        raise NoLabelError(value)
     text = unicodedata.normalize("NFC", str(value).rstrip("\0").strip())  # programs in C fill cells with NUL
     if "\0" in text:
         raise ValueError(f"{text[:60]!r} is not a label: it holds the character NUL, as damaged files do")
@@ -73,7 +90,7 @@ def several_labels(table: str, labels: list[str], called: str = "labels") -> Ima
 
 def _only_label(items: list[object]) -> str | None:
     if any(isinstance(item, (list, tuple, np.ndarray)) for item in items):
-        raise ValueError(f"{str(items)[:60]!r} is not a label: a name or a whole number is needed")
+        raise NoLabelError(items)
     labels = list(dict.fromkeys(label for item in items if (label := as_label(item)) is not None))
     if len(labels) > 1:
         raise SeveralLabels(labels)

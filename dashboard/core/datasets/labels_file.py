@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ from dashboard.core.datasets.columns import (
     column_among,
     columns_among,
 )
-from dashboard.core.datasets.csv_labels import CommentsError, csv_columns, csv_labels, read_csv
+from dashboard.core.datasets.csv_labels import CommentsError, csv_columns, csv_labels, labels_in_cells, read_csv
 from dashboard.core.datasets.foreign_formats import WORKBOOKS, refuse_foreign
 from dashboard.core.datasets.json_records import FILE, LABEL, as_records
 from dashboard.core.datasets.label_column import (
@@ -40,17 +40,21 @@ from dashboard.core.datasets.label_column import (
     question_about,
 )
 from dashboard.core.datasets.label_notes import about_other_labels
+from dashboard.core.datasets.label_value import NoLabelError
 from dashboard.core.datasets.labelme import is_labelme
-from dashboard.core.datasets.one_hot import class_columns, hold_shares, one_hot_rows, share_columns
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
-from dashboard.core.datasets.parquet_file import open_parquet, read_columns
-from dashboard.core.datasets.table_rows import LabelsTable, file_name_of, no_columns, refused, rows_of, used_columns
+from dashboard.core.datasets.parquet_file import open_parquet
+from dashboard.core.datasets.table_rows import LabelsTable, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import splits_of
+from dashboard.core.datasets.text_cells import json_cells, parquet_cells, read_parquet, values_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
 from dashboard.core.parsing import parsing, reason
 from dashboard.core.shell import in_command
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
@@ -102,6 +106,11 @@ def _refused(name: str, error: Exception) -> DatasetError:
         )  # fmt: skip
     if isinstance(error, CommentsError):
         return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
+    if isinstance(error, NoLabelError):
+        return refused(
+            name, str(error), "As the label of each image, write the name or the number of its class, such as "
+            + ('{"file": "a.png", "label": "cat"}.' if PurePosixPath(name).suffix.lower() in _JSON else "cat or 3."),
+        )  # fmt: skip
     if isinstance(error, json.JSONDecodeError):
         why = f"it is not valid JSON ({reason(error)})"
     else:
@@ -157,31 +166,33 @@ def _from_parquet(name: str, data: bytes, stems: Collection[str], chosen: str) -
     parquet = open_parquet(pa.py_buffer(data))
     columns, metadata = parquet.schema_arrow.names, parquet.metadata
     file, label = column_among(columns, FILE_COLUMNS), label_column(name, columns, chosen)
-    if file is None:
-        raise no_columns(name, columns)
     if len(set(columns)) < len(columns):
         raise ValueError("two columns have the same name")
     if metadata.num_rows > MAX_LABELS_ROWS:
         raise ValueError(f"it has {metadata.num_rows:,} rows, more than {MAX_LABELS_ROWS:,}")
+    if file is None or label is None:
+        return _of_cells(name, parquet_cells(data, MAX_LABELS_BYTES), stems, chosen)
     split = column_among(columns, SPLIT_COLUMNS)
     schema = parquet.schema_arrow
-    among = columns if chosen or label is None else _labels_or_texts(schema)
+    among = columns if chosen else _labels_or_texts(schema)
     others = [
         each for each in among if each not in (file, label, split) and not pa.types.is_nested(schema.field(each).type)
-    ][: None if label is None else MOST_COLUMNS]
-    wanted = [file, *([label] if label else []), *([split] if split else []), *others]
-    flat = [each for each in wanted if not pa.types.is_nested(schema.field(each).type)]
-    table = read_columns(open_parquet(pa.py_buffer(data), flat), wanted, MAX_LABELS_BYTES)
-    if table is None:
-        raise ValueError(f"unpacked it has more than {MAX_LABELS_BYTES // 2**20} MB")
-    if len(table) != metadata.num_rows:
-        raise ValueError(f"it says that it has {metadata.num_rows:,} rows, but has {len(table):,}")
-    splits = splits_of(_values(table[split]), split) if split else ()
-    labels = _values(table[label]) if label else None
+    ][:MOST_COLUMNS]
+    wanted = [file, label, *([split] if split else []), *others]
+    table = read_parquet(data, wanted, MAX_LABELS_BYTES)
+    splits = splits_of(values_of(table[split]), split) if split else ()
     found = _Columns(
-        columns, file, _values(table[file]), label, labels, {each: _values(table[each]) for each in others}, splits
+        columns,
+        file,
+        values_of(table[file]),
+        label,
+        values_of(table[label]),
+        {each: values_of(table[each]) for each in others},
+        splits,
     )
-    return found.rows(name, stems, chosen)
+    if not found.names_images(stems):
+        return _of_cells(name, parquet_cells(data, MAX_LABELS_BYTES), stems, chosen)
+    return found.rows(name, chosen)
 
 
 @dataclass(frozen=True)
@@ -191,19 +202,17 @@ class _Columns:
     names: Sequence[str]  # of all columns
     file: str
     files: Sequence[object]
-    label: str | None  # the column of the labels; None if none is called so
-    labels: Sequence[object] | None
+    label: str  # the column of the labels
+    labels: Sequence[object]
     others: Mapping[str, Sequence[object]]  # that may hold labels, too
     splits: tuple[str, ...]  # of each row
 
-    def rows(self, name: str, stems: Collection[str], chosen: str) -> LabelsTable:
-        """The rows. Raises DatasetError if it is not known which column holds the labels."""
-        if self.label is None or self.labels is None:
-            if table := self._one_hot(name):
-                return table
-            if any(file_stem(str(file)) in stems for file in self.files):
-                raise no_columns(name, self.names, True, True, possible_columns(self.others))
-            raise no_columns(name, self.names)
+    def names_images(self, stems: Collection[str]) -> bool:
+        """Whether a file is called like an image, if images are known."""
+        return not stems or any(file_stem(str(file)) in stems for file in self.files)
+
+    def rows(self, name: str, chosen: str) -> LabelsTable:
+        """The rows. May raise as `rows_of` does."""
         label, labels = self.label, self.labels
         notes: tuple[str, ...] = ()
         if not chosen and (names := column_of_names(labels, self.others)):
@@ -217,21 +226,19 @@ class _Columns:
         question = question_about(name, possible, self.label.strip()) if chosen else None
         return replace(table, splits=self.splits, question=question)
 
-    def _one_hot(self, name: str) -> LabelsTable | None:
-        """The rows, if the other columns are classes; else None. Raises DatasetError if these hold shares or are not certain."""
-        if not self.others:
-            return None
-        import pandas as pd  # most tables have a column of labels
 
-        header = [self.file, *self.others]
-        rows = pd.DataFrame({i: list(map(str, cells)) for i, cells in enumerate((self.files, *self.others.values()))})
-        if classes := class_columns(rows, header, 0):
-            table = one_hot_rows(name, rows, header, 0, classes)
-            used = used_columns(self.names, self.file, *(header[i] for i in classes))
-            return replace(table, files=tuple(map(file_name_of, self.files)), used=used, splits=self.splits)
-        if not possible_columns(self.others) and (shares := share_columns(rows, range(1, len(header)))):
-            raise hold_shares(name, [header[i].strip() for i in shares])
-        return None
+def cells_of(name: str, data: bytes) -> pd.DataFrame:
+    """The cells of a table (CSV, JSON or Parquet) as text; its header is the first row. May raise any exception."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".parquet":
+        return parquet_cells(data, MAX_LABELS_BYTES)
+    return json_cells(as_records(name, json_value(data, suffix))) if suffix in _JSON else read_csv(data)
+
+
+def _of_cells(name: str, cells: pd.DataFrame, stems: Collection[str], chosen: str) -> LabelsTable:
+    """The rows of a table whose columns are not known by their names, as `labels_in_cells` finds them in a CSV."""
+    table, header = labels_in_cells(name, cells, stems, chosen), cells.iloc[0].tolist()
+    return replace(table, used=table.used and [header[int(column)] for column in table.used])
 
 
 def _labels_or_texts(schema: pa.Schema) -> list[str]:
@@ -239,18 +246,6 @@ def _labels_or_texts(schema: pa.Schema) -> list[str]:
     texts = [each.name for each in schema if pa.types.is_string(each.type) or pa.types.is_large_string(each.type)]
     named = filter(may_name_ids, schema.names)
     return list(dict.fromkeys([*columns_among(schema.names, LABEL_COLUMNS), *named, *texts]))
-
-
-def _values(column: pa.ChunkedArray) -> list[object]:
-    """The values as Python objects. A value that the file stores once for a million rows is one object."""
-    values: list[object] = []
-    for chunk in column.chunks:
-        if pa.types.is_dictionary(chunk.type):
-            different = [*chunk.dictionary.to_pylist(), None]
-            values += [different[code] for code in chunk.indices.fill_null(-1).to_pylist()]
-        else:
-            values += chunk.to_pylist()
-    return values
 
 
 def _from_json(name: str, value: object, stems: Collection[str], chosen: str) -> LabelsTable:
@@ -279,14 +274,14 @@ def _from_json(name: str, value: object, stems: Collection[str], chosen: str) ->
             name, "it holds annotations in the format of CreateML, which is not read",
             "Save them as COCO's JSON, or write a table of file and label.",
         )  # fmt: skip
-    if file is None:
-        raise no_columns(name, columns)
-    files = [record.get(file) for record in value]
-    labels = None if label is None else [record.get(label) for record in value]
+    if file is None or label is None:
+        return _of_cells(name, json_cells(value), stems, chosen)
+    files, labels = ([record.get(column) for record in value] for column in (file, label))
     split = column_among(columns, SPLIT_COLUMNS)
     splits = splits_of((record.get(split) for record in value), split) if split else ()
     others = {each: [record.get(each) for record in value] for each in columns if each not in (file, label, split)}
-    return _Columns(columns, file, files, label, labels, others, splits).rows(name, stems, chosen)
+    found = _Columns(columns, file, files, label, labels, others, splits)
+    return found.rows(name, chosen) if found.names_images(stems) else _of_cells(name, json_cells(value), stems, chosen)
 
 
 def _files_of_classes(value: dict[str, Any], stems: Collection[str]) -> list[tuple[str, str]]:

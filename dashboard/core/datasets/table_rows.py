@@ -163,12 +163,13 @@ def no_columns(
     if has_files:
         error = refused(
             name, f"it is not certain which of its columns holds the labels (it has {found})",
-            "In its first line, call the column of the labels `label`.",
+            "Call the column of the labels `label`.",
         )  # fmt: skip
         if not names_images:
             return error
         return no_label_column(error, answers)
-    return refused(name, f"no columns of file names and labels were recognised (it has {found})", HEADER)
+    fix = HEADER if name.lower().endswith((".csv", ".tsv")) else "Call the one `file` and the other `label`."
+    return refused(name, f"no columns of file names and labels were recognised (it has {found})", fix)
 
 
 def no_label_column(error: DatasetError, answers: Sequence[Answer] = ()) -> NoLabelColumnError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Sequence
 
 from dashboard.core.errors import DatasetError, counted, listed
@@ -9,6 +11,8 @@ from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.shell import in_command
+
+_ENDS_IN_NUMBER = re.compile(r".*?([0-9]{1,9})")
 
 
 def which_classes(
@@ -37,7 +41,11 @@ def which_classes(
         )  # fmt: skip
     if own and (renamed := renamed_classes(own, given)):
         pairs = [f"{name} is {new}" for name, new in renamed.items()]
-        return tuple(given), tuple(range(len(own))), (f"The classes of {file} are renamed in order: {listed(pairs)}.",)
+        return (
+            tuple(given),
+            tuple(own.index(name) for name in renamed),
+            (f"The classes of {file} are renamed in order: {listed(pairs)}.",),
+        )
     if own and own != tuple(given) and isinstance(predictions, ArrayPredictions):  # its names are no columns
         note = f"{file} names the classes {listed(own)}. Instead, the given names count: {listed(given)}."
         return tuple(given), tuple(range(len(own))), (note,)
@@ -51,12 +59,21 @@ def which_classes(
 
 
 def renamed_classes(own: Sequence[str] | None, given: Sequence[str]) -> dict[str, str]:
-    """The new name of each class of a file, if as many names without any of its own are given; else {}."""
+    """The new name of each class of a file, in the given order, if as many names without any of its own are given; else {}."""
     if not own or len(own) != len(given) or {*map(str.casefold, own)} & {*map(str.casefold, given)}:
         return {}
     if match_labels([name for name in own if not name.isdecimal()], given).class_of:  # also a synonym: plane, car
         return {}
-    return dict(zip(own, given, strict=True))
+    return dict(zip(_in_order(own), given, strict=True))
+
+
+def _in_order(names: Sequence[str]) -> list[str]:
+    """Names that end in different numbers in the order of these, since columns may be sorted as text (0, 1, 10, 2)."""
+    numbers = {name: int(match[1]) for name in names if (match := _ENDS_IN_NUMBER.fullmatch(name))}
+    beginnings = {name.rstrip(string.digits) for name in names}
+    return (
+        sorted(names, key=numbers.__getitem__) if len(numbers) == len(names) and len(beginnings) == 1 else list(names)
+    )
 
 
 def _two_classes(

@@ -21,6 +21,7 @@ from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import open_predictions
+from dashboard.core.importing.other_layouts import OtherLayoutError
 from dashboard.core.importing.tables import NoHeaderError, TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
 from dashboard.core.importing.which_arrays import (
@@ -30,6 +31,7 @@ from dashboard.core.importing.which_arrays import (
     possible_readings,
     within_bounds,
 )
+from dashboard.core.labels.class_ids import are_numbers
 from dashboard.core.settings import Settings
 
 _SUFFIXES = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".json", ".jsonl")
@@ -84,9 +86,9 @@ class DroppedPredictions:
             of_model: its class names.
         """
         count = max(2, self.n_classes)
-        if self.class_names and len(self.class_names) == count:
-            return {"the file": self.class_names}
         possible = {model: tuple(of_model)} if len(of_model) == count else {}
+        if self.class_names and len(self.class_names) == count:
+            return {"the file": self.class_names, **(possible if are_numbers(self.class_names) else {})}
         if self.class_names:
             [name] = self.class_names
             return {**possible, "the file": (f"not {name}", name)}
@@ -131,7 +133,7 @@ def keep_predictions(
                 path.parent.rmdir()
     if found is None and only_tables:
         for refusal in refusals:
-            if isinstance(refusal, NoHeaderError):
+            if isinstance(refusal, (NoHeaderError, OtherLayoutError)):
                 raise refusal
         why_not = why_not or refusals[0].message
         called = " and ".join(name for name, _ in files)

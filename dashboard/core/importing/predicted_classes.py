@@ -21,7 +21,10 @@ PROBABILITIES_UNUSED = (
     "The columns {columns} look like probabilities, but are not used. To use them, call each by p_ and its class, such as "
     "p_{name}, and make each row sum to 1."
 )
-CONFIDENCE_COLUMNS = ("confidence", "conf", "confidence_score", "max_prob", "max_probability", "certainty")
+CONFIDENCE_COLUMNS = (
+    "confidence", "conf", "confidence_score", "max_prob", "max_probability", "certainty",
+    "konfidenz", "sicherheit", "confiance", "confianza", "confidenza", "confian\u00e7a", "confianca",
+)  # fmt: skip
 
 
 def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest, new_run_id
 from dashboard.core.runs.store import RunStore, storage_error
+from dashboard.core.shell import in_command
 
 _FEW_ROWS = 20  # so few may all be right
 _IF_CONFIDENCE = " If the probabilities are those of the predicted classes, call their column confidence."
@@ -165,7 +166,7 @@ def _open(request: ImportRequest) -> _Opened:
     if counts and not mapping.class_of and not request.label_map:
         raise DatasetError(
             f"None of the labels ({listed(sorted(counts))}) is one of the classes ({listed(names)}).",
-            "Give --class-names in the order of the probabilities.", "labels_unknown",
+            _how_to_name(sorted(counts), names), "labels_unknown",
         )  # fmt: skip
     if mapping.unknown:
         starts = _possible_starts(list(counts), names) if request.first_id is None else []
@@ -184,6 +185,18 @@ def _open(request: ImportRequest) -> _Opened:
         notes += _perhaps_labels(path.name, attributes, names)
     kept = attributes if attributes and attributes.columns.num_columns else None
     return _Opened(predictions, names, order, placed, mapping, kept, notes)
+
+
+def _how_to_name(labels: Sequence[str], class_names: Sequence[str]) -> str:
+    """What to do about labels that are none of the classes."""
+    names = ",".join(labels)
+    known = len(labels) == len(class_names) and names.count(",") == len(labels) - 1
+    example = f", such as `--class-names {in_command(names)}` if they are in alphabetical order" if known else ""
+    order = "their numbers" if are_numbers(class_names) else "the probabilities"
+    return (
+        f"Give the names of the classes in the order of {order}{example or ': `--class-names A,B,C`'}. Or take those of a "
+        "model with `--model`."
+    )
 
 
 def _perhaps_labels(name: str, attributes: Attributes, class_names: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -27,6 +27,8 @@ from dashboard.core.datasets.attributes import (
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
+    OBSERVED,
+    OBSERVED_BESIDE,
     PREDICTED_COLUMNS,
     PROBS_NAMES,
     REASON_COLUMNS,
@@ -39,6 +41,7 @@ from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.importing.other_layouts import OtherLayout
 from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
@@ -69,6 +72,7 @@ _NAME_THE_COLUMNS = (
     "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 )
 _BEST = re.compile(r"[_ ]?1$")  # ends the name of the column of the likeliest class, beside those of the next ones
+_ZEROS_AND_ONES = frozenset({"", "0", "1", 0, 1})  # also 0.0 and True
 _COMMENT = re.compile(r"# \w")
 T = TypeVar("T")
 
@@ -93,17 +97,28 @@ class TablePredictions:
             named = set(class_names or ())
             others = [each for each in columns if each not in named] if named.issubset(columns) else columns
             labels = columns_among(others, LABEL_COLUMNS)
+            if not labels and column_among(others, [OBSERVED_BESIDE]):
+                labels = columns_among(others, [OBSERVED])
             self._label = labels[0] if labels else None
             self._file = column_among(others, FILE_COLUMNS)  # a class may be called photo
             self._reason = column_among(others, REASON_COLUMNS)
             self._list = column_among(list_columns(path), PROBS_NAMES)
             if self._list:
+                self._check_cells([self._list])
                 self._probs, self.class_names = [self._list], own_class_names(path)
                 self.n_classes = list_length(path, self._list)
             else:
                 known = {self._label, self._file, self._reason}
                 others = [column for column in columns if column not in known]
                 found = probability_columns(others, class_names)
+                if not found or len(found[0]) == 1:
+                    predicted = columns_among(others, PREDICTED_COLUMNS)
+                    self._check_cells(found[0] if found else predicted or others)
+                    self._check_rows(
+                        found[0] if found else columns_among(others, CONFIDENCE_COLUMNS), [*labels, *predicted]
+                    )
+                    if found and not found[1] and predicted:
+                        found = self._with_predicted(found[0][0], predicted[0], others)
                 found = found or self._predicted_column(others)
                 if found is None:
                     raise self._which_columns(others)
@@ -153,6 +168,25 @@ class TablePredictions:
             self.notes += (CONFIDENCE_UNUSED.format(column=confidence),)
         return [], names
 
+    def _with_predicted(
+        self, column: str, predicted: str, others: Sequence[str]
+    ) -> tuple[list[str], tuple[str, ...] | None]:
+        """As `probability_columns`, for numbers beside a column of predicted classes, if it has more than two of these.
+
+        Then the numbers are no probabilities of one of two classes, but the confidence of what is predicted.
+        """
+        self._probs, self.n_classes = [], 1
+        different = {
+            value for frame in self._frames([predicted]) for value in frame[predicted].dropna().astype(str).unique()
+        }
+        if len(different - {""}) > 2:
+            with contextlib.suppress(DatasetError, ValueError):  # then it holds no classes, or others than the labels
+                found = self._predicted_column([each for each in others if each != column])
+                if found and found[1]:
+                    self.notes += () if found[0] else (CONFIDENCE_UNUSED.format(column=column),)
+                    return found
+        return [column], None
+
     def _probabilities_of(
         self, others: Sequence[str], class_names: Sequence[str]
     ) -> tuple[list[str], tuple[str, ...]] | None:
@@ -199,6 +233,46 @@ class TablePredictions:
         finally:
             self._probs, self._decimal = before
         return True
+
+    @property
+    def _layout(self) -> OtherLayout:
+        is_parquet = self._path.suffix.lower() == ".parquet"
+        return OtherLayout(self._path, "," if is_parquet else self._separator, self._decimal)
+
+    def _check_cells(self, columns: Sequence[str]) -> None:
+        """Raises DatasetError if a cell of these columns holds the probabilities of several classes."""
+        if self._path.suffix.lower() == ".parquet":
+            batch = next(open_parquet(self._path).iter_batches(1, columns=list(columns)), None)
+            cells = batch.to_pylist()[0] if batch else {}
+        else:
+            with self._text() as text:
+                filled = (cells for cells in csv.reader(text, delimiter=self._separator) if any(cells))
+                next(filled, None)  # the header
+                cells = dict(zip(self._columns, next(filled, []), strict=False))
+        if error := self._layout.in_cells({column: cells[column] for column in columns if column in cells}):
+            raise error
+
+    def _check_rows(self, probs: Sequence[str], classes: Sequence[str]) -> None:
+        """Raises DatasetError if several rows are for one file, each with the probability of another class.
+
+        Args:
+            probs: the columns that may hold these. Likewise `classes`.
+        """
+        if not (self._file and probs):
+            return
+        self._probs, self.n_classes = [], 1
+        for column in classes:
+            frames = self._frames([self._file, column])
+            first = next(frames, pd.DataFrame({self._file: [], column: []}))
+            if first[self._file].is_unique and (first[column].nunique() > 1 or first.empty):
+                continue  # neither sorted by file nor by class, so the others need not be read
+            hashes = pd.concat([frame.astype(str).apply(_hashed) for frame in chain([first], frames)])
+            n_files, n_classes = (hashes[each].nunique() for each in (self._file, column))
+            if n_classes > 1 and 2 * n_files <= len(hashes) and not hashes.duplicated().any():
+                if self._path.suffix.lower() != ".parquet":
+                    self._decimal = self._decimal_of(probs)
+                labels = [each for each in classes if each != column]
+                raise self._layout.long(self._file, labels, column, probs[0], n_files * n_classes == len(hashes))
 
     def _describe(self) -> tuple[list[str], int]:
         """The names of the columns and the number of rows."""
@@ -278,8 +352,14 @@ class TablePredictions:
                     "predictions",
                 )  # fmt: skip
         columns = ", ".join(self._columns[:12])
+        predicted = column_among(others, PREDICTED_COLUMNS)
+        if likely is not None and not predicted:
+            classes = [
+                column for column in named if column not in likely and not _ZEROS_AND_ONES.issuperset(first[column])
+            ]
+            if several := self._layout.several_predictions(classes):
+                return several
         if likely == []:
-            predicted = column_among(others, PREDICTED_COLUMNS)
             return DatasetError(
                 f"{self._path.name} has no columns of probabilities, and "
                 + (f"{predicted} does not hold classes" if predicted else "none is called prediction")
@@ -437,6 +517,10 @@ class TablePredictions:
         return DatasetError(
             f"{self._path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions"
         )
+
+
+def _hashed(column: pd.Series) -> np.ndarray:
+    return pd.util.hash_array(column.to_numpy(object))
 
 
 def _numbers_instead_of_names(line: str) -> list[str]:

@@ -12,22 +12,25 @@ import pandas as pd
 
 from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.attributes import Attributes, attributes_of
-from dashboard.core.datasets.columns import LABEL_COLUMNS, LABEL_KEYS, column_among
-from dashboard.core.datasets.csv_labels import csv_columns, read_csv
+from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, LABEL_KEYS, column_among, columns_among
+from dashboard.core.datasets.csv_labels import csv_columns
 from dashboard.core.datasets.file_names import is_image_name, normal_name
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    cells_of,
     read_labels_file,
 )
 from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import refused
-from dashboard.core.errors import DatasetError, listed
+from dashboard.core.errors import DatasetError, listed, listed_and
 from dashboard.core.importing.array_names import names_in
+from dashboard.core.importing.common_column import rows_by_common_column
 from dashboard.core.importing.predictions_file import Piece, PredictionsFile
+from dashboard.core.importing.which_arrays import different_labels
 from dashboard.core.parsing import parsing, reason
 
 _NEARLY_ALL = 0.9  # of the values of a column, so that it is the one of the file names
@@ -77,7 +80,7 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
     """Reads the labels in the file at `path` (.npy, .npz, CSV, JSON, Parquet) for these predictions.
 
     Raises:
-        DatasetError: the file cannot be used, or it has no file names and not exactly one label for each prediction.
+        DatasetError: the file cannot be used, or it is an array with not exactly one label for each prediction.
     """
     suffix, n_rows = path.suffix.lower(), predictions.n_rows
     if path.is_dir():
@@ -89,14 +92,18 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
         given = GivenLabels(path.name, read_labels(open_npy(path), n_rows), None, notes)
     elif suffix == ".npz":
         arrays = open_npz(path)
-        key = column_among(list(arrays), (*LABEL_KEYS, *LABEL_COLUMNS)) or (
-            next(iter(arrays)) if len(arrays) == 1 else None
+        called = columns_among(list(arrays), (*LABEL_KEYS, *LABEL_COLUMNS)) or (
+            list(arrays) if len(arrays) == 1 else []
         )
-        if key is None:
+        keys = different_labels(called, arrays)
+        if len(keys) != 1:
+            several = f": {listed_and(keys)} differ" if keys else ""
             raise DatasetError(
-                f"{path.name} does not say which array holds labels; it has {', '.join(arrays)}.",
-                "Save it with np.savez(file, labels=...).", "labels_file",
+                f"{path.name} does not say which array holds labels{several}; it has {', '.join(arrays)}.",
+                "Save only the true labels, and the names of the files if there are any: "
+                "np.savez(file, labels=..., files=...).", "labels_file",
             )  # fmt: skip
+        [key] = keys
         count = len(arrays[key])
         named = names_in({name: array for name, array in arrays.items() if name != key}, count, 1)
         read = read_labels(arrays[key], count if named.files else n_rows)
@@ -107,8 +114,6 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
         raise DatasetError(
             f"{path.name} is not a file of labels.", "Give a CSV, JSON, Parquet, .npy or .npz file.", "labels_file"
         )
-    if given.files is None:
-        given.check_count(n_rows)
     return given
 
 
@@ -123,15 +128,13 @@ def _from_table(path: Path, notes: tuple[str, ...], predictions: PredictionsFile
             notes = (*notes, f"Without exactly one label in {path.name}, so not compared: {uncertain}.")
         return GivenLabels(path.name, table.labels, table.files, (*notes, *table.notes), table.attributes)
     except DatasetError:
-        if path.suffix.lower() not in (".csv", ".tsv"):
-            raise
         try:
-            cells = read_csv(data)
+            cells = cells_of(path.name, data)
         except Exception:
             cells = None
         header = [] if cells is None else [str(cell) for cell in cells.iloc[0]]
         column = column_among(header, LABEL_COLUMNS)
-        if cells is None or column is None:
+        if cells is None or column is None or column_among(header, FILE_COLUMNS):
             raise
         at = header.index(column)
         with parsing(lambda error: refused(path.name, reason(error), "Correct it, or export it again.")):
@@ -165,14 +168,23 @@ def _column_of_names(cells: pd.DataFrame, label: int, predictions: PredictionsFi
 def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
     """Finds the label of each prediction: by the name of its file as in a table beside images, else by its row.
 
+    Unless both sides name files, a column of both tables with a different value in each row tells the rows, if there is one.
+
     Raises:
-        DatasetError: the labels are for none of the files, a file has two of them, or their number is not the number of
-            rows.
+        DatasetError: the labels are for none of the files, a file has two of them, their number is not the number of
+            rows, or a column of both tables differs (see `rows_by_common_column`).
     """
     number_of: dict[str, int] = {}
     files = (normal_name(file) for file in (predictions.files() if given.files else ()))
     numbers = np.fromiter((number_of.setdefault(file, len(number_of)) for file in files), np.int64)
     if given.files is None or not len(numbers):
+        own, beside = given.attributes and predictions.attributes(), given.attributes and given.attributes()
+        if own and beside and (common := rows_by_common_column(own, beside)):
+            column, names_of_rows, rows = common
+            note = f"The column {column} names each row of the predictions and of {given.name}, so labels go by it."
+            others = Attributes(beside.columns.drop_columns([column]), beside.notes)
+            given = replace(given, files=given.files or names_of_rows, attributes=lambda: others)
+            return PlacedLabels(given, rows, (note,))
         given.check_count(predictions.n_rows)
         in_order: tuple[str, ...] = ()
         if given.files:

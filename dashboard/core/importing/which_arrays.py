@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.core.datasets.arrays import read_labels
 from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
@@ -14,7 +16,9 @@ from dashboard.core.datasets.columns import (
     PREDICTED_COLUMNS,
     PROBS_NAMES,
     column_among,
+    columns_among,
 )
+from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.errors import DatasetError, listed_and
 from dashboard.core.importing.array_names import may_name_files
@@ -72,8 +76,7 @@ def possible_readings(arrays: Mapping[str, StoredArray]) -> list[Reading]:
             if name != probs and _may_be_labels(name, arrays[name], n_rows)
             and not may_name_files(name, arrays[name], n_rows, n_classes)
         ]  # fmt: skip
-        called = column_among(labels, (*LABEL_KEYS, *LABEL_COLUMNS))
-        labels = [called] if called else labels
+        labels = different_labels(columns_among(labels, (*LABEL_KEYS, *LABEL_COLUMNS)), arrays) or labels
         readings += [Reading(probs, name) for name in labels] or [Reading(probs, None)]
     return readings
 
@@ -85,13 +88,31 @@ def _readings_of(probs: str, arrays: Mapping[str, StoredArray]) -> list[Reading]
     others = [name for name in arrays if name != probs]
     names_of_classes = {(), (n_classes,)} - {shape[:1]}
     columns = [name for name in others if arrays[name].header.shape not in names_of_classes]
-    if called := column_among(others, LABEL_KEYS) or column_among(columns, LABEL_COLUMNS):
-        return [Reading(probs, called)]
+    if called := [*columns_among(others, LABEL_KEYS), *columns_among(columns, LABEL_COLUMNS)]:
+        return [Reading(probs, name) for name in different_labels(called, arrays)]
     possible = [
         name for name in others
         if shape and _may_be_labels(name, arrays[name], shape[0]) and _are_classes(name, arrays[name], n_classes)
     ]  # fmt: skip
     return [*(Reading(probs, name) for name in possible), Reading(probs, None)]
+
+
+def different_labels(names: Sequence[str], arrays: Mapping[str, StoredArray]) -> list[str]:
+    """The first of these arrays, and those of the others that hold as many labels and say something else.
+
+    Names beside the numbers of the same classes say nothing else. Raises DatasetError for a damaged file.
+    """
+    first, *others = [*names] or [""]
+    if not others or not arrays[first].header.shape:
+        return list(names[:1])
+    count = len(arrays[first])
+    labels: dict[str, Sequence[str | None]] = {}
+    for name in [first, *(name for name in others if arrays[name].header.shape)]:
+        with contextlib.suppress(DatasetError):  # it holds no labels; if it is the first, whoever reads it says why
+            labels[name] = read_labels(arrays[name], count)
+    used = labels.pop(first, None)
+    differ = [name for name, values in labels.items() if used and about_other_labels("", first, used, {name: values})]
+    return [first, *differ]
 
 
 def _are_classes(name: str, array: StoredArray, n_classes: int) -> bool:

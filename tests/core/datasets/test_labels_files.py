@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -70,6 +71,68 @@ def test_every_way_to_write_labels(labelled, name: str, content: bytes | str) ->
     assert labels(dataset) == ALL
     assert all(np.array_equal(dataset.image(i), picture(i)) for i in range(3))
     assert f"Labels are taken from {name}." in dataset.notes
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"uuid": [*ALL], "label": [*ALL.values()], "age": [1, 2, 3]},
+        {"animal": [*ALL.values()], "uuid": [*ALL]},
+        {"id": [7, 8, 9], "label": [*ALL.values()], "uuid": [*ALL]},  # an id names no image here
+        {"uuid": [*ALL], "cat": [1, 0, 1], "dog": [0, 1, 0]},
+        {"uuid": [*ALL], "class_id": [0, 1, 0], "class_text": [*ALL.values()]},
+    ],
+)
+def test_the_column_of_file_names_is_found_whatever_it_is_called(
+    labelled, suffix: str, columns: dict[str, list[object]]
+) -> None:
+    table = pd.DataFrame(columns, index=[5, 3, 4])
+    content: dict[str, bytes | str] = {
+        "csv": table.to_csv(index=False),
+        "json": table.to_json(orient="records"),
+        "jsonl": table.to_json(orient="records", lines=True),
+        "parquet": parquet(table),
+    }
+    dataset = labelled(f"truth.{suffix}", content[suffix])
+    assert labels(dataset) == ALL
+    others = dataset.attributes()
+    assert (others.columns.column_names if others else []) == [
+        each for each in columns if each in ("age", "id", "class_id")
+    ]
+
+
+@pytest.mark.parametrize("suffix, fix", [("csv", "a line of column names"), ("parquet", "Call the one `file`")])
+def test_the_advice_on_columns_that_are_not_known_fits_the_kind_of_table(suffix: str, fix: str) -> None:
+    table = pd.DataFrame({"foo": ["x"], "bar": ["y"]})
+    with pytest.raises(DatasetError, match="no columns of file names and labels were recognised") as refused:
+        read_labels_file(parquet(table) if suffix == "parquet" else table.to_csv().encode(), f"x.{suffix}", ["a"])
+    assert fix in refused.value.fix
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "parquet"])
+@pytest.mark.parametrize("file", ["file", "uuid"])
+@pytest.mark.parametrize("key", ["name", "Label", "class"])
+def test_a_label_may_be_an_object_with_one_name(labelled, suffix: str, file: str, key: str) -> None:
+    records = [{file: name, "label": {key: label, "id": len(label), "by": "Ann"}} for name, label in ALL.items()]
+    if suffix == "parquet" and file == "file":
+        content: bytes | str = parquet(pa.Table.from_pylist(records))
+    else:
+        suffix = "json" if suffix == "parquet" else suffix
+        content = json.dumps(records) if suffix == "json" else "\n".join(map(json.dumps, records))
+    assert labels(labelled(f"truth.{suffix}", content)) == ALL
+
+
+@pytest.mark.parametrize("label", [{"id": 3}, {"name": "cat", "class": "animal"}, {"name": ["cat"]}, {}, 0.5])
+def test_a_label_that_has_not_exactly_one_name_is_told_how_to_write_it(labelled, label: object) -> None:
+    def error(label: object) -> DatasetError:
+        with pytest.raises(DatasetError) as caught:
+            labelled("truth.json", json.dumps([{"file": name, "label": label} for name in NAMES]))
+        return caught.value
+
+    assert "a name or a whole number is needed" in error(label).message
+    [example] = re.findall(r"{.*}", error(label).fix)
+    assert set(labels(labelled("truth.json", json.dumps([json.loads(example)]))).values()) == {"cat", None}
 
 
 def test_upper_and_lower_case_of_file_names_matter_only_where_they_tell_images_apart(labelled) -> None:
@@ -284,7 +347,7 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.json", "{", "labels file"),
         ("labels.json", "[" * 50_000, "labels file"),
         ("labels.json", '[{"file": "a.png", "label": [[1]]}]', "not a label"),
-        ("labels.json", '[{"file": "a.png", "label": {"name": "cat"}}]', "not a label"),
+        ("labels.json", '[{"file": "a.png", "label": {"value": "cat"}}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": true}]', "not a label"),
         ("labels.json", '[{"file": "a.png", "label": "cat", "label": "dog"}]', "it gives the key 'label' two values"),
         ("labels.jsonl", '{"file": "a.png", "label": "cat", "label": "dog"}', "it gives the key 'label' two values"),

@@ -545,7 +545,7 @@ def test_a_table_that_names_images_and_lacks_a_column_of_labels_says_what_to_do(
     table = b"lesion,image_id,dx,age\nx,a,cat,30\ny,b,dog,40\n"
     told = open_dataset(make_zip({}, extra={**images, "truth.csv": table})).notes
     assert "truth.csv cannot be used as a labels file: it is not certain which of its columns holds" in told[0]
-    assert told[0].endswith("In its first line, call the column of the labels `label`.")
+    assert told[0].endswith("Call the column of the labels `label`.")
     followed = make_zip({}, "followed.zip", extra={**images, "truth.csv": table.replace(b"dx", b"label")})
     with pytest.raises(UndecidedError, match=r"truth\.csv"):
         open_dataset(followed)

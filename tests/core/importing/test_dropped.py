@@ -15,6 +15,7 @@ from dashboard.core.datasets.uploads import keep_upload
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.dropped import keep_predictions, recognise
 from dashboard.core.importing.opening import open_predictions, read_arrays
+from dashboard.core.importing.true_labels import read_given_labels
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.settings import Settings
 from tests.conftest import encoded, picture
@@ -57,6 +58,9 @@ def test_tables_of_probabilities(tmp_path: Path) -> None:
     found = recognise([tmp_path / "onehot.csv"], ("cat", "dog"))
     assert found and found.unsure == "its numbers are all 0 or 1, as in a table of true labels"
     assert found.possible_names("m@1", ("x", "y")) == {"the file": ("cat", "dog")}
+    (tmp_path / "numbers.csv").write_text("p_0,p_1\n0.5,0.5\n0.25,0.75\n")
+    numbered = recognise([tmp_path / "numbers.csv"], CLASS_NAMES)
+    assert numbered and numbered.possible_names("m@1", ("x", "y")) == {"the file": ("0", "1"), "m@1": ("x", "y")}
 
 
 def test_one_probability_per_row(tmp_path: Path) -> None:
@@ -185,6 +189,40 @@ def test_arrays_that_may_be_read_in_two_ways_are_asked_about(tmp_path: Path) -> 
     np.savez(tmp_path / "labels.npz", a=THREE, b=LABELS, c=1 - LABELS)
     found = recognise([tmp_path / "labels.npz"], CLASS_NAMES)
     assert found and [each.labels for each in found.readings] == ["b", "c"]
+
+
+@pytest.mark.parametrize("probs", ["probs", "a"])
+@pytest.mark.parametrize(
+    "names, other, differ",
+    [
+        (("labels", "y_true"), 1 - LABELS, True),
+        (("y", "targets"), np.eye(2)[1 - LABELS], True),
+        (("labels", "true_label"), np.array(["cat", "dog", "cat"]), True),
+        (("labels", "true_label"), np.array(["cat", "dog", "dog"]), False),  # the names of the same classes
+        (("labels", "y_true"), LABELS.astype(float), False),
+        (("y_test", "y_train"), np.array([0, 1, 1, 0]), False),  # of other rows
+        (("labels", "y_true"), np.array(0), False),
+    ],
+)
+def test_arrays_called_like_labels_that_differ_are_asked_about(
+    tmp_path: Path, probs: str, names: tuple[str, str], other: np.ndarray, differ: bool
+) -> None:
+    np.savez(tmp_path / "x.npz", **{probs: THREE, names[0]: LABELS, names[1]: other})
+    np.savez(tmp_path / "y.npz", **{names[0]: LABELS, names[1]: other})
+    found, opened = (
+        recognise([tmp_path / "x.npz"], CLASS_NAMES),
+        open_predictions(saved(tmp_path / "x.npy", THREE), None),
+    )
+    if not differ:
+        assert found and found.readings == () and found.label_counts == {"0": 1, "1": 2}
+        assert read_given_labels(tmp_path / "y.npz", opened).labels == ["0", "1", "1"]
+        return
+    assert found and [each.labels for each in found.readings] == [*names]
+    with pytest.raises(DatasetError, match="does not say which array holds the true labels") as refused:
+        open_predictions(tmp_path / "x.npz", None)
+    assert f"`--arrays {probs},{names[1]}`" in refused.value.fix
+    with pytest.raises(DatasetError, match=f"which array holds labels: {names[0]} and {names[1]} differ"):
+        read_given_labels(tmp_path / "y.npz", opened)
 
 
 @pytest.mark.parametrize(

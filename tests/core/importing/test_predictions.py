@@ -355,7 +355,6 @@ def test_the_one_column_that_may_hold_probabilities_is_named(tmp_path: Path, sto
     "columns, rename",
     [
         ({"true_label": LABELS, "label": NAMES[:1] * 3 + NAMES[1:2]}, {"label": "prediction"}),
-        ({"y_true": LABELS, "y_pred_a": LABELS, "y_pred_b": LABELS}, {"y_pred_a": "prediction"}),
         ({"y_true": [0, 1, 1, 0], "y_pred_a": [0, 1, 1, 1]}, {"y_pred_a": "prediction"}),
         ({"y_true": [0, 1, 2, 0], "a": [0, 1, 2, 1], "b": [1, 1, 2, 1]}, {"a": "prediction"}),
         ({"y_true": [0, 1, 1, 0], "a": [0, 1, 1, 1], "b": [0, 1, 1, 0]}, {"a": "prediction"}),
@@ -737,6 +736,31 @@ def test_classes_of_a_table_can_be_renamed(tmp_path: Path, store: RunStore, old:
     assert imported.manifest.notes[0] == "The classes of x.csv are renamed in order: c0 is cat, c1 is dog, c2 is frog."
 
 
+@pytest.mark.parametrize("prefix", ["prob_", "p_class", "p_1st_"])
+def test_numbered_classes_are_renamed_in_the_order_of_their_numbers(
+    tmp_path: Path, store: RunStore, prefix: str
+) -> None:
+    names = [f"n{i:02}" for i in range(11)]
+    columns = {f"{prefix}{i}": np.eye(11)[:, i] for i in sorted(range(11), key=str)}  # 0, 1, 10, 2 ...
+    pd.DataFrame({"label": names, **columns}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, names)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+    assert imported.manifest.class_names == tuple(names)
+
+
+def test_the_advice_on_labels_beside_numbered_classes_works_when_followed(tmp_path: Path, store: RunStore) -> None:
+    rows = table().rename(columns={f"p_{name}": f"prob_{i}" for i, name in enumerate(NAMES)})
+    rows.to_csv(tmp_path / "x.csv")
+    assert "in the order of their numbers: `--class-names A,B,C`" in refused(tmp_path / "x.csv", store).fix
+    check(import_file(tmp_path / "x.csv", store, NAMES), store)
+    rows.assign(label=[*NAMES, "cat"]).to_csv(tmp_path / "y.csv")
+    with pytest.raises(DatasetError) as caught:
+        import_file(tmp_path / "y.csv", store)
+    [command] = [text for text in caught.value.fix.split("`") if text.startswith("--class-names")]
+    imported = import_file(tmp_path / "y.csv", store, shlex.split(command)[1].split(","))
+    assert imported.manifest.class_names == NAMES and imported.evaluation
+
+
 def test_names_that_mean_the_same_classes_in_another_order_are_no_new_names(tmp_path: Path, store: RunStore) -> None:
     rows = pd.DataFrame({"file": ["1", "2"], "p_hot dog": [0.9, 0.2], "p_ice cream": [0.1, 0.8]})
     rows.to_csv(tmp_path / "x.csv", index=False)
@@ -958,6 +982,57 @@ def test_columns_beside_predicted_classes_that_are_called_like_the_classes_are_t
     check(imported, store)
     assert imported.manifest.class_names == NAMES and store.folder(imported.manifest.run_id).load().has_probabilities
     assert "are used as probabilities" in imported.manifest.notes[0] and len(imported.manifest.notes) == 1
+
+
+HEADERS = [
+    "fichier;étiquette;prédiction;confiance", "Fichier;Classe;Classe prédite;Confiance",
+    "archivo;etiqueta;predicción;confianza", "Datei;Klasse;Vorhersage;Konfidenz",
+    "arquivo;rótulo;predição;confiança", "immagine;etichetta;predizione;confidenza",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_headers_of_predicted_classes_in_other_languages(tmp_path: Path, store: RunStore, header: str) -> None:
+    rows = [f"{i}.png;{label};{NAMES[PROBS[i].argmax()]};0,{5 + i}" for i, label in enumerate(LABELS)]
+    (tmp_path / "x.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and (imported.evaluation.accuracy.value, imported.evaluation.accuracy.n) == (0.75, 4)
+    confidence = header.rpartition(";")[2]
+    assert any(f"The column {confidence} is not used as a probability" in note for note in imported.manifest.notes)
+
+
+def test_the_true_labels_of_caret_are_called_obs(tmp_path: Path, store: RunStore) -> None:
+    probs = {name: PROBS[:, i] for i, name in enumerate(NAMES)}
+    predicted = [NAMES[i] for i in PROBS.argmax(axis=1)]
+    pd.DataFrame({"pred": predicted, "obs": LABELS, **probs}).to_csv(tmp_path / "x.csv", index=False)
+    check(import_file(tmp_path / "x.csv", store), store)
+    pd.DataFrame({"prediction": predicted, "obs": LABELS}).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation is None and any("The column obs" in note for note in imported.manifest.notes)
+
+
+@pytest.mark.parametrize("column", ["probability", "score", "prob"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_one_probability_beside_more_than_two_predicted_classes_is_a_confidence(
+    tmp_path: Path, store: RunStore, column: str, kind: str
+) -> None:
+    def import_table(predicted: list[Any], labels: list[Any], names: Sequence[str] | None = None) -> Imported:
+        columns = {"label": labels, "prediction": predicted, column: [0.7, 0.8, 0.4, 0.5]}
+        getattr(pd.DataFrame(columns), f"to_{kind}")(tmp_path / f"x.{kind}", index=False)
+        return import_file(tmp_path / f"x.{kind}", store, names)
+
+    imported = import_table([NAMES[i] for i in PROBS.argmax(axis=1)], LABELS)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    assert imported.manifest.notes[-1].startswith(f"The column {column} is not used as a probability")
+    run = store.folder(imported.manifest.run_id).load()
+    assert not run.has_probabilities and column in run.further_names
+    for predicted, labels in (
+        (["no", "no", "yes", "yes"], ["no", "yes"] * 2),
+        ([0, 1, 1, 1], ["no", "yes"] * 2),
+        ([0.5, 1.5, 2, 3], [0, 1] * 2),
+    ):
+        binary = import_table(predicted, labels, ("no", "yes"))
+        assert store.folder(binary.manifest.run_id).load().has_probabilities
 
 
 def test_a_class_that_does_not_occur_has_a_column_of_probabilities_too(tmp_path: Path, store: RunStore) -> None:
