@@ -44,7 +44,7 @@ Code = Literal[
     # Parquet and TFRecord files
     "parquet", "parquet_columns", "record", "tfrecord", "tfrecord_compressed", "tfrecord_features",
     # a model and its model.json
-    "active_unknown", "model_unusable", "scaling_unknown", "several_outputs", "multi_label", "bad_scaling", "class_names", "custom_layer", "input_size", "model_changed", "model_damaged", "model_format",
+    "active_unknown", "model_unusable", "scaling_unknown", "color_unknown", "several_outputs", "multi_label", "bad_scaling", "class_names", "custom_layer", "input_size", "model_changed", "model_damaged", "model_format",
     "model_kills_worker", "model_memory", "model_missing", "model_record", "model_refused",
     "model_shape", "model_subclassed", "model_unknown", "model_unreadable", "model_weights_only", "not_finite",
     "other_network",

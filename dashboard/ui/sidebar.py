@@ -17,7 +17,7 @@ from dashboard.ui.words import plain
 MODEL_KEY = "model"
 FIT_KEY = "fit"
 MAP_LAYER_KEY, EXPLAIN_LAYER_KEY = "layer", "explain-layer"
-AS_TRAINED = "as-trained"
+DEFAULT_FIT = "default"
 
 
 def choose_model() -> None:
@@ -109,8 +109,8 @@ def choose_fit(recipe: Preprocessing) -> None:
     of_version: Fit = recipe.fit
     st.selectbox(
         "If the picture is not square" if recipe.height == recipe.width else "If the picture has other proportions",
-        [AS_TRAINED, *FIT_NAMES],
-        format_func=lambda fit: f"{FIT_NAMES[of_version]}, as trained" if fit == AS_TRAINED else FIT_NAMES[fit],
+        [DEFAULT_FIT, *FIT_NAMES],
+        format_func=lambda fit: f"{FIT_NAMES[of_version]} (default)" if fit == DEFAULT_FIT else FIT_NAMES[fit],
         key=FIT_KEY,
         persist_state="session",
         help="A picture with other proportions than the model's input is stretched, cropped to its centre, or padded with black.",

@@ -23,6 +23,7 @@ def content_security_policy(inline_scripts: Sequence[str] = ()) -> str:
         "script-src": f"'self' 'unsafe-eval' blob: {script}".rstrip(),
         "style-src": "'self' 'unsafe-inline'",  # Streamlit's styles are made in the page
         "img-src": "'self' data: blob:",
+        "connect-src": "'self' data:",  # data: is how Streamlit reads a photo of the camera
         "font-src": "'self' data:",
         "media-src": "'self' blob:",
         "worker-src": "'self' blob:",

@@ -9,7 +9,10 @@ import pytest
 
 from tests.e2e.dashboard_server import Server, chromium, running_server
 
-ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
+    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",  # a camera that shows a test picture
+]  # fmt: skip
 
 
 @pytest.fixture(scope="session")

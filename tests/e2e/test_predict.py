@@ -112,6 +112,13 @@ def test_the_word_below_a_sample_acts_like_its_picture(page) -> None:
     page.locator(ANSWER).get_by_text("frog").wait_for()
 
 
+def test_a_photo_of_the_camera_is_predicted(page) -> None:
+    page.goto("/")
+    page.get_by_text("Camera", exact=True).click()
+    page.get_by_text("Take Photo").click()
+    page.locator(ANSWER).or_(page.get_by_role("heading", name="Probably none")).first.wait_for()
+
+
 def test_the_charts_say_nothing_to_the_console(page, server: Server) -> None:
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type in ("warning", "error") else None)

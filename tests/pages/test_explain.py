@@ -678,7 +678,7 @@ def test_the_address_says_what_is_chosen_and_a_link_shows_it_again(open_page: Op
     assert alts(opened)[-1] == "HiResCAM heatmap for truck from layer conv_b"
     assert opened.query_params["method"] == "hires-cam"
     view(opened, "Methods")
-    opened.selectbox(key="fit").select("as-trained").run()
+    opened.selectbox(key="fit").select("default").run()
     opened.selectbox(key="explain-target").select("the predicted class").run()
     opened.selectbox(key="explain-layer").select("conv_b").run()
     assert set(opened.query_params) == {"picture", "threshold"}

@@ -145,6 +145,7 @@ def test_headers_are_added_and_what_an_answer_says_itself_stays() -> None:
     assert headers[b"x-content-type-options"] == b"nosniff" and headers[b"x-frame-options"] == b"DENY"
     policy = dict(rule.split(" ", 1) for rule in headers[b"content-security-policy"].decode().split("; "))
     assert policy["frame-ancestors"] == policy["default-src"] == "'self'"
+    assert policy["connect-src"] == "'self' data:"  # the camera's photo
     # the hash of "a = 1", by: printf 'a = 1' | openssl dgst -sha256 -binary | base64
     assert "'sha256-tbwf/ZCRL7GL7259gJCRksemSSiWMgFW1n+68QTGVEo='" in policy["script-src"]
     assert "unsafe-inline" not in policy["script-src"]

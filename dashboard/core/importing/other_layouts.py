@@ -106,8 +106,8 @@ def _as_dict(cell: object) -> tuple[str, dict[object, float]] | None:
         try:
             if _NUMBERS.fullmatch(text):
                 numbers: dict[object, float] = dict(enumerate(map(float, text.strip("[]").replace(",", " ").split())))
-                code = "dict(enumerate(row.strip('[] ').replace(',', ' ').split()))"
-                return (code, numbers) if _are_probabilities([*numbers.items()]) else None
+                python = "dict(enumerate(row.strip('[] ').replace(',', ' ').split()))"
+                return (python, numbers) if _are_probabilities([*numbers.items()]) else None
             if not text.startswith(("[", "{")):
                 return None
             cell, row = ast.literal_eval(text), "ast.literal_eval(row)"
@@ -121,8 +121,8 @@ def _as_dict(cell: object) -> tuple[str, dict[object, float]] | None:
         of_class = next((key for key, value in cell[0].items() if isinstance(value, str)), None)
         of_prob = next((key for key, value in cell[0].items() if isinstance(value, float)), None)
         pairs = [(each.get(of_class), each.get(of_prob)) for each in cell]
-        code = f"{{each[{of_class!r}]: each[{of_prob!r}] for each in {row}}}"
-        return (code, dict(pairs)) if _are_probabilities(pairs) else None
+        python = f"{{each[{of_class!r}]: each[{of_prob!r}] for each in {row}}}"
+        return (python, dict(pairs)) if _are_probabilities(pairs) else None
     if all(isinstance(each, (list, tuple)) and len(each) == 2 for each in cell):
         return (f"dict({row})", dict(cell)) if _are_probabilities(cell) else None
     return None

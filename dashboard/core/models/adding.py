@@ -19,8 +19,8 @@ from dashboard.core.models.model_files import take_model
 from dashboard.core.models.quarantine import Quarantine
 from dashboard.core.models.registry import Registry, check_name, not_written
 from dashboard.core.models.samples import keep_samples, labelled_samples, read_samples
-from dashboard.core.models.scalings import choose_scaling, scaled, try_others
-from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
+from dashboard.core.models.scalings import check_colors, choose_scaling, scaled, try_others
+from dashboard.core.models.self_test import LabelledFile, SelfTest, best_of, self_test
 from dashboard.core.models.version import RECORD, WEIGHTS, ModelVersion, to_record
 from dashboard.core.settings import WORKER_START_S
 
@@ -81,7 +81,7 @@ def add_model(
     name, file = new.name, new.file
     check_name(name)
     if new.scaling is not None:
-        scaled(Preprocessing(1, 1), new.scaling)
+        _check_color(new.color, scaled(Preprocessing(1, 1), new.scaling).color, new.scaling)
     check_class_names(new.class_names or ())
     labelled = labelled_samples(new.samples) if new.samples else read_samples(samples) if samples else []
     try:
@@ -104,8 +104,9 @@ def add_model(
                 )
                 served = quarantine.describe(version)
                 tests = _try_scalings(version, labelled, quarantine, new.samples, names is not None)
+                turned = _in_other_order(version, labelled, quarantine) if tests else {}
             naming = () if names else _assumed_names(tests, file.name)
-            scaling, choice = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, file.name)
+            scaling, choice = _choose(new, facts, tests, turned)
             notes = [*taken.notes, *naming, *choice, *facts.notes]
             if not served.conv_layers:
                 methods = ", ".join(pixel_methods) or "such as occlusion"
@@ -166,6 +167,52 @@ def _try_scalings(
         return {}
     first = self_test(version, samples, quarantine.predict)
     return {version.preprocessing.scaling_name: first, **try_others(version, samples, quarantine.predict)}
+
+
+def _in_other_order(
+    version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine
+) -> dict[str, SelfTest]:
+    """The self-test per scaling with red and blue exchanged; without scalings that have an order of their own."""
+    mine = version.preprocessing
+    if mine.color == "grayscale" or SCALINGS[mine.scaling_name].color:
+        return {}
+    turned = replace(version, preprocessing=replace(mine, color="rgb" if mine.color == "bgr" else "bgr"))
+    tests = {mine.scaling_name: self_test(turned, samples, quarantine.predict)}
+    tests |= try_others(turned, samples, quarantine.predict)
+    return {name: test for name, test in tests.items() if not SCALINGS[name].color}
+
+
+def _choose(
+    new: NewModel, facts: ForeignModelFacts, tests: Mapping[str, SelfTest], turned: Mapping[str, SelfTest]
+) -> tuple[str, tuple[str, ...]]:
+    """As `choose_scaling`, but with a look at the order of colours, too. Raises ModelError.
+
+    Args:
+        turned: see `_in_other_order`.
+    """
+    what = new.file.name
+    try:
+        scaling, notes = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, what)
+    except ModelError as error:
+        if error.code == "scaling_unknown" and tests:
+            check_colors(new.color, best_of(tests), tests, turned, what)
+        raise
+    if scaling not in tests:
+        return scaling, notes
+    if new.scaling or facts.scaling:
+        turned = {name: test for name, test in turned.items() if name == scaling}
+    return scaling, (*notes, *check_colors(new.color, scaling, tests, turned, what))
+
+
+def _check_color(given: ColorMode | None, needed: ColorMode, scaling: str) -> None:
+    """Raises ModelError if the order of colours that was given is not the one that belongs to the scaling."""
+    if given == "rgb" and needed == "bgr":
+        raise ModelError(
+            f"The scaling {scaling} takes the colours in the order blue, green, red, which does not fit --color rgb.",
+            "Leave out --color. If the model was trained with red, green, blue and the mean of each channel was subtracted, "
+            "put that into it as its first layer, keras.layers.Normalization, and add that model with --color rgb.",
+            "bad_scaling",
+        )
 
 
 def _assumed_names(tests: Mapping[str, SelfTest], what: str) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dashboard.core.errors import ModelError
-from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, Preprocessing
+from dashboard.core.errors import ModelError, listed
+from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Preprocessing
 from dashboard.core.models.name_order import OtherNames, other_names
 from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, best_of, clearly_better, judge, self_test
 from dashboard.core.models.version import ModelVersion
@@ -14,6 +14,11 @@ from dashboard.core.models.version import ModelVersion
 # Significance level where the right scaling is probably among them: then another one seldom wins by chance.
 _WINNER = 0.1
 _WIDTH = max(map(len, SCALINGS))
+_OWN_SCALING = (
+    "If it was trained with other numbers, put them into the model as its first layer, keras.layers.Rescaling or "
+    "keras.layers.Normalization, and add that model."
+)
+_ORDERS: dict[ColorMode, str] = {"rgb": "red, green, blue", "bgr": "blue, green, red"}
 
 
 def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
@@ -92,23 +97,61 @@ def choose_scaling(
                 f" If the names are in the wrong order, add the model again with {names.option} "
                 f"--scale {names.scaling}."
             )
-        elif (
-            best and best != given and (clearly_better(tests[best], tests[given]) or (told is None and _winner(tests)))
-        ):
+        elif best and best != given and (_beats(tests[best], tests[given]) or (told is None and _winner(tests))):
             warning = f"Warning: on the samples {best} is clearly better than {given}, which was requested."
         return given, tuple(filter(None, (doubt, warning, *_about_tests(given, tests, names is not None))))
     names = other_names(tests, told)
     if names and (told is not None or clearly_better(names.test, tests[best]) or _winner(tests)):
         raise _names_in_doubt(names, tests, what)
     if told is not None:
-        if best and best != told and told in tests and clearly_better(tests[best], tests[told]):
+        if best and best != told and told in tests and _beats(tests[best], tests[told]):
             why = f"{told_by} But on the samples {best} is clearly better, so it is used."
             return best, (why, *_about_tests(best, tests))
         return told, (told_by, *_about_tests(told, tests))
     if winner := _winner(tests):
-        why = f"No scaling was given, and {told_by}. {winner} is used: on the samples it is clearly the best."
+        why = f"No scaling was given, and {told_by}. {winner} is used: on the samples it is clearly the best of {listed([*tests])}. {_OWN_SCALING}"
         return winner, (why, *_about_tests(winner, tests))
     raise _unknown(told_by, tests, what)
+
+
+def check_colors(
+    color: ColorMode | None, chosen: str, tests: Mapping[str, SelfTest], turned: Mapping[str, SelfTest], what: str
+) -> tuple[str, ...]:
+    """A warning if the samples speak against the order of colours that the operator gave; () if they do not.
+
+    Args:
+        color: the order of colours that was given; None: none was.
+        chosen: the scaling to use.
+        tests: self-tests on the same samples, by scaling.
+        turned: the same with the colours in the other order.
+
+    Raises:
+        ModelError: none was given, and the samples speak for the other one (code `color_unknown`).
+    """
+    best = best_of(turned)
+    if not best or not _beats(turned[best], tests[chosen]):
+        return ()
+    mine: ColorMode = SCALINGS[chosen].color or color or "rgb"
+    other: ColorMode = "rgb" if color == "bgr" else "bgr"
+    found = (
+        f"with the colours in the order {_ORDERS[other]} and the scaling {best}, {turned[best].right} of "
+        f"{turned[best].accuracy.n} labelled samples are right; in the order {_ORDERS[mine]} with {chosen}, "
+        f"{tests[chosen].right} are"
+    )
+    if color:
+        return (f"Warning: {found}. If it was trained so, add it again with --color {other} --scale {best}.",)
+    present = f"--scale {chosen}" if SCALINGS[chosen].color else f"--color {mine} --scale {chosen}"
+    raise ModelError(
+        f"It is not certain which order of colours {what} needs: {found}.",
+        "Look up how the model was trained; OpenCV reads pictures as blue, green, red. Then add "
+        f"`--color {other} --scale {best}` or `{present}`.",
+        "color_unknown",
+    )
+
+
+def _beats(a: SelfTest, b: SelfTest) -> bool:
+    """True if `a` is clearly better than `b` and no guessing: where another order of the class names is right, that beats `b`, too."""
+    return clearly_better(a, b) and a.better_than_guessing()
 
 
 def _winner(tests: Mapping[str, SelfTest]) -> str:
@@ -159,7 +202,7 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
         f"The scaling of pixels that {what} needs is not known: {why}.{few_right}",
         "Give the scaling that it was trained with:\n"
         + "".join(f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items())
-        + more,
+        + f"{_OWN_SCALING}\n{more}",
         "scaling_unknown",
     )
 
@@ -173,9 +216,10 @@ def _about_tests(chosen: str, tests: Mapping[str, SelfTest], names_doubted: bool
         return ()
     right, total = tests[chosen].right, tests[chosen].accuracy.n
     notes = [f"Correct predictions on {total} labelled samples, by scaling: {_counts(tests)}."]
-    if 2 * right < total and not names_doubted:
+    if not names_doubted and (2 * right < total or not tests[chosen].better_than_guessing()):
+        guessing = "" if tests[chosen].better_than_guessing() else ", which is hardly better than guessing"
         notes.append(
-            f"Warning: with {chosen} the model predicts only {right} of {total} samples correctly. "
+            f"Warning: with {chosen} the model predicts only {right} of {total} samples correctly{guessing}. "
             "Check the order of the class names, the scaling and the colour order."
         )
     return tuple(notes)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
 from dashboard.ui.chosen_picture import CHOICES, CHOSEN, choose, forget, name_in_address, take_over_picture
 from dashboard.ui.picture_pickers import clicked_sample, sample_files, stored_picture, upload_picture
+
+_OF_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def choose_picture(samples_dir: Path, class_names: Sequence[str]) -> tuple[str, bytes] | None:
@@ -52,7 +55,18 @@ def _offer_camera(instead_of: str) -> None:
     box = st.expander("Camera", icon=":material/photo_camera:", on_change="rerun", key=f"camera-{instead_of}")
     if box.open:  # only then the browser asks whether the camera may be used
         with box:
+            if not _has_camera(st.context.url or ""):
+                st.text(
+                    "Browsers give pages the camera only over https. Take the photo with your device's own camera, then upload it."
+                )
+                return
             shot = st.camera_input("Take a picture", key=f"shot-{instead_of}")
             if shot and (picture := stored_picture(shot, "camera.jpg")):
                 choose(*picture)
                 st.rerun()
+
+
+def _has_camera(url: str) -> bool:
+    """Whether browsers give a page at this address the camera: over https, or from this machine itself."""
+    address = urlsplit(url)
+    return address.scheme != "http" or (address.hostname or "localhost") in _OF_THIS_MACHINE

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from concurrent.futures import Future
 from pathlib import Path
@@ -273,7 +274,7 @@ class TestWhatIsAskedFor:
         new = NewModel(original.file, "colour", CLASSES, samples=samples)
         version = add_model(new, registry, SAMPLES)
         assert version.preprocessing.scaling_name == "raw"
-        assert "raw is used: on the samples it is clearly the best" in notes(version)
+        assert "raw is used: on the samples it is clearly the best of" in notes(version)
         assert {sample.label for sample in kept_samples(version.folder)} == set(CLASSES)
         wrong = NewModel(original.file, "other", ("a", "b", "c", "d"), samples=samples)
         with pytest.raises(ModelError, match="labels that are not classes of the model: blue, dark, green, red"):
@@ -303,6 +304,32 @@ class TestWhatIsAskedFor:
         assert version.class_names == ("cat", "dog") and version.preprocessing.scaling_name == "-1..1"
         assert version.provenance["original_file"] == "m.zip"
         assert sorted(p.name for p in version.folder.iterdir()) == ["model.json", "model.keras"]
+
+
+def test_a_model_that_takes_blue_first_is_asked_about(registry: Registry, tmp_path: Path) -> None:
+    keras = pytest.importorskip("keras")
+    pixels = keras.Input((8, 8, 3))
+    scores = keras.layers.Dense(3)
+    model = keras.Model(pixels, scores(keras.layers.GlobalAveragePooling2D()(pixels)))
+    scores.set_weights([np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0]], np.float32), np.array([150, 0, 0], np.float32)])
+    model.save(tmp_path / "m.keras")  # dark unless the second or third number is high: green or red
+    samples = make_samples(tmp_path / "samples", each=8)
+    shutil.rmtree(samples / "blue")
+    given = {"class_names": ("dark", "red", "green"), "samples": samples}
+
+    error = refused("color_unknown", tmp_path / "m.keras", registry, **given)
+    assert "with the colours in the order blue, green, red and the scaling raw, 24 of 24" in error.message
+    assert "--color bgr --scale raw" in error.fix
+    version = add_model(NewModel(tmp_path / "m.keras", "m", color="bgr", scaling="raw", **given), registry)
+    assert version.preprocessing.color == "bgr" and "Warning" not in notes(version)
+    version = add_model(NewModel(tmp_path / "m.keras", "m", color="rgb", scaling="raw", **given), registry)
+    assert "Warning: with the colours in the order blue, green, red" in notes(version)
+
+
+def test_a_scaling_with_its_own_order_of_colours_refuses_another(registry: Registry, tmp_path: Path) -> None:
+    file = saved(small((8, 8, 3), dense(4, "softmax")), tmp_path / "m.keras")
+    error = refused("bad_scaling", file, registry, class_names=CLASSES, scaling="caffe", color="rgb")
+    assert "does not fit --color rgb" in error.message and "Leave out --color" in error.fix
 
 
 CASES = Path("cases") / "models"

@@ -8,10 +8,10 @@ import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
 from dashboard.core.files import portable_name
-from dashboard.core.images.preprocessing import SCALINGS, Preprocessing
+from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Preprocessing
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.samples import keep_samples, kept_samples, labelled_samples, read_samples
-from dashboard.core.models.scalings import better_scaling, choose_scaling, scaled, try_others
+from dashboard.core.models.scalings import better_scaling, check_colors, choose_scaling, scaled, try_others
 from dashboard.core.models.self_test import LabelledFile, SelfTest, self_test
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import UndecidedError
@@ -79,10 +79,32 @@ class TestChoosingTheScaling:
         chosen, notes = self.choose(None, "raw", raw=9, scaled=14)  # 5 to 0: p = 1/32
         assert chosen == "1/255" and "But on the samples 1/255 is clearly better, so it is used." in notes
 
+    def test_a_scaling_that_only_guesses_never_replaces_what_the_layers_tell(self) -> None:
+        """Where the names of two classes are exchanged, any other scaling is right more often: it guesses."""
+        tests = {
+            "raw": SelfTest((True,) * 23 + (False,) * 57, "dog", 0.5, 2),
+            "1/255": SelfTest((True,) * 40 + (False,) * 40, "dog", 1.0, 2),
+        }
+        chosen, notes = choose_scaling(None, "raw", "The model scales pixels itself.", tests, "m.keras")
+        assert chosen == "raw" and "clearly better" not in " ".join(notes)
+        assert "predicts only 23 of 80 samples correctly, which is hardly better than guessing." in notes[-1]
+        _, notes = choose_scaling("raw", "raw", "The model scales pixels itself.", tests, "m.keras")
+        assert "clearly better" not in " ".join(notes)
+
+    def test_half_of_two_classes_is_guessing(self) -> None:
+        tests = {"1/255": SelfTest((True,) * 41 + (False,) * 39, "dog", 0.6, 2)}
+        assert (
+            "41 of 80 samples correctly, which is hardly better than guessing"
+            in choose_scaling("1/255", None, "", tests, "m.keras")[1][-1]
+        )
+
     def test_a_clear_winner_is_taken_aloud_where_nothing_else_tells(self) -> None:
         chosen, notes = self.choose(None, None, scaled=10, raw=14)  # 4 to 0: p = 1/16
         assert chosen == "raw"
-        assert "its layers do not scale pixels. raw is used: on the samples it is clearly the best." in notes
+        assert (
+            "its layers do not scale pixels. raw is used: on the samples it is clearly the best of 1/255, raw." in notes
+        )
+        assert "keras.layers.Normalization" in notes, "the right one may be none of them"
 
     @pytest.mark.parametrize(
         "right", [{}, {"scaled": 12, "raw": 14}, {"scaled": 14, "raw": 14}, {"scaled": 0, "raw": 3}]
@@ -122,6 +144,38 @@ class TestChoosingTheScaling:
         assert "Warning: The model scales pixels itself. That asks for the scaling raw" in notes
         assert "--scale raw" in notes
         assert "That asks" not in self.choose("1/255", "raw", scaled=18, raw=5)[1], "the samples say that it is right"
+
+
+class TestTheOrderOfColours:
+    """Self-tests on 20 samples. Each gets the given number right, always the first ones."""
+
+    def check(self, color: ColorMode | None, chosen: str, here: int, turned: dict[str, int]) -> tuple[str, ...]:
+        def test_of(n: int) -> SelfTest:
+            return SelfTest((True,) * n + (False,) * (20 - n), "a", 0.1, 10)
+
+        tests = {name: test_of(n) for name, n in turned.items()}
+        return check_colors(color, chosen, {chosen: test_of(here)}, tests, "m.keras")
+
+    def test_it_is_asked_about_if_the_samples_speak_for_the_other_one(self) -> None:
+        with pytest.raises(
+            ModelError, match="15 of 20 labelled samples are right; in the order red, green, blue"
+        ) as asked:
+            self.check(None, "raw", 9, {"raw": 11, "1/255": 15})
+        assert asked.value.code == "color_unknown"
+        assert "`--color bgr --scale 1/255` or `--color rgb --scale raw`" in asked.value.fix
+
+    def test_a_scaling_with_its_own_order_stays_a_choice(self) -> None:
+        with pytest.raises(ModelError, match="blue, green, red and the scaling raw") as asked:
+            self.check(None, "caffe", 9, {"raw": 15})
+        assert "`--color bgr --scale raw` or `--scale caffe`" in asked.value.fix
+
+    def test_an_order_that_was_given_is_used_with_a_warning(self) -> None:
+        [warning] = self.check("bgr", "raw", 9, {"raw": 15})
+        assert "in the order red, green, blue and the scaling raw, 15 of 20" in warning and "--color rgb" in warning
+
+    def test_nothing_is_said_where_the_samples_do_not_decide(self) -> None:
+        assert self.check(None, "raw", 13, {"raw": 15}) == () == self.check(None, "raw", 13, {})
+        assert self.check(None, "raw", 0, {"raw": 3}) == (), "no better than guessing"
 
 
 def answers(names: tuple[str, ...], true: Sequence[int], predicted: Sequence[int]) -> SelfTest:
