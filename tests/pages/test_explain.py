@@ -458,6 +458,11 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
     assert len(stored) == 5 and np.isfinite(stored).all()
     [table] = [d.value for d in page.dataframe]
     assert "dog/0.png" not in table["file"].tolist() and table["similarity"].is_monotonic_decreasing
+    words = [item["alt"] for item in sheet(page)]
+    assert all(file in text for file, text in zip(table["file"], words, strict=True))
+    first = sheet(page)[0]["index"]
+    click_in_sheet(page, first)
+    assert not page.exception and page.query_params["image"] == str(first) and "The 4 most similar" in text_of(page)
 
 
 def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(
