@@ -25,7 +25,7 @@ from dashboard.ui import picture_address
 from dashboard.ui.words import plain
 from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import alts, click_in_sheet, click_sample, samples_of, sheet, show_evaluation, text_of
+from tests.pages.conftest import alts, click_in_sheet, click_sample, samples_of, sheet, sheets, show_evaluation, text_of
 
 Open = Callable[[str], AppTest]
 TINY = "tiny@1"
@@ -517,8 +517,13 @@ def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run:
     assert not at.exception
     counts = re.findall(rf"(\d+) of {len(mistakes)}: ", text_of(at))
     assert sum(map(int, counts)) == len(mistakes)
-    sheets = [alt for alt in alts(at) if "with their maps" in alt]
-    assert [int(alt.split()[0]) for alt in sheets] == list(map(int, counts))
+    shown = [items for name, items in sheets(at).items() if "with their maps" in name]
+    assert [len(items) for items in shown] == list(map(int, counts))
+    assert {item["alt"] for items in shown for item in items} == {*mistakes}
+    last = shown[-1][-1]
+    click_in_sheet(at, last["index"], place=-1)
+    assert not at.exception and at.query_params["image"] == str(last["index"])
+    assert f" of {len(mistakes)}: " in text_of(at)  # not through all images
 
 
 def test_selected_images_stay_selected_from_cell_to_cell(
