@@ -30,7 +30,7 @@ class SheetItem:
     """What stands below a picture."""
 
     index: int  # identifies the image
-    text: str
+    text: str  # of one or several lines
     note: str
     tone: Literal["", "doubt", "wrong"]  # of the note
     alt: str

@@ -19,7 +19,7 @@ from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
 from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.contact_sheet import SheetItem
-from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
@@ -147,14 +147,14 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order, b
             st.text(error.message)
     doubtful = doubtful_labels(services, run)
     if pictures and rows["index"].isin(doubtful).any():
-        st.caption(
-            "A label in orange with a question mark may be wrong: the model is more confident of another class than it "
-            "usually is for images of that class."
-        )
+        st.caption(WHAT_DOUBT_MEANS)
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
     items = _items(services, run)
     shown = show_sheet_page(services, run, pictures, rows, items, "&".join((*texts, order)), parameters, beside)
+    differs = shown["true_label"].notna() & (shown["true_label"].astype(str) != shown["predicted_label"].astype(str))
+    if pictures and differs.any() and (unknown := unknown_doubt(services, run)):
+        st.caption(unknown)
     if shown[DOUBT].eq(True).any():
         words = none_of(len(run.manifest.class_names))
         st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')

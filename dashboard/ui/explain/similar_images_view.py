@@ -23,7 +23,7 @@ from dashboard.core.runs.images import RunPictures, run_image
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import ONLY_SEEN, SheetItem, show_sheet
-from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import turn_to_run_image
@@ -147,9 +147,10 @@ def _show_similar(services: Services, run: Run, embeddings: ArrayFile, question:
     tiles, _ = pictures.tiles(found["index"].tolist(), found["file"].tolist(), SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
     st.caption("Click an image to explain it." if can_be_explained else ONLY_SEEN)
+    items = [_item(row, int(row["index"]) in doubtful) for row in found.to_dict("records")]
     show_sheet(
         tiles,
-        [_item(row, int(row["index"]) in doubtful) for row in found.to_dict("records")],
+        items,
         (),
         f"similar-{run.manifest.run_id}-{index}-{hash(seen)}",
         "The most similar images",
@@ -158,6 +159,10 @@ def _show_similar(services: Services, run: Run, embeddings: ArrayFile, question:
         selects=False,
         on_open=partial(turn_to_run_image, run.manifest.run_id),
     )
+    if any(item.tone == "doubt" for item in items):
+        st.caption(WHAT_DOUBT_MEANS)
+    if any(item.tone == "wrong" for item in items) and (unknown := unknown_doubt(services, run)):
+        st.caption(unknown)
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "similarity"]
         st.dataframe(
