@@ -187,6 +187,6 @@ def _item(row: dict[Hashable, Any], doubtful: bool) -> SheetItem:
     similarity = f"similarity {rounded(row['similarity'], 2)}"
     words = f"{labels_in_words(row)}, {similarity}"
     if not isinstance(label, str):
-        return SheetItem(int(row["index"]), f"{predicted}, {similarity}", "", "", words)
+        return SheetItem(int(row["index"]), f"{predicted}\n{similarity}", "", "", words)
     tone: Literal["", "doubt", "wrong"] = "" if label == predicted else "doubt" if doubtful else "wrong"
-    return SheetItem(int(row["index"]), f"{predicted}, {similarity}", f"labelled {label}", tone, words)
+    return SheetItem(int(row["index"]), f"{predicted}\n{similarity}", f"labelled {label}", tone, words)
