@@ -71,20 +71,23 @@ export default function (component) {
     box.tabIndex = -1
     box.setAttribute("aria-label", `Select ${item.alt}`)
     box.onclick = (event) => select(place, event.shiftKey)
-    const text = document.createElement("div")
-    text.className = "text"
-    text.textContent = item.text
-    if (!data.selects) {  // the words below belong to the picture
-      text.onclick = () => picture.click()
-      text.style.cursor = "pointer"
-    }
+    const texts = item.text.split("\n").map((line) => {
+      const text = document.createElement("div")
+      text.className = "text"
+      text.textContent = line
+      if (!data.selects) {  // the words below belong to the picture
+        text.onclick = () => picture.click()
+        text.style.cursor = "pointer"
+      }
+      return text
+    })
     const note = document.createElement("div")
     note.className = `note ${item.tone}`
     note.textContent = item.note
     const said = document.createElement("div")
     said.className = "note said"
     said.setAttribute("role", "status")
-    cell.append(...(data.selects ? [picture, box, text, note] : [picture, text, note]), ...(data.judges ? [said] : []))
+    cell.append(...(data.selects ? [picture, box] : [picture]), ...texts, note, ...(data.judges ? [said] : []))
     return cell
   }
 

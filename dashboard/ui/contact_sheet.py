@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard.core.images.drawing import contact_sheet, encode_sprite
 
+ONLY_SEEN = "The dataset is no longer on the server: its images can be seen, but not explained."
 _COLUMNS = 10  # of the file; the browser arranges the pictures to fit the width
 _PIXELATED = 40  # pixels: smaller pictures are enlarged without smoothing
 
@@ -29,7 +30,7 @@ class SheetItem:
     """What stands below a picture."""
 
     index: int  # identifies the image
-    text: str
+    text: str  # of one or several lines
     note: str
     tone: Literal["", "doubt", "wrong"]  # of the note
     alt: str
@@ -45,6 +46,7 @@ def show_sheet(
     few: bool = False,
     opens: bool = True,
     selects: bool = True,
+    on_open: Callable[[int], None] = lambda index: None,
     on_select: Callable[[Collection[int], Collection[int]], None] = lambda selected, among: None,
     verdicts: Mapping[int, str] | None = None,
     on_judge: Callable[[int, bool], None] | None = None,
@@ -58,6 +60,7 @@ def show_sheet(
         few: at most five pictures stand side by side, and two on a phone.
         opens: a click opens an image; otherwise it selects it.
         selects: images can be selected.
+        on_open: called with the index of the image that was clicked, before the rerun that a click starts.
         on_select: called with the indices that are selected and with those of the whole sheet, before the rerun that a
             click starts.
         verdicts: what was said about images, by index; it stands below them.
@@ -76,6 +79,8 @@ def show_sheet(
         for judged in told["judged"] if on_judge else ():
             if judged["sent"] > heard and on_judge:
                 on_judge(int(judged["index"]), bool(judged["right"]))
+        if told["opened"] is not None:
+            on_open(int(told["opened"]))
         if selects:
             on_select([int(i) for i in told["selected"]], [int(i) for i in told["among"]])
 

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.core.images.drawing import enlarge, with_edge
+from dashboard.core.images.drawing import with_edge
 
 TILE = 96  # pixels of a thumbnail's side
 SMALL_SIDE, LARGE_SIDE = 320, 512  # pixels of the longer side of a small and of a large picture
@@ -16,11 +16,6 @@ PICTURES_FIT = (
     f"[data-testid=stImageContainer] img:not([style*=max-height]) {{ max-height: min({LARGE_SIDE}px, 80vh); object-fit: contain; "
     "object-position: left top }"
 )
-
-
-def tile(picture: np.ndarray | None) -> np.ndarray:
-    """The enlarged picture, or a gray square if there is none."""
-    return np.full((TILE, TILE, 3), 127, np.uint8) if picture is None else enlarge(picture, TILE)
 
 
 def on_page(picture: np.ndarray) -> np.ndarray:

@@ -81,12 +81,20 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     page.get_by_role("tab", name="Most similar images").click()
     page.get_by_role("button", name="Find the most similar images").click()
     page.get_by_text("12 most similar").wait_for()
-    page.locator(".st-key-similar img").nth(11).wait_for()
+    similar = page.get_by_role("group", name="The most similar images").get_by_role("button", name="similarity 0.")
+    similar.nth(11).wait_for()
+    page.wait_for_selector(IDLE)
     image = page.url
-    page.locator(".st-key-similar").get_by_role("button", name="Explain").first.click()
+    similar.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
     page.wait_for_function("before => location.href != before", arg=image)
     page.wait_for_selector(IDLE)
     page.get_by_alt_text("The picture").wait_for()
+    image = page.url
+    similar.first.click()
+    page.wait_for_function("before => location.href != before", arg=image)
+    page.wait_for_selector(IDLE)
     page.get_by_role("link", name="Back to evaluation").click()
     page.get_by_text("Confusion matrix").wait_for()
 

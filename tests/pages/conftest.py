@@ -127,9 +127,14 @@ def alts(at: AppTest) -> list[str]:
 
 
 def sheet(at: AppTest) -> list[dict[str, Any]]:
-    """The pictures of the contact sheet that the page shows; none if there is no sheet."""
+    """The pictures of the first contact sheet that the page shows; none if there is no sheet."""
+    return next(iter(sheets(at).values()), [])
+
+
+def sheets(at: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The pictures of each contact sheet that the page shows, by its name."""
     found = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
-    return list(json.loads(found[0].json)["items"]) if found else []
+    return {shown["name"]: shown["items"] for shown in (json.loads(each.json) for each in found)}
 
 
 def samples_of(at: AppTest) -> set[str]:
@@ -146,9 +151,10 @@ def click_sample(at: AppTest, name: str) -> AppTest:
     return click_in_sheet(at, next(item["index"] for item in sheet(at) if item["text"] == name))
 
 
-def click_in_sheet(at: AppTest, index: int, key: str = "") -> AppTest:
-    """Clicks the picture with this index in the first contact sheet, as a browser does; or presses R or W on it."""
-    component, *_ = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+def click_in_sheet(at: AppTest, index: int, key: str = "", place: int = 0) -> AppTest:
+    """Clicks the picture with this index in a contact sheet, the first one, as a browser does; or presses R or W on it."""
+    found = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    component = found[place]
     items = json.loads(component.json)["items"]
     judged = [{"index": index, "right": key == "R", "sent": 1}] if key else []
     told = {

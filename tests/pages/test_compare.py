@@ -6,12 +6,15 @@ import json
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.importing.predictions import ImportRequest, import_predictions
 from dashboard.core.runs.attributes import AttributeFile
@@ -20,7 +23,8 @@ from dashboard.ui.table_height import table_height
 from tests.compared_runs import probabilities, write_run
 from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
-from tests.pages.conftest import ROOT, alts, click_in_sheet, run_after_more, sheet, text_of
+from tests.pages.conftest import ROOT, alts, click_in_sheet, run_after_more, sheet, sheets, text_of
+from tests.simulated_runs import clean
 
 Open = Callable[[str], AppTest]
 NAMES = ("cat", "dog")
@@ -309,9 +313,8 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
     assert [len(items) for items in sheets] == [count for count in (fixed, broken) if count]
     for item in sheets[0]:
         label, by_a, by_b = re.fullmatch(r"Labelled (.+), A predicted (.+), B predicted (.+)", item["alt"]).groups()  # type: ignore[union-attr]
-        assert (
-            label == by_b != by_a and item["text"].startswith(f"A: {by_a} ") and item["note"].startswith(f"B: {by_b} ")
-        )
+        assert label == by_b != by_a and item["note"].rstrip("?") == f"labelled {label}"
+        assert re.fullmatch(rf"A: {by_a} \d+\.\d%\nB: {by_b} \d+\.\d%", item["text"])
 
     click_in_sheet(at, sheets[0][0]["index"])
     assert f"1 of {broken or fixed}: images of the comparison" in text_of(at)
@@ -321,6 +324,21 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
         assert not explain.exception
         [link] = [each.proto for each in explain.get("page_link") if each.proto.label == "Back to comparison"]
         assert link.query_string == f"a={a.run_id}&b={b.run_id}&tab=Images"
+
+
+def test_doubtful_labels_are_marked_in_the_lists_of_changed_images(open_page: Open, dashboard: Services) -> None:
+    better, others = clean(1, n=300), np.arange(300)[:, None] % 9 == 0
+    worse = replace(better, pred_probs=np.where(others, np.roll(better.pred_probs, 1, axis=1), better.pred_probs))
+    root, legend = dashboard.runs.root, "A label in orange with a question mark may be wrong:"
+    a, b = (
+        each.store(root / name, model=f"{name}@1", dataset_sha256="same").manifest().run_id
+        for name, each in (("20260101-000000-aaaaaaaa", better), ("20260101-000000-bbbbbbbb", worse))
+    )
+    doubted = {int(i) for run_id in (a, b) for i in label_issues(dashboard.runs.folder(run_id).load())["index"]}
+    at = opened(open_page("compare"), a=a, b=b, tab="Images")
+    listed = [item for items in sheets(at).values() for item in items]
+    assert {item["index"] for item in listed if item["tone"] == "doubt"} == doubted & {i["index"] for i in listed}
+    assert {item["note"].endswith("?") for item in listed} == {True, False} and legend in text_of(at)
 
 
 def test_the_address_keeps_the_tab(open_page: Open, runs: Path) -> None:

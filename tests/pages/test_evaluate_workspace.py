@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.analysis import label_issues
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.runs import annotations
 from dashboard.core.runs.manifest import RunManifest
@@ -245,6 +246,23 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     legend = "A label in orange with a question mark may be wrong:"
     assert legend in text_of(at)
     assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
+
+
+def test_where_doubtful_labels_are_not_looked_for_the_page_says_so_until_the_view_labels_was_opened(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_issues, "_MOST_VALUES_IN_A_SECOND", 0)
+    run = clean(1, n=300).store(dashboard.runs.root / "20260101-000000-abcdabcd").manifest()
+    told = "Which labels may be wrong is only looked for when you open the view Labels"
+    at = view(open_run(open_page, run), "Images")
+    assert told in text_of(at) and not any(item["note"].endswith("?") for item in sheet(at))
+    set_filter(at, run, "correct=yes")
+    assert told not in text_of(at)  # nothing is red
+    doubtful = {item["index"] for item in sheet(view(set_filter(at, run, "true_label=cat"), "Labels"))}
+    set_filter(at, run)
+    mistakes = sheet(view(at, "Images"))
+    assert told not in text_of(at)
+    assert doubtful and doubtful <= {item["index"] for item in mistakes if item["note"].endswith("?")}
 
 
 def test_the_overview_counts_doubtful_labels_and_leads_to_them(open_page: Open, dashboard: Services) -> None:

@@ -32,6 +32,7 @@ from tests.pages.conftest import (
     run_after_more,
     samples_of,
     sheet,
+    sheets,
     show_evaluation,
     text_of,
 )
@@ -467,6 +468,11 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
     assert len(stored) == 5 and np.isfinite(stored).all()
     [table] = [d.value for d in page.dataframe]
     assert "dog/0.png" not in table["file"].tolist() and table["similarity"].is_monotonic_decreasing
+    words = [item["alt"] for item in sheet(page)]
+    assert all(file in text for file, text in zip(table["file"], words, strict=True))
+    first = sheet(page)[0]["index"]
+    click_in_sheet(page, first)
+    assert not page.exception and page.query_params["image"] == str(first) and "The 4 most similar" in text_of(page)
 
 
 def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(
@@ -534,8 +540,13 @@ def test_what_the_images_of_an_evaluation_look_at_together(open_page: Open, run:
     assert not at.exception
     counts = re.findall(rf"(\d+) of {len(mistakes)}: ", text_of(at))
     assert sum(map(int, counts)) == len(mistakes)
-    sheets = [alt for alt in alts(at) if "with their maps" in alt]
-    assert [int(alt.split()[0]) for alt in sheets] == list(map(int, counts))
+    shown = [items for name, items in sheets(at).items() if "with their maps" in name]
+    assert [len(items) for items in shown] == list(map(int, counts))
+    assert {item["alt"] for items in shown for item in items} == {*mistakes}
+    last = shown[-1][-1]
+    click_in_sheet(at, last["index"], place=-1)
+    assert not at.exception and at.query_params["image"] == str(last["index"])
+    assert f" of {len(mistakes)}: " in text_of(at)  # not through all images
 
 
 def test_selected_images_stay_selected_from_cell_to_cell(

@@ -36,7 +36,8 @@ def go_on(
 
     Raises:
         DatasetError: the dataset was changed, or the results cannot be written.
-        DependencyError, ModelError: nothing can be predicted; a run without answers is deleted, others are stored as failed.
+        DependencyError, ModelError: nothing can be predicted; a run without rows and notes is removed, others are stored
+            as failed.
         WorkerError: the workers cannot be started; the run is stored as failed.
     """
     inbox: SimpleQueue[tuple[Chunk, Future[ChunkAnswers]]] = SimpleQueue()
@@ -60,9 +61,9 @@ def go_on(
         work.finish("cancelled")
         raise
     except BaseException as error:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, DashboardError):  # the first error is the one to tell
             work.finish("failed", str(error))
             if work.in_vain(error):
-                RunStore(run.folder.path.parent).delete(run.manifest.run_id)
+                RunStore(run.folder.path.parent).discard(run.manifest.run_id)
         work.leave()
         raise

@@ -22,6 +22,7 @@ from dashboard.core.evaluation.chunks import Chunk, ChunkQueue
 from dashboard.core.evaluation.opening import OpenRun
 from dashboard.core.images.thumbnails import thumbnail_shape
 from dashboard.core.models.prediction import ChunkAnswers, Failure
+from dashboard.core.runs.files_beside import ANNOTATIONS
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.thumbnail_file import ThumbnailFile
 
@@ -144,10 +145,15 @@ class EvaluationWork:
         return self._done == self._total
 
     def in_vain(self, error: BaseException | None) -> bool:
-        """True if no row is stored and `error` says that there will be none: the model or TensorFlow cannot be used."""
+        """True if nothing is stored, neither a row nor a note, and `error` says that there will be no row.
+
+        That is so if the model or TensorFlow cannot be used.
+        """
+        if self._done or (self._folder.path / ANNOTATIONS).exists():
+            return False
         if isinstance(error, WorkerError):
-            return not self._done and error.code in ("worker_failed", "worker_hung")
-        return not self._done and isinstance(error, (ModelError, DependencyError))
+            return error.code in ("worker_failed", "worker_hung")
+        return isinstance(error, (ModelError, DependencyError))
 
     def is_asked_to_stop(self) -> bool:
         """True if another process asks to stop the run."""

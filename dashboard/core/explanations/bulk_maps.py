@@ -27,6 +27,7 @@ class BulkMaps:
 
     pictures: np.ndarray  # (N, H, W, 3) uint8 RGB, as the model sees them
     heatmaps: np.ndarray  # (N, h, w) float32 in [0, 1]
+    indices: tuple[int, ...]  # the `index` of each image
     n_empty: int  # maps that are all zero
     n_failed: int  # images that are left out because they have no map
     verdicts: tuple[Verdict, ...]  # one per map; empty if no faithfulness test was requested
@@ -73,13 +74,14 @@ def bulk_maps(
         check_still_there(dataset, int(index), file)
     samples = [dataset.samples[index] for index in rows["index"]]
     preprocessing = version.preprocessing
-    pictures, maps = [], []
+    pictures, maps, indices = [], [], []
     for start in range(0, len(samples), CHUNK):
         chunk = samples[start : start + CHUNK]
         answers = explainer.explain_samples(version, dataset_path, chunk, request)
         for sample, answer in zip(chunk, answers, strict=True):
             if isinstance(answer, SampleMap):
                 maps.append(answer)
+                indices.append(sample.index)
                 pictures.append(fit_image(dataset.image(sample.index, enough_pixels(preprocessing)), preprocessing))
         on_progress(start + len(chunk))
     if not maps:
@@ -87,4 +89,4 @@ def bulk_maps(
     heatmaps = np.stack([each.heatmap for each in maps])
     verdicts = tuple(each.faithfulness.verdict for each in maps if each.faithfulness)
     n_empty = sum(each.empty for each in maps)
-    return BulkMaps(np.stack(pictures), heatmaps, n_empty, len(samples) - len(maps), verdicts)
+    return BulkMaps(np.stack(pictures), heatmaps, tuple(indices), n_empty, len(samples) - len(maps), verdicts)

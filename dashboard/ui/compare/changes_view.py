@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -22,6 +23,7 @@ from dashboard.services import Services
 from dashboard.ui.address import whole_address
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
 from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import stored_run
 from dashboard.ui.turned_pages import page_of, turn_pages
@@ -82,13 +84,18 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
     shown = _with_files(run, rows.iloc[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE], position)
     tiles, readable = images.tiles(shown["index"].tolist(), shown["file"].tolist(), SIDE)
     can_be_explained = is_there(Path(run.manifest.dataset))
-    items = [_item(row) for row in shown.to_dict("records")]
+    doubtful = _doubtful(services, a, b, shown)
+    items = [_item(row, doubt) for row, doubt in zip(shown.to_dict("records"), doubtful, strict=True)]
     opened = show_sheet(
         tiles, items, (), f"sheet-{key}-{page}", listed.title, few=True, opens=can_be_explained, selects=False
     )
     if opened is not None:
         among = run.detail(rows.set_index(position), ["index"])["index"].to_numpy()
         open_run_image(run.manifest.run_id, opened, among, {COMPARED: urlencode(whole_address(), doseq=True)})
+    if doubtful.any():
+        st.caption(WHAT_DOUBT_MEANS)
+    for unknown in dict.fromkeys(filter(None, (unknown_doubt(services, each) for each in (a, b)))):
+        st.caption(unknown)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
     turn_pages(page_key, pages, lists=2)
@@ -112,10 +119,21 @@ def _with_files(run: Run, rows: pd.DataFrame, position: str) -> pd.DataFrame:
     return rows.assign(index=found["index"].to_numpy(), file=found["file"].to_numpy())
 
 
-def _item(row: dict[Any, Any]) -> SheetItem:
+def _doubtful(services: Services, a: Run, b: Run, rows: pd.DataFrame) -> np.ndarray:
+    """(N,) bool: whether one of the two evaluations doubts the label of the row."""
+    doubtful = np.zeros(len(rows), bool)
+    for run, position in ((a, "position_a"), (b, "position_b")):
+        index = run.detail(rows.set_index(position), ["index"])["index"]
+        doubtful |= index.isin(doubtful_labels(services, run)).to_numpy()
+    return doubtful
+
+
+def _item(row: dict[Any, Any], doubtful: bool) -> SheetItem:
     a, b = (f"{side.upper()}: {row[f'predicted_{side}']}{_share(row[f'confidence_{side}'])}" for side in "ab")
     words = f"Labelled {row['true_label']}, A predicted {row['predicted_a']}, B predicted {row['predicted_b']}"
-    return SheetItem(int(row["index"]), a, b, "", words)
+    return SheetItem(
+        int(row["index"]), f"{a}\n{b}", f"labelled {row['true_label']}", "doubt" if doubtful else "", words
+    )
 
 
 def _share(confidence: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, cast
 
 import pandas as pd
@@ -19,12 +19,12 @@ from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
 from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.contact_sheet import SheetItem
-from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
-from dashboard.ui.evaluation_address import SHOW, SORT
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, VIEW, WHERE
 from dashboard.ui.session import filtered_run
 from dashboard.ui.words import in_percents, labels_in_words, none_of
 
@@ -43,7 +43,16 @@ def show_images(services: Services, run: Run) -> None:
     """Shows the images that were chosen, or the most confident mistakes, and where the model looks in them."""
     rows = show_image_list(services, run)
     if len(rows):
-        show_bulk(services, run, rows)
+        show_maps(services, run, rows)
+
+
+def show_maps(services: Services, run: Run, rows: pd.DataFrame) -> None:
+    """Shows where the model looks in the images that `show_image_list` has just shown; see `show_bulk`."""
+    parameters = {
+        WHERE: as_texts(run.conditions), IN_VIEW: str(st.session_state.get(VIEW) or ""),
+        SHOW: as_texts(chosen_images(run)), SORT: str(st.session_state.get(_ORDER_KEY, "")),
+    }  # fmt: skip
+    show_bulk(services, run, rows, _items(services, run), parameters)
 
 
 def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.DataFrame:
@@ -138,22 +147,25 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order, b
             st.text(error.message)
     doubtful = doubtful_labels(services, run)
     if pictures and rows["index"].isin(doubtful).any():
-        st.caption(
-            "A label in orange with a question mark may be wrong: the model is more confident of another class than it "
-            "usually is for images of that class."
-        )
-
-    def item(row: dict[Hashable, Any]) -> SheetItem:
-        return _item(row, int(str(row["index"])) in doubtful, len(run.manifest.class_names))
-
+        st.caption(WHAT_DOUBT_MEANS)
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
-    shown = show_sheet_page(services, run, pictures, rows, item, "&".join((*texts, order)), parameters, beside)
+    items = _items(services, run)
+    shown = show_sheet_page(services, run, pictures, rows, items, "&".join((*texts, order)), parameters, beside)
+    differs = shown["true_label"].notna() & (shown["true_label"].astype(str) != shown["predicted_label"].astype(str))
+    if pictures and differs.any() and (unknown := unknown_doubt(services, run)):
+        st.caption(unknown)
     if shown[DOUBT].eq(True).any():
         words = none_of(len(run.manifest.class_names))
         st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')
     with st.expander("File names", expanded=pictures is None):
         _show_rows(shown, "File, labels and confidence of these images")
+
+
+def _items(services: Services, run: Run) -> Callable[[dict[Hashable, Any]], SheetItem]:
+    """What stands below the picture of a row of the run."""
+    doubtful = doubtful_labels(services, run)
+    return lambda row: _item(row, int(str(row["index"])) in doubtful, len(run.manifest.class_names))
 
 
 def _item(row: dict[Hashable, Any], doubtful: bool, classes: int) -> SheetItem:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,23 +17,38 @@ from dashboard.core.explanations.methods import METHODS
 from dashboard.core.explanations.overlay import DEFAULT_OPACITY, overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.images.drawing import contact_sheet, encode_png, enlarge
+from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.reports.provenance import file_stem
 from dashboard.services import Services
+from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_rows
+from dashboard.ui.evaluation_address import SORT
+from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import is_remembered, remembered
 from dashboard.ui.thumbnails import TILE
 from dashboard.ui.verdict import groups_by_verdict, show_count
 from dashboard.ui.words import PREDICTED_CLASS, plain
 
 MOST = 48  # images, so that the maps take only seconds
-COLUMNS = 8
+COLUMNS = 8  # of the file
 MEAN_SIDE = 320
 
 
-def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
-    """Shows an expander. When open, it makes maps of the selected images, or of all rows; of the first MOST only."""
+def show_bulk(
+    services: Services,
+    run: Run,
+    rows: pd.DataFrame,
+    item: Callable[[dict[Hashable, Any]], SheetItem],
+    parameters: Mapping[str, str | Sequence[str]],
+) -> None:
+    """Shows an expander. When open, it makes maps of the selected images, or of all rows; of the first MOST only.
+
+    Args:
+        item: what stands below the map of a row, which then has the columns `file` and `doubt`, too.
+        parameters: how an address names the list of all rows.
+    """
     run_id = run.manifest.run_id
     selected = selected_rows(run)
     rows = rows if selected.empty else selected
@@ -49,7 +66,8 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
             else "The images that you selected, also in other cells and on other pages."
         )
         some = rows.head(MOST)
-        some = some.assign(file=run.detail(some, ["file"])["file"])
+        more = run.detail(some, ["file", DOUBT])
+        some = some.assign(file=more["file"], doubt=more[DOUBT])
         names = run.manifest.class_names
         with st.container(horizontal=True):
             target = str(
@@ -71,7 +89,13 @@ def show_bulk(services: Services, run: Run, rows: pd.DataFrame) -> None:
         if maps is None:
             st.info("None of these images has a map.", icon=":material/info:")
             return
-        _show(maps, len(rows), f"{file_stem(run.manifest)}-maps.png", target)
+        of_image = {row["index"]: item(row) for row in some.to_dict("records")}
+        items = [of_image[index] for index in maps.indices]
+        opened = _show(maps, items, len(rows), f"{file_stem(run.manifest)}-maps.png", target)
+        if opened is not None:
+            if not selected.empty:  # this list has no order that an address could name
+                parameters = {name: value for name, value in parameters.items() if name != SORT}
+            open_run_image(run_id, opened, rows["index"].to_numpy(), parameters)
 
 
 def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest) -> BulkMaps | None:
@@ -90,7 +114,8 @@ def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest)
     return remembered("bulk", key, "", lambda: maps, most=2)
 
 
-def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
+def _show(maps: BulkMaps, items: Sequence[SheetItem], of: int, file_name: str, target: str) -> int | None:
+    """Shows the maps, and returns the index of the image that was just clicked, or None."""
     mean = maps.mean_map / max(float(maps.mean_map.max()), np.finfo(np.float32).tiny)
     left, right = st.columns([1, 2], gap="large")
     count = len(maps.heatmaps)
@@ -112,12 +137,12 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
             notes.append(f"Empty, because there is no evidence for {plain(target)}: {counted(maps.n_empty, 'map')}.")
         if maps.n_failed:
             notes.append(f"{counted(maps.n_failed, 'image')} could not be read.")
-        st.caption(" ".join(notes))
-        if not maps.verdicts:
-            _show_sheet(tiles)
+        st.caption(" ".join((*notes, "Click an image to explain it.")))
+        opened = None if maps.verdicts else _show_sheet(tiles, items, "sheet-of-maps")
         for verdict, which in groups_by_verdict(maps.verdicts):
             show_count(verdict, len(which), count)
-            _show_sheet(tiles[which])
+            clicked = _show_sheet(tiles[which], [items[i] for i in which], f"sheet-of-maps-{verdict}")
+            opened = clicked if opened is None else opened
         st.download_button(
             "Sheet (PNG)",
             lambda: encode_png(contact_sheet(tiles, COLUMNS)),
@@ -127,11 +152,10 @@ def _show(maps: BulkMaps, of: int, file_name: str, target: str) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+    return opened
 
 
-def _show_sheet(tiles: np.ndarray) -> None:
-    st.image(
-        contact_sheet(tiles, COLUMNS),
-        width="stretch" if len(tiles) >= COLUMNS else "content",
-        alt=f"{len(tiles)} images with their maps, in the order of the gallery",
+def _show_sheet(tiles: np.ndarray, items: Sequence[SheetItem], key: str) -> int | None:
+    return show_sheet(
+        tiles, items, (), key, f"{counted(len(tiles), 'image')} with their maps", side=TILE, selects=False
     )

@@ -14,8 +14,7 @@ from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import choose_images
 from dashboard.ui.evaluate.confusion_view import show_confusion, show_pairs
 from dashboard.ui.evaluate.findings_view import place_for_findings, show_findings
-from dashboard.ui.evaluate.images_view import show_image_list, show_images
-from dashboard.ui.evaluate.many_maps_view import show_bulk
+from dashboard.ui.evaluate.images_view import show_image_list, show_images, show_maps
 from dashboard.ui.evaluate.metrics_table import show_metrics
 from dashboard.ui.table_height import table_height
 
@@ -89,7 +88,7 @@ def show_overview(services: Services, run: Run) -> None:
         with right:  # beside the chart, so that a click is seen to change them
             rows = show_image_list(services, run, beside=True)
         if len(rows):
-            show_bulk(services, run, rows)
+            show_maps(services, run, rows)
     elif len(run.evaluated):
         _show_predicted(run)
         show_images(services, run)

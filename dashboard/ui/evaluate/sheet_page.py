@@ -17,7 +17,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.rows import DOUBT
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
-from dashboard.ui.contact_sheet import SheetItem, show_sheet
+from dashboard.ui.contact_sheet import ONLY_SEEN, SheetItem, show_sheet
 from dashboard.ui.evaluate.selection import offer_selection, put_selection_in_address, select, selected_images
 from dashboard.ui.evaluate.sheet_feedback import judge, verdicts
 from dashboard.ui.evaluation_address import IN_VIEW, VIEW, WHERE
@@ -88,7 +88,7 @@ def _show_tiles(
                 f"{', and the label of the dataset right' if len(run.labelled) else ''}."
             )
     if not can_be_explained:
-        st.caption("The dataset is no longer on the server: its images can be seen, but not explained.")
+        st.caption(ONLY_SEEN)
     opened = show_sheet(
         tiles,
         [item(row) for row in shown.to_dict("records")],

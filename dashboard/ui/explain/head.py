@@ -18,7 +18,7 @@ from dashboard.core.runs.images import RunImage
 from dashboard.services import Services
 from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY, say_that_it_is_unknown
 from dashboard.ui.compare_address import COMPARED
-from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.doubtful_labels import doubtful_labels, unknown_doubt
 from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
 from dashboard.ui.feedback_form import ask_for_feedback
@@ -159,6 +159,8 @@ def _show_label(services: Services, image: RunImage, answer: Answer) -> None:
         )
     else:
         st.badge(f"Labelled {label}: differs", icon=":material/close:", color="red")
+        if unknown := unknown_doubt(services, stored_run(services, image.run_id)):
+            st.caption(unknown)
 
 
 def choose_question(picture: Picture, answer: Answer, all_layers: bool) -> tuple[Question, Look]:

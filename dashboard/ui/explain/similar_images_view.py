@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from dashboard.core.analysis.similar_images import similar_images, summary, usual_similarity
+from dashboard.core.datasets import is_there
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.opening import version_of_run
 from dashboard.core.explanations.answer import answer_key
@@ -20,17 +23,18 @@ from dashboard.core.runs.images import RunPictures, run_image
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.changing_titles import remember_titles, replace_titles
-from dashboard.ui.doubtful_labels import doubtful_labels
+from dashboard.ui.contact_sheet import ONLY_SEEN, SheetItem, show_sheet
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import turn_to_run_image
 from dashboard.ui.question import Look, Question
 from dashboard.ui.resources import POLL_S
 from dashboard.ui.session import remembered, stored_run
-from dashboard.ui.thumbnails import TILE, tile
 from dashboard.ui.words import labels_in_words, local_time, plain, told_apart
 
 SHOWN = 12
+SIDE = 128  # least pixels of a picture's side
 ALMOST_EQUAL = 0.9999  # a copy of the picture has at least this similarity; it is not always 1 because of rounding
 
 
@@ -143,19 +147,25 @@ def _show_similar(services: Services, run: Run, embeddings: ArrayFile, question:
         st.caption("This picture itself is also in the evaluation. It is left out here.")
     found = found.assign(file=run.detail(found, ["file"])["file"])
     pictures, doubtful = RunPictures(services.runs, run.manifest), doubtful_labels(services, run)
-    with st.container(horizontal=True, gap="small", key="similar"):
-        for row in found.to_dict("records"):
-            with st.container(width=TILE + 24, gap=None):
-                picture_of_row = pictures.image(row["index"], row["file"], (TILE, TILE))
-                st.image(tile(picture_of_row), width=TILE, alt=labels_in_words(row))
-                st.caption(_words(row, int(row["index"]) in doubtful))
-                st.button(
-                    "Explain",
-                    key=f"explain-{row['index']}",
-                    type="tertiary",
-                    on_click=turn_to_run_image,
-                    args=(run.manifest.run_id, row["index"]),
-                )
+    tiles, _ = pictures.tiles(found["index"].tolist(), found["file"].tolist(), SIDE)
+    can_be_explained = is_there(Path(run.manifest.dataset))
+    st.caption("Click an image to explain it." if can_be_explained else ONLY_SEEN)
+    items = [_item(row, int(row["index"]) in doubtful) for row in found.to_dict("records")]
+    show_sheet(
+        tiles,
+        items,
+        (),
+        f"similar-{run.manifest.run_id}-{index}-{hash(seen)}",
+        "The most similar images",
+        side=SIDE,
+        opens=can_be_explained,
+        selects=False,
+        on_open=partial(turn_to_run_image, run.manifest.run_id),
+    )
+    if any(item.tone == "doubt" for item in items):
+        st.caption(WHAT_DOUBT_MEANS)
+    if any(item.tone == "wrong" for item in items) and (unknown := unknown_doubt(services, run)):
+        st.caption(unknown)
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "similarity"]
         st.dataframe(
@@ -175,14 +185,11 @@ def _copies(run: Run, similar: pd.DataFrame, data: bytes) -> list[int]:
         return []
 
 
-def _words(row: dict[Hashable, Any], doubtful: bool) -> str:
-    """The label, the predicted class if it differs, and the similarity."""
+def _item(row: dict[Hashable, Any], doubtful: bool) -> SheetItem:
     label, predicted = row["true_label"], str(row["predicted_label"])
+    similarity = f"similarity {rounded(row['similarity'], 2)}"
+    words = f"{labels_in_words(row)}, {similarity}"
     if not isinstance(label, str):
-        words = f"predicted as {plain(predicted)}"
-    elif label == predicted:
-        words = f":green[:material/check:] labelled {plain(label)}"
-    else:
-        sign = ":orange[:material/help:]" if doubtful else ":red[:material/close:]"
-        words = f"{sign} labelled {plain(label)}, predicted as {plain(predicted)}"
-    return f"{words}  \nsimilarity {rounded(row['similarity'], 2)}"
+        return SheetItem(int(row["index"]), f"{predicted}\n{similarity}", "", "", words)
+    tone: Literal["", "doubt", "wrong"] = "" if label == predicted else "doubt" if doubtful else "wrong"
+    return SheetItem(int(row["index"]), f"{predicted}\n{similarity}", f"labelled {label}", tone, words)

@@ -12,7 +12,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, ModelError
+from dashboard.core.evaluation.driver import go_on
 from dashboard.core.evaluation.job import Job
 from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
@@ -245,6 +246,32 @@ def test_a_run_whose_dataset_or_model_is_another_one_now_is_not_taken_up(
     words = {"changed": "was changed", "gone": "does not exist", "model": "tiny@1 was changed"}[what]
     assert failed.state == "failed" and failed.error is not None and words in failed.error.message
     assert store.folder("run").manifest().state == "failed" and words in store.folder("run").manifest().message
+
+
+@pytest.mark.parametrize("by", ["page", "command"])
+@pytest.mark.parametrize("noted", [False, True], ids=["without a note", "with a note"])
+def test_a_run_that_can_have_no_answers_goes_at_once_unless_somebody_noted_something(
+    runner: JobRunner, fast: WorkerPool, store: RunStore, tiny_version: ModelVersion, tiny_registry: Registry,
+    make_zip: MakeZip, monkeypatch: pytest.MonkeyPatch, by: str, noted: bool,
+) -> None:  # fmt: skip
+    def no_model(*args: object, **kwargs: object) -> Future[object]:
+        answer: Future[object] = Future()
+        answer.set_exception(ModelError("The model cannot be loaded.", "Restore it.", "model_damaged"))
+        return answer
+
+    monkeypatch.setattr(fast, "submit", no_model)
+    begin_run(plan_run(make_zip({"cat": 4}), tiny_version), store, 4, "run").owner.release()
+    if noted:
+        store.folder("run").annotate(lambda found: replace(found, note="mine"))
+    if by == "page":
+        assert wait(runner, runner.go_on("run", tiny_registry)).state == "failed"
+    else:
+        run = take_up_run("run", store, tiny_registry)
+        assert isinstance(run, OpenRun)
+        with pytest.raises(ModelError, match="cannot be loaded"):
+            go_on(run, fast, TASK_S)
+    assert [(m.run_id, m.state) for m in store.list()] == [("run", "failed")] * noted
+    assert store.bin.list() == []
 
 
 def test_a_job_that_fails_says_why_and_the_next_one_runs(

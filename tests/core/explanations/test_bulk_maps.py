@@ -30,7 +30,7 @@ def test_maps_of_the_given_rows_in_their_order_with_progress(
     rows, told = run.evaluated.iloc[::-1], list[int]()
     path = Path(run.manifest.dataset)
     maps = bulk_maps(explainer, tiny_version, path, rows, MapRequest(), on_progress=told.append)
-    assert maps and told == [16, 20] and maps.n_failed == 0
+    assert maps and told == [16, 20] and maps.n_failed == 0 and maps.indices == tuple(rows["index"])
     assert np.array_equal(maps.pictures[0], picture(19)) and maps.heatmaps.shape == (20, 8, 8)
     other = bulk_maps(explainer, tiny_version, path, rows, MapRequest(target="truck"))
     assert other and not np.array_equal(other.heatmaps, maps.heatmaps) and other.verdicts == ()
@@ -59,7 +59,8 @@ def test_a_dataset_that_was_changed_is_refused(
 
 def test_means_and_sheet() -> None:
     pictures = np.stack([np.full((2, 3, 3), value, np.uint8) for value in (0, 100, 200)])
-    maps = BulkMaps(pictures, np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32), n_empty=1, n_failed=0, verdicts=())
+    heatmaps = np.array([[[0.0]], [[0.5]], [[1.0]]], np.float32)
+    maps = BulkMaps(pictures, heatmaps, indices=(0, 1, 2), n_empty=1, n_failed=0, verdicts=())
     assert (maps.mean_picture == 100).all() and maps.mean_map.tolist() == [[0.5]]
     sheet = contact_sheet(maps.overlays(0.0, factor=10), columns=2)
     assert sheet.shape == (2 * 20 + 4, 2 * 30 + 4, 3)
