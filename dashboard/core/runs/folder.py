@@ -84,6 +84,8 @@ class RunFolder:
             raise damaged(self.run_id, error) from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
             raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
+        if not self.run_id.isprintable():  # pages, addresses and logs could not show it
+            raise damaged(self.run_id, f"the name of its folder, {self.run_id!r}, has characters that cannot be shown")
         return manifest
 
     def check_exists(self) -> None:

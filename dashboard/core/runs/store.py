@@ -74,7 +74,9 @@ class RunStore:
         return folder
 
     def _any_folder(self, run_id: str) -> RunFolder:
-        if not run_id or run_id != Path(run_id).name or run_id.startswith(".") or not run_id.isprintable():
+        possible = run_id and run_id == Path(run_id).name and not run_id.startswith(".")
+        # a folder that somebody gave an odd name is a damaged run, which can be deleted; elsewhere the name may be no path
+        if not possible or (not run_id.isprintable() and run_id not in [each.run_id for each in self._folders()]):
             raise DatasetError(f"{run_id!r} is not the id of an evaluation.", HOW_TO_LIST, "run_unknown")
         return RunFolder(self.root / run_id, self.visitor)
 
