@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +119,24 @@ def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(s
     with pytest.raises(DatasetError, match=r"cannot be read \(manifest.json is missing\)") as caught:
         store.folder("bad").load()
     assert caught.value.code == "run_damaged" and "runs delete bad" in caught.value.fix
+
+
+def test_a_bin_that_nobody_may_read_hides_no_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Path.iterdir
+
+    def refused(path: Path) -> Iterator[Path]:
+        if path.name == ".bin":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    store.folder("gone").save(manifest("gone"))
+    store.delete("gone")
+    with pytest.raises(DatasetError, match="was deleted"):
+        store.folder("gone").manifest()
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert [m.run_id for m in store.list()] == ["good"] and store.damaged() == []  # "bad" has no manifest
+    with pytest.raises(DatasetError, match="There is no evaluation 'gone'"):
+        store.folder("gone").manifest()
 
 
 @pytest.mark.parametrize(("content", "why"), [(None, "is missing"), (b"", "is empty")])
