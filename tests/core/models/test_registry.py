@@ -239,6 +239,24 @@ def test_a_folder_whose_name_holds_an_at_sign_is_named(tmp_path: Path) -> None:
     assert "another version" not in caught.value.fix
 
 
+@pytest.mark.parametrize("folder", ["m\udcffd/1", "pets/\udcff"])
+def test_a_folder_whose_name_is_no_utf8_is_a_version_that_cannot_be_used(tmp_path: Path, folder: str) -> None:
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    add(tmp_path, "pets", "2")
+    add(tmp_path, *folder.split("/"), sha256=sha256)
+    registry = Registry(tmp_path)
+    [broken] = registry.broken()
+    assert refs(tmp_path) == ["pets@2"] and broken.ref == folder.replace("/", "@").replace("\udcff", "\ufffd")
+    with pytest.raises(ModelError, match=r"the name of the folder .* is no UTF-8") as caught:
+        registry.get(broken.ref)
+    parent = tmp_path if folder.startswith("m") else tmp_path / "pets"
+    assert caught.value.code == "bad_name" and caught.value.fix == f"Rename that folder, which is in {parent}."
+    (add(tmp_path, "gone", "1") / "model.keras").unlink()
+    with pytest.raises(ModelError, match="missing") as caught:
+        registry.get("gone")
+    assert "another version" not in caught.value.fix
+
+
 def test_records_that_begin_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     record = add(tmp_path, "pets", "1") / "model.json"
     add(tmp_path, "pets", "2")
