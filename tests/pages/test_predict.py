@@ -85,6 +85,25 @@ def test_a_sample_is_predicted_and_explained(page: AppTest, name: str) -> None:
     assert len(page.get("download_button")) == 2
 
 
+def test_a_sample_whose_file_or_folder_has_a_name_that_is_no_utf8_can_be_clicked(
+    open_page: Open, dashboard: Services, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = dashboard.settings.samples_dir
+    (samples / "cat" / "0\udcff.png").write_bytes(next((samples / "cat").glob("*.png")).read_bytes())  # the first one
+    (samples / "dog" / "0\udcff.png").write_bytes(b"no picture")
+    (samples / "ship").rename(samples / "sh\udcffp")
+    at = open_page("predict")
+    assert not at.exception and samples_of(at) == {*CIFAR10} - {"dog", "ship"}
+    assert "Samples that cannot be read: 0\ufffd" in text_of(at).replace("\\", "")
+    at = click_sample(at, "cat")
+    assert not at.exception and at.metric
+    monkeypatch.setattr("dashboard.ui.predict.picture_choice.sample_files", lambda *_: [*samples.glob("sh*/*.png")][:1])
+    at = open_page("predict")
+    assert not at.exception and samples_of(at) == {"sh\ufffdp"}
+    at = click_sample(at, "sh\ufffdp")
+    assert not at.exception and at.metric
+
+
 def test_the_map_is_tested_and_the_test_is_kept_for_the_explain_page(page: AppTest) -> None:
     click_sample(page, "frog")
     [tested] = page.session_state["maps"].values()
