@@ -11,6 +11,7 @@ from pydantic import Field
 from dashboard.api.problems import fix_of, question_of
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.job import Job
+from dashboard.core.files import readable_name
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
@@ -55,8 +56,9 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
     if job and job.found:
         return record_of(services, job.found, request, where)
     if job and _tells_all(job):
+        dataset = readable_name(job.dataset.name).removesuffix(".dataset.json")
         return EvaluationRecord(
-            id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=job.dataset.name.removesuffix(".dataset.json"),
+            id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=dataset,
             progress=progress_of(job), error=_error(job.error), question=question_of(job.error), result=None,
             links=_links(request, run_id),
         )  # fmt: skip
