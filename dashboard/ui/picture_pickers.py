@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.errors import DatasetError, ImageError, listed
-from dashboard.core.files import readable_name
+from dashboard.core.files import read_whole, readable_name
 from dashboard.core.images.decoding import KINDS, decode_image
 from dashboard.core.images.drawing import centred
 from dashboard.core.images.file_size import MAX_FILE_BYTES
@@ -89,4 +89,4 @@ def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
 @st.cache_data(show_spinner=False)
 def _thumbnail(path: bytes) -> np.ndarray:
     """The small picture of a sample. Its path is in bytes, because the name need not be UTF-8, which the cache expects of text."""
-    return centred(decode_image(Path(os.fsdecode(path)).read_bytes()).pixels, _TILE)
+    return centred(decode_image(read_whole(Path(os.fsdecode(path)), MAX_FILE_BYTES)).pixels, _TILE)

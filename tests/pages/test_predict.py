@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,10 +92,11 @@ def test_a_sample_whose_file_or_folder_has_a_name_that_is_no_utf8_can_be_clicked
     samples = dashboard.settings.samples_dir
     (samples / "cat" / "0\udcff.png").write_bytes(next((samples / "cat").glob("*.png")).read_bytes())  # the first one
     (samples / "dog" / "0\udcff.png").write_bytes(b"no picture")
+    os.mkfifo(samples / "bird" / "0.png")  # nobody waits for a writer
     (samples / "ship").rename(samples / "sh\udcffp")
     at = open_page("predict")
-    assert not at.exception and samples_of(at) == {*CIFAR10} - {"dog", "ship"}
-    assert "Samples that cannot be read: 0\ufffd" in text_of(at).replace("\\", "")
+    assert not at.exception and samples_of(at) == {*CIFAR10} - {"bird", "dog", "ship"}
+    assert "Samples that cannot be read: 0.png, 0\ufffd.png" in text_of(at).replace("\\", "")
     at = click_sample(at, "cat")
     assert not at.exception and at.metric
     monkeypatch.setattr("dashboard.ui.predict.picture_choice.sample_files", lambda *_: [*samples.glob("sh*/*.png")][:1])
