@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -114,10 +115,11 @@ class RunStore:
 
     def _folders(self) -> Sequence[RunFolder]:
         try:
+            # not `Path.is_dir`, which raises PermissionError for a link to a place that cannot be entered
             return [
                 RunFolder(path, self.visitor)
                 for path in self.root.iterdir()
-                if path.is_dir() and not path.name.startswith(".")
+                if os.path.isdir(path) and not path.name.startswith(".")  # noqa: PTH112
             ]
         except FileNotFoundError:
             return []
