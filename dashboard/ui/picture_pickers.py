@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.errors import DatasetError, ImageError, listed
-from dashboard.core.files import read_whole, readable_name
+from dashboard.core.files import folders_in, read_whole, readable_name
 from dashboard.core.images.decoding import KINDS, decode_image
 from dashboard.core.images.drawing import centred
 from dashboard.core.images.file_size import MAX_FILE_BYTES
@@ -30,7 +30,7 @@ SHEET_KEY = "samples"
 
 def sample_files(samples_dir: Path, class_names: Sequence[str]) -> list[Path]:
     """One sample for each of these classes, at most SAMPLES_SHOWN of them. Without classes: of whatever there is."""
-    folders = sorted(samples_dir.glob("*/"))
+    folders = sorted(folders_in(samples_dir))
     if class_names:
         known = _known(tuple(folder.name for folder in folders), tuple(class_names))
         folders = [folder for folder in folders if folder.name in known]

@@ -92,14 +92,15 @@ def test_a_sample_whose_file_or_folder_has_a_name_that_is_no_utf8_can_be_clicked
     samples = dashboard.settings.samples_dir
     (samples / "cat" / "0\udcff.png").write_bytes(next((samples / "cat").glob("*.png")).read_bytes())  # the first one
     (samples / "dog" / "0\udcff.png").write_bytes(b"no picture")
+    (samples / "link").symlink_to("x" * 300)  # the name of its target is too long
     os.mkfifo(samples / "bird" / "0.png")  # nobody waits for a writer
-    (samples / "ship").rename(samples / "sh\udcffp")
+    ship = next((samples / "ship").rename(samples / "sh\udcffp").glob("*.png"))
     at = open_page("predict")
     assert not at.exception and samples_of(at) == {*CIFAR10} - {"bird", "dog", "ship"}
     assert "Samples that cannot be read: 0.png, 0\ufffd.png" in text_of(at).replace("\\", "")
     at = click_sample(at, "cat")
     assert not at.exception and at.metric
-    monkeypatch.setattr("dashboard.ui.predict.picture_choice.sample_files", lambda *_: [*samples.glob("sh*/*.png")][:1])
+    monkeypatch.setattr("dashboard.ui.predict.picture_choice.sample_files", lambda *_: [ship])
     at = open_page("predict")
     assert not at.exception and samples_of(at) == {"sh\ufffdp"}
     at = click_sample(at, "sh\ufffdp")

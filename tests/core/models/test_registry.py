@@ -44,6 +44,7 @@ def test_versions_by_name_and_newest_first(tmp_path: Path) -> None:
         add(tmp_path, name, version)
     add(tmp_path, "a", ".unfinished")
     add(tmp_path, ".hidden", "1")
+    (tmp_path / "link").symlink_to("x" * 300)  # the name of its target is too long
     assert refs(tmp_path) == ["a@10", "a@9", "a@2", "a@rc", "b@1"]
 
 
