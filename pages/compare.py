@@ -11,14 +11,19 @@ from dashboard.ui.compare.comparison_view import show_comparison
 from dashboard.ui.compare.empty_view import ask_for_condition, show_nothing_to_compare, show_why_not
 from dashboard.ui.compare.leaderboard_view import choose_metric, show_leaderboard
 from dashboard.ui.compare.worked_out import comparison_of, leaderboard_of, same_images_twice
+from dashboard.ui.errors import show_error
 from dashboard.ui.set_aside_runs import show_damaged_runs
 from dashboard.ui.visitor import visitors_services
 
 services = visitors_services()
 
 st.title("Compare")
-show_damaged_runs(services)
-runs = overviews(services.runs)
+try:
+    show_damaged_runs(services)
+    runs = overviews(services.runs)
+except DashboardError as error:
+    show_error(error, "The evaluations cannot be shown.")
+    st.stop()
 choice = choose(services, runs)
 try:
     if not choice.a or not choice.b:

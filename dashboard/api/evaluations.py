@@ -28,7 +28,7 @@ from dashboard.core.datasets.described import describe
 from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.asking import with_classes_named
 from dashboard.core.evaluation.job import Job
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import how_to_write_again, readable_name
 from dashboard.core.images.other_files import FIRST_BYTES, readable_kind
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.filters import parse_filter
@@ -147,7 +147,7 @@ def list_evaluations(
     kept_ids = {each.run_id for each in kept}
     every: list[RunManifest | DamagedRun | Job] = [*(job for job in active if job.run_id not in kept_ids), *kept]
     runs = sorted(every, key=_listed_at, reverse=True)
-    ids = [each.run_id for each in runs]
+    ids = [readable_name(each.run_id) for each in runs]
     if cursor and cursor not in ids:
         raise DashboardError(
             f"There is no evaluation {cursor!r} to continue after.", "Begin again without `cursor`.", "cursor"
@@ -176,7 +176,7 @@ def _listed(services: Services, run: RunManifest | DamagedRun | Job) -> ListedEv
         summary = RunSummary.of(found).model_copy(update={"state": state})
     name = "" if isinstance(run, DamagedRun) else run.dataset_name  # clients have no use for a path on the server
     ref = "" if isinstance(run, DamagedRun) else run.model
-    return ListedEvaluation(**{**dict(summary), "dataset": name}, id=run.run_id, model_ref=ref)
+    return ListedEvaluation(**{**dict(summary), "dataset": name}, id=summary.run_id, model_ref=ref)
 
 
 @router.get("/{id}", responses=answers(404))

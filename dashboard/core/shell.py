@@ -70,9 +70,16 @@ def as_called(text: str) -> str:
 
 
 def in_command(text: str) -> str:
-    """The text as one word of a command: for a POSIX shell or, on Windows, for PowerShell and cmd.exe."""
+    """The text as one word of a command: for a POSIX shell or, on Windows, for PowerShell and cmd.exe.
+
+    Characters that cannot be shown, also bytes that are no UTF-8, are escaped as bash, zsh and ksh read it.
+    """
     if sys.platform == "win32":
         return f'"{text}"' if not text or _SPECIAL.intersection(text) else text
+    if not text.isprintable():
+        with contextlib.suppress(UnicodeEncodeError):  # half a character, which no name of a file has
+            shown = (chr(b) if 32 <= b < 127 and b not in b"'\\`" else f"\\x{b:02x}" for b in os.fsencode(text))
+            return f"$'{''.join(shown)}'"
     return shlex.quote(text)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from dashboard.core.files import readable_name
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.bin import DeletedRun
@@ -202,7 +203,7 @@ class RunSummary(Schema):
     def of_job(cls, job: Job) -> RunSummary:
         """An evaluation that has stored nothing so far in the list: what is not known yet is 0 or null."""
         return cls(
-            run_id=job.run_id, created_utc=job.created_utc, state=job.state, dataset=str(job.dataset),
+            run_id=job.run_id, created_utc=job.created_utc, state=job.state, dataset=readable_name(str(job.dataset)),
             model=ModelName.parse(job.model), fit=None, n_images=0, n_without_image=0, seconds=0.0, message="",
             accuracy=None, verdict="", note="",
         )  # fmt: skip
@@ -211,7 +212,7 @@ class RunSummary(Schema):
     def of_damaged(cls, run: DamagedRun) -> RunSummary:
         """A damaged run in the list: all fields keep their types, so that programs which read the list go on working."""
         return cls(
-            run_id=run.run_id, created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
+            run_id=readable_name(run.run_id), created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
             fit=None, n_images=0, n_without_image=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard.core.errors import DatasetError, ImageError, listed
+from dashboard.core.files import folders_in, read_whole, readable_name
 from dashboard.core.images.decoding import KINDS, decode_image
 from dashboard.core.images.drawing import centred
 from dashboard.core.images.file_size import MAX_FILE_BYTES
@@ -28,7 +30,7 @@ SHEET_KEY = "samples"
 
 def sample_files(samples_dir: Path, class_names: Sequence[str]) -> list[Path]:
     """One sample for each of these classes, at most SAMPLES_SHOWN of them. Without classes: of whatever there is."""
-    folders = sorted(samples_dir.glob("*/"))
+    folders = sorted(folders_in(samples_dir))
     if class_names:
         known = _known(tuple(folder.name for folder in folders), tuple(class_names))
         folders = [folder for folder in folders if folder.name in known]
@@ -67,25 +69,24 @@ def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
     tiles, readable, unreadable = [], [], []
     for path in files:
         try:
-            tiles.append(_thumbnail(path))
+            tiles.append(_thumbnail(os.fsencode(path)))
             readable.append(path)
         except (OSError, ImageError):
-            unreadable.append(path.name)
+            unreadable.append(readable_name(path.name))
     clicked = None
     if readable:
-        items = [
-            SheetItem(place, path.parent.name, "", "", f"Sample: {path.parent.name}")
-            for place, path in enumerate(readable)
-        ]
+        labels = [readable_name(path.parent.name) for path in readable]
+        items = [SheetItem(place, label, "", "", f"Sample: {label}") for place, label in enumerate(labels)]
         clicked = show_sheet(np.stack(tiles), items, (), SHEET_KEY, "Samples", side=SIDE, selects=False)
     if unreadable:
         st.caption(plain(f"Samples that cannot be read: {listed(unreadable)}"))
     if clicked is None:
         return None
     sample = readable[clicked]
-    return f"sample {sample.parent.name}", sample.read_bytes()  # nobody has seen its file name
+    return f"sample {readable_name(sample.parent.name)}", sample.read_bytes()  # nobody has seen its file name
 
 
 @st.cache_data(show_spinner=False)
-def _thumbnail(path: Path) -> np.ndarray:
-    return centred(decode_image(path.read_bytes()).pixels, _TILE)
+def _thumbnail(path: bytes) -> np.ndarray:
+    """The small picture of a sample. Its path is in bytes, because the name need not be UTF-8, which the cache expects of text."""
+    return centred(decode_image(read_whole(Path(os.fsdecode(path)), MAX_FILE_BYTES)).pixels, _TILE)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatasetError, counted
 from dashboard.core.evaluation.model_names import ModelNames
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import how_to_write_again, readable_name
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.words import local_time, plain
@@ -21,7 +21,7 @@ def show_damaged_runs(services: Services) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(plain(run.reason), icon=":material/broken_image:")
             st.button(
-                "Delete", key=f"delete-damaged-{run.run_id}", icon=":material/delete:", on_click=_delete_damaged,
+                "Delete", key=f"delete-damaged-{_in_key(run.run_id)}", icon=":material/delete:", on_click=_delete_damaged,
                 args=(services, run.run_id),
             )  # fmt: skip
 
@@ -41,13 +41,12 @@ def show_deleted_runs(services: Services) -> None:
             names = ModelNames(services.registry)
             for place, run in enumerate(deleted):
                 m = run.manifest
-                what = (
-                    f"{m.dataset_name}, {names.of(m)}, {local_time(m.created_utc)}" if m else f"{run.run_id}, damaged"
-                )
+                called = f"{m.dataset_name}, {names.of(m)}, {local_time(m.created_utc)}" if m else ""
+                what = called or f"{readable_name(run.run_id)}, damaged"
                 with st.container(horizontal=True, vertical_alignment="center"):
                     st.text(f"{what}: {counted(run.days_left, 'day')} left")
                     st.button(
-                        "Restore", key=f"restore-{place}-{run.run_id}", icon=":material/restore_from_trash:",
+                        "Restore", key=f"restore-{place}-{_in_key(run.run_id)}", icon=":material/restore_from_trash:",
                         on_click=_restore, args=(services, run.run_id),
                     )  # fmt: skip
 
@@ -74,6 +73,11 @@ def _restore(services: Services, run_id: str) -> None:
         _keep_fault("The evaluation was not restored.", error)
         return
     st.session_state.pop(_JUST_DELETED, None)
+
+
+def _in_key(run_id: str) -> str:
+    """The id in the key of a widget, which has to be UTF-8: the name of a damaged run's folder need not be."""
+    return ascii(run_id)[1:-1]
 
 
 def _keep_fault(title: str, error: DashboardError | OSError) -> None:

@@ -178,6 +178,20 @@ def test_an_evaluation_is_listed_as_soon_as_it_is_sent(
     assert ids.count(sent["id"]) == 1
 
 
+def test_an_evaluation_in_a_folder_with_an_odd_name_is_listed_as_damaged(client: TestClient, opened: Services) -> None:
+    odd = {"copy\u00a0of run": "copy\u00a0of run", "r\udcffn": "r\ufffdn"}  # the second one is no UTF-8
+    for name in odd:
+        RunFolder(opened.runs.root / "made").save(manifest("made"))
+        (opened.runs.root / "made").rename(opened.runs.root / name)
+    listed = client.get(f"{V1}/evaluations").json()["evaluations"]
+    assert {each["id"] for each in listed if each["state"] == "damaged"} == {*odd.values()}
+    page = client.get(f"{V1}/evaluations", params={"limit": 1, "cursor": odd["r\udcffn"]})
+    assert page.status_code == 200
+    assert client.delete(f"{V1}/evaluations/copy%C2%A0of%20run").status_code == 204
+    opened.runs.delete("r\udcffn")
+    assert "damaged" not in [each["state"] for each in client.get(f"{V1}/evaluations").json()["evaluations"]]
+
+
 def test_a_page_of_one_row_does_not_look_like_the_last(client: TestClient, done: Any) -> None:
     indices, cursor = [], 0
     while True:

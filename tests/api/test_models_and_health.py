@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,21 @@ def test_models_and_their_cards(client: TestClient, tiny_version: ModelVersion) 
     assert card["record"]["sha256"] == tiny_version.sha256 and card["class_names"] == list(tiny_version.class_names)
     assert card["error"] is None and found["models"][0]["error"] is None
     assert client.get(f"{V1}/models/tiny/9").json()["code"] == "model_unknown"
+
+
+def test_a_folder_of_a_model_whose_name_is_no_utf8_is_listed_as_broken(
+    opened: Services, settings: Settings, tmp_path: Path
+) -> None:
+    registry = make_registry(tmp_path)
+    [version] = registry.versions()
+    shutil.copytree(version.folder, version.folder.parent / "\udcff")
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    app = Starlette(routes=mounts(both(lambda: replace(opened, registry=registry), anyone)))
+    with TestClient(app, base_url="http://localhost") as client:
+        found = client.get(f"{V1}/models").json()
+    assert [each["version"] for each in found["models"]] == [version.version]
+    assert [each["model"] for each in found["broken"]] == [f"{version.name}@\ufffd"]
+    assert found["broken"][0]["error"]["code"] == "bad_name"
 
 
 def test_a_damaged_model_is_told_in_the_list_and_on_its_card(

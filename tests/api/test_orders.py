@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from dashboard.api.receiving import OrderRecord
 from dashboard.cli.evaluate import evaluate
 from dashboard.core.errors import TOPICS, ChoiceName
+from dashboard.core.settings import Settings
 from tests.api.test_evaluations import V1, ZIP, finished
 from tests.conftest import encoded, picture
 from tests.core.datasets.test_zip_names import foreign_zip
@@ -113,6 +115,17 @@ def test_an_order_in_json_says_everything_there(client: TestClient) -> None:
     order = {"dataset": "Sample images"}
     refused = client.post(f"{V1}/evaluations", json=order, params={"no_cache": "true"})
     assert refused.status_code == 422 and "no_cache" in refused.json()["detail"]
+
+
+def test_a_dataset_on_the_server_whose_name_is_no_utf8_is_refused_in_words(
+    client: TestClient, settings: Settings
+) -> None:
+    (settings.datasets_dir / "caf\udce9" / "cat").mkdir(parents=True)
+    response = client.post(f"{V1}/evaluations", json={"dataset": "caf\ufffd"})
+    assert response.status_code == 202, response.text
+    record = finished(client, response.json())
+    assert record["dataset"] == "caf\ufffd" and record["error"]["code"] == "bad_name"
+    shutil.rmtree(settings.datasets_dir)
 
 
 def test_an_upload_without_content_starts_no_evaluation(client: TestClient) -> None:

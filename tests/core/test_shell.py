@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +20,14 @@ def test_a_word_of_a_command(text: str, monkeypatch: pytest.MonkeyPatch) -> None
     assert in_command(text).strip('"') == text and (in_command(text)[:1] == '"') == (
         text != "a.zip" and text != "cat=dog"
     )
+
+
+@pytest.mark.parametrize("text", ["a\u00a0b", "zero\u200bwidth's", "two\nlines `", "\\r\udcffab\udcfe"])
+def test_what_cannot_be_shown_is_escaped_in_a_word_of_a_command(text: str) -> None:
+    command = in_command(text)
+    assert command.isprintable() and command.isascii()
+    assert subprocess.check_output(["bash", "-c", f"printf %s {command}"]) == os.fsencode(text)
+    assert in_command("half\ud800") == "'half\ud800'"
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,14 @@ def test_without_evaluations_it_leads_to_the_page_that_makes_them(open_page: Ope
     assert any(link.proto.label == "Evaluate a dataset first" for link in open_page("compare").get("page_link"))
 
 
+def test_evaluations_that_cannot_be_read_are_told_with_the_reason(open_page: Open, dashboard: Services) -> None:
+    dashboard.settings.data_dir.mkdir(exist_ok=True)
+    dashboard.settings.runs_dir.write_text("no folder")
+    for page in ("compare", "evaluate", "history"):
+        at = open_page(page)
+        assert not at.exception and "cannot be shown" in text_of(at) and "Not a directory" in text_of(at)
+
+
 def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, runs: Path) -> None:
     at = open_page("compare")
     at.selectbox(key="compare-a").select("bad").run()

@@ -40,7 +40,7 @@ def truncate(folder: Path) -> None:
 
 
 def marked(at: AppTest) -> list[str]:
-    return [option for option in at.selectbox(key="model").options if option.startswith(REF)]
+    return [option for option in at.selectbox(key="model").options if option.startswith("tiny")]
 
 
 @pytest.mark.parametrize("page", ["predict", "explain"])
@@ -105,6 +105,14 @@ def test_a_choice_that_cannot_be_read_is_told_and_one_can_choose(open_page: Open
     assert "Which model is active is not known" in text_of(at)
     at = chosen(at)
     assert at.selectbox(key="model").value == REF and not at.error
+
+
+def test_a_folder_whose_name_is_no_utf8_is_marked_and_takes_no_page_down(open_page: Open, folder: Path) -> None:
+    shutil.copytree(folder, folder.parent / "\udcff")
+    at = open_page("compare")
+    assert not at.exception and marked(at) == [REF, "tiny@\ufffd - cannot be used"]
+    at.selectbox(key="model").set_value("tiny@\ufffd").run()
+    assert not at.exception and "is no UTF\\-8" in text_of(at)
 
 
 def test_pages_that_need_no_model_say_nothing(open_page: Open, folder: Path) -> None:

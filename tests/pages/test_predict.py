@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -83,6 +84,27 @@ def test_a_sample_is_predicted_and_explained(page: AppTest, name: str) -> None:
     assert metric(page) == name
     assert page.selectbox(key="layer").value == "block3_out"
     assert len(page.get("download_button")) == 2
+
+
+def test_a_sample_whose_file_or_folder_has_a_name_that_is_no_utf8_can_be_clicked(
+    open_page: Open, dashboard: Services, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = dashboard.settings.samples_dir
+    (samples / "cat" / "0\udcff.png").write_bytes(next((samples / "cat").glob("*.png")).read_bytes())  # the first one
+    (samples / "dog" / "0\udcff.png").write_bytes(b"no picture")
+    (samples / "link").symlink_to("x" * 300)  # the name of its target is too long
+    os.mkfifo(samples / "bird" / "0.png")  # nobody waits for a writer
+    ship = next((samples / "ship").rename(samples / "sh\udcffp").glob("*.png"))
+    at = open_page("predict")
+    assert not at.exception and samples_of(at) == {*CIFAR10} - {"bird", "dog", "ship"}
+    assert "Samples that cannot be read: 0.png, 0\ufffd.png" in text_of(at).replace("\\", "")
+    at = click_sample(at, "cat")
+    assert not at.exception and at.metric
+    monkeypatch.setattr("dashboard.ui.predict.picture_choice.sample_files", lambda *_: [ship])
+    at = open_page("predict")
+    assert not at.exception and samples_of(at) == {"sh\ufffdp"}
+    at = click_sample(at, "sh\ufffdp")
+    assert not at.exception and at.metric
 
 
 def test_the_map_is_tested_and_the_test_is_kept_for_the_explain_page(page: AppTest) -> None:

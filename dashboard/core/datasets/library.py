@@ -25,7 +25,9 @@ class LibraryEntry:
 def library(settings: Settings) -> list[LibraryEntry]:
     """The datasets that exist now, those in data/datasets first."""
     others = []
-    if (archive := settings.downloads_dir / cifar10_archive.FILE_NAME).is_file():
+    archive = settings.downloads_dir / cifar10_archive.FILE_NAME
+    # not `Path.is_file`, which raises PermissionError if the folder cannot be entered
+    if os.path.isfile(archive):  # noqa: PTH113
         others.append(LibraryEntry("CIFAR-10 test set", archive))
     if settings.samples_dir.is_dir():
         others.append(LibraryEntry("Sample images", settings.samples_dir))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -97,10 +98,12 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
 
 
 def kept_upload(name: str, settings: Settings) -> Path | None:
-    """The upload in the folder `name` of all uploads; None if there is none."""
+    """The upload in the folder `name` of all uploads; None if there is none, or nobody may look there."""
     if not re.fullmatch("[0-9a-f]{16}", name):
         return None
-    return next((path for path in sorted((settings.uploads_dir / name).glob("*")) if path.is_file()), None)
+    with contextlib.suppress(OSError):
+        return next((path for path in sorted((settings.uploads_dir / name).glob("*")) if path.is_file()), None)
+    return None
 
 
 def _keep(

@@ -9,6 +9,7 @@ from typing import Literal
 from dashboard.core.clock import utc_now
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.work import Progress
+from dashboard.core.files import readable_name
 from dashboard.core.runs.manifest import RunManifest
 
 JobState = Literal["waiting", "running", "paused", "finished", "cancelled", "failed"]
@@ -33,7 +34,7 @@ class Job:
     @property
     def dataset_name(self) -> str:
         """The name of the dataset, as users know it."""
-        return self.dataset.name.removesuffix(".dataset.json")
+        return readable_name(self.dataset.name).removesuffix(".dataset.json")
 
     @property
     def active(self) -> bool:

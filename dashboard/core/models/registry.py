@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from dashboard.core.errors import ModelError
-from dashboard.core.files import how_to_write_again, portable_name, sync_files, write_json
+from dashboard.core.files import folders_in, how_to_write_again, portable_name, sync_files, write_json
 from dashboard.core.models.version import CHOICE, BrokenVersion, ModelVersion, chosen_in, newest_first, read_version
 from dashboard.core.settings import Settings
 
@@ -35,7 +34,7 @@ class Registry:
 
     def entries(self) -> list[ModelVersion | BrokenVersion]:
         """All versions, sorted by name, then newest first."""
-        found = [folder for root in self._folders for model in _folders_in(root) for folder in _folders_in(model)]
+        found = [folder for root in self._folders for model in folders_in(root) for folder in folders_in(model)]
         # an upgrade may bundle a version with the number of a version added earlier: the added version wins
         folders = list({(p.parent.name, p.name): p for p in reversed(found)}.values())
         folders.sort(key=lambda p: (p.parent.name, *newest_first(p.name)))
@@ -203,12 +202,3 @@ def _usable(entry: ModelVersion | BrokenVersion) -> ModelVersion:
     if isinstance(entry, BrokenVersion):
         raise entry.error
     return entry
-
-
-def _folders_in(folder: Path) -> list[Path]:
-    """The folders in a folder that are not hidden. `Path.glob` takes several times longer, and every request needs them."""
-    try:
-        with os.scandir(folder) as entries:
-            return [Path(entry.path) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
-    except OSError:
-        return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -12,7 +13,8 @@ from urllib.parse import quote, unquote
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import ALL_SPLITS, Choices
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import is_reserved
+from dashboard.core.files import folders_in, is_reserved, read_whole, readable_name
+from dashboard.core.images.file_size import MAX_FILE_BYTES
 from dashboard.core.models.self_test import LabelledFile
 from dashboard.core.questions import UndecidedError
 
@@ -21,8 +23,12 @@ _KEPT = "samples"  # the folder in models/NAME/VERSION
 
 
 def read_samples(folder: Path) -> list[LabelledFile]:
-    """The images `folder`/CLASS/*.png, in a fixed order; empty if there are none."""
-    return [LabelledFile(path.parent.name, path.read_bytes()) for path in sorted(folder.glob("*/*.png"))]
+    """The images `folder`/CLASS/*.png that can be read, in a fixed order; empty if there are none."""
+    found = []
+    for path in sorted(path for each in folders_in(folder) for path in each.glob("*.png")):
+        with contextlib.suppress(OSError):  # Predict says which one it is
+            found.append(LabelledFile(readable_name(path.parent.name), read_whole(path, MAX_FILE_BYTES)))
+    return found
 
 
 def labelled_samples(path: Path) -> list[LabelledFile]:

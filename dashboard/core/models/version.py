@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault, parse_json, read_whole, sha256_of
+from dashboard.core.files import first_fault, parse_json, read_whole, readable_name, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.text_encoding import decode_text
@@ -140,7 +140,7 @@ class ModelFile(BaseModel):
 
 def read_version(folder: Path) -> ModelVersion | BrokenVersion:
     """The version in a folder models/NAME/VERSION. If it cannot be used: the reason."""
-    name, version = folder.parent.name, folder.name
+    name, version = readable_name(folder.parent.name), readable_name(folder.name)
     try:
         return _parse(folder)
     except DashboardError as error:
@@ -158,6 +158,12 @@ def _parse(folder: Path) -> ModelVersion:
                 f"the name of the folder {named.name} holds an @, which stands between a name and a version.",
                 f"Rename the folder {named}, for example to {named.name.replace('@', '-')}.", "bad_name",
             )  # fmt: skip
+        if (name := readable_name(named.name)) != named.name:  # no page could show it
+            raise ModelError(
+                f"the name of the folder {name} is no UTF-8.",
+                f"Rename that folder, which is in {named.parent}.",
+                "bad_name",
+            )
     if not (folder / WEIGHTS).is_file():
         raise ModelError(f"{WEIGHTS} is missing.", how_to_restore(folder), "model_missing")
     try:
@@ -236,7 +242,11 @@ def _sound_version(but: Path) -> str:
     for folder in sorted(folders, key=lambda each: (each.parent.name != but.parent.name, *newest_first(each.name))):
         with contextlib.suppress(Exception):  # this one cannot be used either
             version = _record(folder, *_state(folder / RECORD))
-            if version.ref.count("@") > 1 or class_names_fault(version.class_names):
+            if (
+                version.ref.count("@") > 1
+                or readable_name(version.ref) != version.ref
+                or class_names_fault(version.class_names)
+            ):
                 continue
             if _digest(version.file, *_state(version.file)) == version.sha256:
                 return version.ref

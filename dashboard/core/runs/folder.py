@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -84,6 +84,8 @@ class RunFolder:
             raise damaged(self.run_id, error) from error
         if manifest.run_id != self.run_id:  # else deleting the one would delete the other
             raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
+        if not self.run_id.isprintable():  # pages, addresses and logs could not show it
+            raise damaged(self.run_id, f"the name of its folder, {self.run_id!r}, has characters that cannot be shown")
         return manifest
 
     def check_exists(self) -> None:
@@ -124,15 +126,21 @@ class RunFolder:
 
     def deleted(self) -> DatasetError | None:
         """The error for a run that is in the bin; None if it is not, or the visitor may not see it."""
-        times = self.path.parent / BIN
-        for place in times.iterdir() if times.is_dir() else ():
-            if (place / self.run_id).is_dir() and RunFolder(place / self.run_id, self._visitor).may_see():
+        for folder in self._in_bin():
+            if RunFolder(folder, self._visitor).may_see():
                 return DatasetError(
                     f"The evaluation {self.run_id} was deleted.",
                     f"For {DAYS_KEPT} days, `python -m dashboard runs restore {in_command(self.run_id)}` brings it back.",
                     "run_unknown",
                 )
         return None
+
+    def _in_bin(self) -> Iterator[Path]:
+        with contextlib.suppress(OSError):  # there is no bin, or nobody may read it
+            for place in (self.path.parent / BIN).iterdir():
+                with contextlib.suppress(OSError):
+                    if (place / self.run_id).is_dir():
+                        yield place / self.run_id
 
     def unknown(self) -> DatasetError:
         """The error for a run that is not there, or that the visitor may not see."""

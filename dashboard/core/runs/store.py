@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +75,9 @@ class RunStore:
         return folder
 
     def _any_folder(self, run_id: str) -> RunFolder:
-        if not run_id or run_id != Path(run_id).name or run_id.startswith(".") or not run_id.isprintable():
+        possible = run_id and run_id == Path(run_id).name and not run_id.startswith(".")
+        # a folder that somebody gave an odd name is a damaged run, which can be deleted; elsewhere the name may be no path
+        if not possible or (not run_id.isprintable() and run_id not in [each.run_id for each in self._folders()]):
             raise DatasetError(f"{run_id!r} is not the id of an evaluation.", HOW_TO_LIST, "run_unknown")
         return RunFolder(self.root / run_id, self.visitor)
 
@@ -112,10 +115,11 @@ class RunStore:
 
     def _folders(self) -> Sequence[RunFolder]:
         try:
+            # not `Path.is_dir`, which raises PermissionError for a link to a place that cannot be entered
             return [
                 RunFolder(path, self.visitor)
                 for path in self.root.iterdir()
-                if path.is_dir() and not path.name.startswith(".")
+                if os.path.isdir(path) and not path.name.startswith(".")  # noqa: PTH112
             ]
         except FileNotFoundError:
             return []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.core.datasets import is_there
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import is_whole, keep_uploads, kept_upload, refuse_other_kinds
@@ -114,7 +115,7 @@ def undecided_dataset(settings: Settings) -> Path | None:
 def offer_waiting_dataset() -> None:
     """Offers to go on with the questions about a dataset that the user has left."""
     path = st.session_state.get(_WAITING)
-    if path and Path(path).exists():
+    if path and is_there(Path(path)):
         st.button(
             f"Resume with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
             icon=":material/label:", on_click=_go_on_with, args=(path,), help="You were asked about this dataset.",

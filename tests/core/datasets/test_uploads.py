@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.core.datasets import cifar10_archive, open_dataset
+from dashboard.core.datasets import cifar10_archive, is_there, open_dataset
 from dashboard.core.datasets.library import library
-from dashboard.core.datasets.uploads import is_whole, keep_upload, keep_uploads, plain_name
+from dashboard.core.datasets.uploads import is_whole, keep_upload, keep_uploads, kept_upload, plain_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.settings import Settings
 from tests.conftest import encoded, picture
@@ -177,6 +177,17 @@ def test_an_entry_that_cannot_be_looked_at_is_passed_over(settings: Settings) ->
     (settings.datasets_dir / "pets").mkdir(parents=True)
     (settings.datasets_dir / "link").symlink_to("x" * 300)  # the name of its target is too long
     assert [entry.title for entry in library(settings)] == ["pets", "Sample images"]
+
+
+def test_folders_that_cannot_be_looked_into_hide_nothing_else(settings: Settings) -> None:
+    (settings.datasets_dir / "pets").mkdir(parents=True)
+    settings.downloads_dir.symlink_to("x" * 300)
+    settings.uploads_dir.symlink_to("x" * 300)
+    assert [entry.title for entry in library(settings)] == ["pets", "Sample images"]
+    assert kept_upload("0" * 16, settings) is None and not is_there(settings.uploads_dir / "pets.zip")
+    settings.uploads_dir.unlink()
+    kept = keep_upload(io.BytesIO(b"PK"), "p.zip", settings)
+    assert kept_upload(kept.parent.name, settings) == kept and is_there(kept)
 
 
 def test_an_upload_that_the_system_refuses_to_store_is_told_with_the_way_out(

@@ -217,6 +217,8 @@ def test_runs_whose_process_has_gone_are_taken_up(
     plan = plan_run(make_zip({"cat": 12}), tiny_version)
     mine, gone = (begin_run(plan, store, 5, run_id) for run_id in ("mine", "gone"))
     gone.owner.release()
+    odd = RunFolder(store.root / "copy\u00a0of run")
+    odd.save(replace(gone.manifest, run_id=odd.run_id))  # it keeps no other from being taken up
     [job] = JobRunner(fast, store, CHUNK_SIZE, TASK_S).go_on_with_interrupted(tiny_registry)
     assert job.run_id == "gone"
     until(lambda: store.folder("gone").manifest().state == "finished")

@@ -44,6 +44,7 @@ def test_versions_by_name_and_newest_first(tmp_path: Path) -> None:
         add(tmp_path, name, version)
     add(tmp_path, "a", ".unfinished")
     add(tmp_path, ".hidden", "1")
+    (tmp_path / "link").symlink_to("x" * 300)  # the name of its target is too long
     assert refs(tmp_path) == ["a@10", "a@9", "a@2", "a@rc", "b@1"]
 
 
@@ -233,6 +234,24 @@ def test_a_folder_whose_name_holds_an_at_sign_is_named(tmp_path: Path) -> None:
     sha256 = hashlib.sha256(b"weights").hexdigest()
     add(tmp_path, "also@1", "1", sha256=sha256)
     add(tmp_path, "twice", "1", sha256=sha256, class_names=["cat", "cat"])
+    (add(tmp_path, "gone", "1") / "model.keras").unlink()
+    with pytest.raises(ModelError, match="missing") as caught:
+        registry.get("gone")
+    assert "another version" not in caught.value.fix
+
+
+@pytest.mark.parametrize("folder", ["m\udcffd/1", "pets/\udcff"])
+def test_a_folder_whose_name_is_no_utf8_is_a_version_that_cannot_be_used(tmp_path: Path, folder: str) -> None:
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    add(tmp_path, "pets", "2")
+    add(tmp_path, *folder.split("/"), sha256=sha256)
+    registry = Registry(tmp_path)
+    [broken] = registry.broken()
+    assert refs(tmp_path) == ["pets@2"] and broken.ref == folder.replace("/", "@").replace("\udcff", "\ufffd")
+    with pytest.raises(ModelError, match=r"the name of the folder .* is no UTF-8") as caught:
+        registry.get(broken.ref)
+    parent = tmp_path if folder.startswith("m") else tmp_path / "pets"
+    assert caught.value.code == "bad_name" and caught.value.fix == f"Rename that folder, which is in {parent}."
     (add(tmp_path, "gone", "1") / "model.keras").unlink()
     with pytest.raises(ModelError, match="missing") as caught:
         registry.get("gone")

@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_far_below_the_stated_accuracy_is_a_warning() -> None:
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_samples(tmp_path_factory.mktemp("samples"))
+
+
+def test_samples_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
+    make_samples(tmp_path, each=1)
+    labels = [each.label for each in read_samples(tmp_path)]
+    (tmp_path / CLASSES[0] / "folder.png").mkdir()
+    (tmp_path / CLASSES[0] / "link.png").symlink_to("x" * 300)  # the name of its target is too long
+    (tmp_path / "link").symlink_to("x" * 300)
+    os.mkfifo(tmp_path / CLASSES[0] / "pipe.png")  # nobody waits for a writer
+    assert [each.label for each in read_samples(tmp_path)] == labels == sorted(CLASSES)
+    (tmp_path / CLASSES[0]).rename(tmp_path / "\udcff")  # no UTF-8
+    assert "\ufffd" in [each.label for each in read_samples(tmp_path)]
 
 
 def test_a_real_model_is_counted(tmp_path: Path, samples: Path, inference: Inference) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,12 @@ import pytest
 
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
+from dashboard.core.files import readable_name
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.store import RunStore
+from dashboard.core.shell import in_command
 from tests.compared_runs import write_run
 from tests.conftest import ROOT
 from tests.run_rows import manifest, ok, table_of
@@ -58,6 +63,29 @@ def test_anything_but_a_manifest_is_damage(store: RunStore, text: str | bytes) -
     assert store.damaged() == [] and [run.run_id for run in store.bin.list()] == ["bad"]
 
 
+ODD_NAMES = ["copy\u00a0of run", "zero\u200bwidth", "two\nlines", "r\udcffn"]  # the last one is no UTF-8
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_folder_with_an_odd_name_is_a_damaged_run_that_can_be_deleted_and_restored(
+    store: RunStore, name: str
+) -> None:
+    with pytest.raises(DatasetError, match="is not the id of an evaluation"):
+        store.folder(name)
+    RunFolder(store.root / "made").save(manifest(readable_name(name)))
+    (store.root / "made").rename(store.root / name)
+    [damaged] = store.damaged()
+    assert (
+        damaged.run_id == name and "the name of" in damaged.reason and f"runs delete {in_command(name)}" in damaged.fix
+    )
+    assert [run.manifest.run_id for run in overviews(store)] == ["good"]
+    store.delete(name)
+    [deleted] = store.bin.list()
+    assert store.damaged() == [] and (deleted.run_id, deleted.manifest) == (name, None)
+    store.restore(name)
+    assert store.damaged() == [damaged]
+
+
 def test_its_owner_can_delete_and_restore_it_and_no_other_user(store: RunStore) -> None:
     ann, bob = (RunStore(store.root, Visitor(name)) for name in ("ann", "bob"))
     store.begin(manifest("hers", user="ann")).release()
@@ -91,6 +119,24 @@ def test_rows_without_a_manifest_are_a_damaged_run_and_an_empty_folder_is_none(s
     with pytest.raises(DatasetError, match=r"cannot be read \(manifest.json is missing\)") as caught:
         store.folder("bad").load()
     assert caught.value.code == "run_damaged" and "runs delete bad" in caught.value.fix
+
+
+def test_a_bin_that_nobody_may_read_hides_no_run(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Path.iterdir
+
+    def refused(path: Path) -> Iterator[Path]:
+        if path.name == ".bin":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    store.folder("gone").save(manifest("gone"))
+    store.delete("gone")
+    with pytest.raises(DatasetError, match="was deleted"):
+        store.folder("gone").manifest()
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert [m.run_id for m in store.list()] == ["good"] and store.damaged() == []  # "bad" has no manifest
+    with pytest.raises(DatasetError, match="There is no evaluation 'gone'"):
+        store.folder("gone").manifest()
 
 
 @pytest.mark.parametrize(("content", "why"), [(None, "is missing"), (b"", "is empty")])
