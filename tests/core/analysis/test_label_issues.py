@@ -127,7 +127,9 @@ def test_a_filter_leaves_the_same_images_out_and_changes_no_other(
 @pytest.mark.parametrize(
     "rows", [[], [failed(0)], [ok(0, None, "cat")], [ok(0, "cat", "cat")], [ok(0, "cat", "cat"), ok(1, "dog", "dog")]]
 )
-def test_without_an_answer_that_differs_from_its_label_there_is_nothing_to_find(rows: list[object], tmp_path: Path) -> None:
+def test_without_an_answer_that_differs_from_its_label_there_is_nothing_to_find(
+    rows: list[object], tmp_path: Path
+) -> None:
     folder = RunFolder(tmp_path / NAME)
     folder.save(manifest())
     folder.add_part(0, table_of(rows))  # type: ignore[arg-type]
