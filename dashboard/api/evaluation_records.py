@@ -16,7 +16,7 @@ from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.schemas.errors import ErrorRecord, QuestionRecord
-from dashboard.schemas.runs import ScoredRunRecord
+from dashboard.schemas.runs import USER, ScoredRunRecord
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
@@ -37,6 +37,7 @@ class EvaluationRecord(Schema):
     id: str
     run_id: str = Field(description="the same as `id`")
     state: str = Field(description="waiting, running, paused, finished, cancelled, failed or interrupted")
+    user: str = Field(description=USER)
     model: str = Field(description="NAME@VERSION")
     dataset: str
     progress: ProgressRecord | None = Field(description="null if no work on its images is under way")
@@ -56,16 +57,17 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
         return record_of(services, job.found, request, where)
     if job and _tells_all(job):
         return EvaluationRecord(
-            id=run_id, run_id=run_id, state=job.state, model=job.model, dataset=job.dataset_name,
-            progress=progress_of(job), error=_error(job.error), question=question_of(job.error), result=None,
+            id=run_id, run_id=run_id, state=job.state, user=services.visitor.told_of(job.user), model=job.model,
+            dataset=job.dataset_name, progress=progress_of(job), error=_error(job.error), question=question_of(job.error), result=None,
             links=_links(request, run_id),
         )  # fmt: skip
     folder = services.runs.folder(run_id)
     run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
     failed = run.state == "failed" and run.manifest.message
     return EvaluationRecord(
-        id=run_id, run_id=run_id, state=state_of(run.state, run.manifest, will_resume), model=run.manifest.model,
-        dataset=run.manifest.dataset_name, progress=_stored_progress(folder) if run.state == "running" else None,
+        id=run_id, run_id=run_id, state=state_of(run.state, run.manifest, will_resume),
+        user=services.visitor.told_of(run.manifest.user), model=run.manifest.model, dataset=run.manifest.dataset_name,
+        progress=_stored_progress(folder) if run.state == "running" else None,
         error=ErrorRecord(code="error", message=run.manifest.message, fix="") if failed else None,
         question=None,
         result=ScoredRunRecord.of(run) if run.state in ("finished", "cancelled") else None,

@@ -169,11 +169,11 @@ def _listed(services: Services, run: RunManifest | DamagedRun | Job) -> ListedEv
     if isinstance(run, DamagedRun):
         summary = RunSummary.of_damaged(run)
     elif isinstance(run, Job):
-        summary = RunSummary.of_job(run)
+        summary = RunSummary.of_job(run, services.visitor)
     else:
         found = overview(services.runs.folder(run.run_id), run)
         state = state_of(found.state, run, services.will_resume.is_set())
-        summary = RunSummary.of(found).model_copy(update={"state": state})
+        summary = RunSummary.of(found, services.visitor).model_copy(update={"state": state})
     name = "" if isinstance(run, DamagedRun) else run.dataset_name  # clients have no use for a path on the server
     ref = "" if isinstance(run, DamagedRun) else run.model
     return ListedEvaluation(**{**dict(summary), "dataset": name}, id=summary.run_id, model_ref=ref)

@@ -29,7 +29,8 @@ def show_label_issues(
 ) -> None:
     """List the images whose label may be wrong, the most doubtful first.
 
-    They are found by cleanlab. The model must not have been trained on these images.
+    They are found by cleanlab. A class without labelled images is suggested where the model is as confident as it is on
+    average where its answer agrees with the label. The model must not have been trained on these images.
     """
     from dashboard.core.analysis.label_issues import issues_csv, issues_in_words, label_issues
 

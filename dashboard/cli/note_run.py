@@ -35,7 +35,8 @@ def note_run(
         )
 
     try:
-        folder = RunStore(get_settings().runs_dir).folder(run_id)
+        store = RunStore(get_settings().runs_dir)
+        folder = store.folder(run_id)
         manifest = folder.manifest()  # before anything is written: there must be such a run
         if note is not None or verdict is not None:
             folder.annotate(change)
@@ -43,7 +44,7 @@ def note_run(
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json(RunSummary.of(found))
+        print_json(RunSummary.of(found, store.visitor))
     show(f"{run_id}: {found.annotations.verdict or 'no verdict'}. {found.note}")
 
 

@@ -64,12 +64,14 @@ def list_runs(
     except DashboardError as error:
         stop(error, as_json)
     if as_json:
-        print_json([*map(RunSummary.of, runs), *map(RunSummary.of_damaged, damaged)])
+        print_json([*(RunSummary.of(run, store.visitor) for run in runs), *map(RunSummary.of_damaged, damaged)])
         _say_damaged(damaged)
         return
     said = {run.manifest.run_id: ", ".join(filter(None, (run.annotations.verdict, run.note))) for run in runs}
     words = map(Column, ("accuracy", "images", "state"))
-    table = table_of(run_column(), "dataset", "model", *words, *(["verdict, note"] if any(said.values()) else []))
+    users = any(run.manifest.user for run in runs)
+    further = [*(["user"] if users else []), *(["verdict, note"] if any(said.values()) else [])]
+    table = table_of(run_column(), "dataset", "model", *words, *further)
     names = _model_names()
     for run in runs:
         m = run.manifest
@@ -80,9 +82,10 @@ def list_runs(
             str(run.accuracy or "-"),
             f"{m.n_real_images:,}",
             run.state,
+            *([plain_text(m.user)] if users else []),
             *([plain_text(said[m.run_id])] if any(said.values()) else []),
         )
-    show(table, may_lack=("verdict, note", "images", "state"))
+    show(table, may_lack=("verdict, note", "images", "state", "user"))
     _say_damaged(damaged)
 
 

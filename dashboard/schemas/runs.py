@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.files import readable_name
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.evaluation import Evaluation
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 STATE = "running, finished, cancelled, failed or interrupted"
+USER = "whose evaluation it is; told only to admins, empty for others and if unknown"
 FIT_OF_RUN = "how pictures with other proportions were made to fit the model's input; null if unknown or imported"
 
 
@@ -168,6 +170,7 @@ class RunSummary(Schema):
         description="waiting, running, finished, cancelled, failed, interrupted or damaged; of one that waits or is damaged, what "
         "is not known is empty, 0 or null"
     )
+    user: str = Field(description=USER)
     dataset: str = Field(description="path on the server")
     model: ModelName
     fit: Fit | None = Field(description=FIT_OF_RUN)
@@ -180,13 +183,14 @@ class RunSummary(Schema):
     note: str
 
     @classmethod
-    def of(cls, run: RunOverview) -> RunSummary:
-        """The summary of a run."""
+    def of(cls, run: RunOverview, visitor: Visitor) -> RunSummary:
+        """The summary of a run for a visitor."""
         manifest = run.manifest
         return cls(
             run_id=manifest.run_id,
             created_utc=manifest.created_utc,
             state=run.state,
+            user=visitor.told_of(manifest.user),
             dataset=manifest.dataset,
             model=ModelName.parse(manifest.model),
             fit=manifest.fit,
@@ -200,19 +204,19 @@ class RunSummary(Schema):
         )
 
     @classmethod
-    def of_job(cls, job: Job) -> RunSummary:
+    def of_job(cls, job: Job, visitor: Visitor) -> RunSummary:
         """An evaluation that has stored nothing so far in the list: what is not known yet is 0 or null."""
         return cls(
-            run_id=job.run_id, created_utc=job.created_utc, state=job.state, dataset=readable_name(str(job.dataset)),
-            model=ModelName.parse(job.model), fit=None, n_images=0, n_without_image=0, seconds=0.0, message="",
-            accuracy=None, verdict="", note="",
+            run_id=job.run_id, created_utc=job.created_utc, state=job.state, user=visitor.told_of(job.user),
+            dataset=readable_name(str(job.dataset)), model=ModelName.parse(job.model), fit=None, n_images=0, n_without_image=0,
+            seconds=0.0, message="", accuracy=None, verdict="", note="",
         )  # fmt: skip
 
     @classmethod
     def of_damaged(cls, run: DamagedRun) -> RunSummary:
         """A damaged run in the list: all fields keep their types, so that programs which read the list go on working."""
         return cls(
-            run_id=readable_name(run.run_id), created_utc=run.changed_utc, state="damaged", dataset="", model=ModelName.parse(""),
+            run_id=readable_name(run.run_id), created_utc=run.changed_utc, state="damaged", user="", dataset="", model=ModelName.parse(""),
             fit=None, n_images=0, n_without_image=0, seconds=0.0, message=run.reason, accuracy=None, verdict="", note="",
         )  # fmt: skip
 

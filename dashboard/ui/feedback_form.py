@@ -28,7 +28,10 @@ _ABOUT_IN_RUN = (
     "Your answer is about this image of the evaluation. The same picture on Predict, or with another model, is asked about "
     "again."
 )
-_SHARED = " There is no log-in here, so all users share one answer: changing it also replaces what somebody else said."
+_SHARED = (
+    " Users have no names here, so everyone shares one answer for each picture: changing it also replaces what somebody else "
+    "said."
+)
 UNKNOWN = "I do not know"
 AGREES_ON_NONE = "none of these, as the model suspected"  # where there is room for few words
 _ERROR, _OPEN, _AGAIN = "feedback-error", "feedback-open", "feedback-again"  # in the session

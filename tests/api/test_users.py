@@ -34,6 +34,10 @@ def test_a_token_sees_its_own_evaluations_and_those_of_nobody(stranger: TestClie
 
     assert (seen(ann), seen(bob)) == ({"r-ann", "r-none"}, {"r-bob", "r-none"})
     assert seen(admin) == {"r-ann", "r-bob", "r-none"}
+    for who, user in ((ann, ""), (admin, "token ann")):
+        listed = stranger.get(f"{V1}/evaluations", headers=who).json()["evaluations"]
+        assert {each["user"] for each in listed} == {"", *({"token ann", "token bob"} if user else ())}
+        assert stranger.get(f"{V1}/evaluations/r-ann", headers=who).json()["user"] == user
     for path in ("", "/events", "/rows", "/images/0", "/report"):
         answer = stranger.get(f"{V1}/evaluations/r-bob{path}", headers=ann)
         assert (answer.status_code, answer.json()["code"]) == (404, "run_unknown"), path

@@ -35,6 +35,15 @@ def test_one_that_cannot_be_restored_does_not_spoil_the_others(commands: Command
     assert commands.json("runs", "restore", "nope", fails=True)["error"]["code"] == "run_unknown"
 
 
+def test_the_list_tells_the_users_if_any_are_known(commands: Commands, store: RunStore) -> None:
+    assert "user" not in commands.run("runs", "list").stdout
+    store_run(store, [ok(0, "cat", "cat")], run_id="r-c", user="ann@x.org")
+    told = commands.run("runs", "list").stdout
+    assert "user" in told and "ann@x.org" in told
+    users = {each["run_id"]: each["user"] for each in commands.json("runs", "list")}
+    assert users == {"r-a": "", "r-b": "", "r-c": "ann@x.org"}
+
+
 def test_a_run_that_the_system_refuses_to_move_does_not_spoil_the_others(
     commands: Commands, store: RunStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

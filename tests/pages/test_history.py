@@ -92,12 +92,31 @@ def test_what_another_user_said_about_a_picture_is_not_shown_as_ones_own(
     open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
-    click_sample(open_page("predict"), "frog").button(key="feedback-right").click().run()
+    at = click_sample(open_page("predict"), "frog").button(key="feedback-right").click().run()
+    assert "everyone shares" not in help_on(at, "Marked as right")
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("bob@x.org"))
     at = click_sample(open_page("predict"), "frog")
     assert "Marked as" not in text_of(at)
     at.button(key="feedback-right").click().run()
     assert {each.user for each in dashboard.feedback.opinions()} == {"ann@x.org", "bob@x.org"}
+
+
+def test_everyone_with_the_password_shares_one_answer_for_each_picture_and_is_told_so(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: with_password("192.0.2.1"))
+    at = click_sample(open_page("predict"), "frog")
+    assert "everyone shares one answer for each picture" in help_on(at, "Is frog right?")
+    at.button(key="feedback-right").click().run()
+    monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: with_password("192.0.2.2"))
+    at = click_sample(open_page("predict"), "frog")
+    assert "everyone shares one answer for each picture" in help_on(at, "Marked as right")
+
+
+def help_on(at: AppTest, text: str) -> str:
+    """The help beside this text."""
+    [found] = [each.proto.help for each in at.markdown if each.value.startswith(text)]
+    return str(found)
 
 
 def table_of(at: AppTest) -> list[dict[str, object]]:

@@ -28,11 +28,30 @@ def test_a_user_sees_own_evaluations_and_those_of_nobody(
         who = Visitor(name, is_admin)
         monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda who=who: who)
         at = open_page("evaluate")
-        assert set(at.dataframe[0].value["Dataset"]) == seen
+        assert set(at.dataframe[0].value["Dataset"]) == seen and ("User" in at.dataframe[0].value) == is_admin
     monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("ann@x.org"))
     for run_id in ("r-bob", "r-gone"):
         at = show_evaluation(open_page("evaluate"), run_id)
         assert f"There is no evaluation '{run_id}', or it is not yours to see." in text_of(at) and not at.exception
+
+
+def test_an_admin_sees_whose_evaluation_it_is(
+    open_page: Callable[[str], AppTest], dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in ("ann@x.org", "bob@x.org"):
+        made = manifest(run_id=f"s-{user[:3]}", user=user, dataset="/data/same.zip", state="cancelled")
+        dashboard.runs.begin(made).release()
+    monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda: Visitor("root@x.org", is_admin=True))
+    at = open_page("evaluate")
+    at.text_input(key="search-runs").input("same.zip bob@").run()
+    assert at.dataframe[0].value["User"].tolist() == ["bob@x.org"]
+    assert ", bob@x.org, " in text_of(show_evaluation(at, "s-bob"))
+    for who in (Visitor("bob@x.org"), Visitor("bob@x.org", is_admin=True)):
+        monkeypatch.setattr("dashboard.ui.visitor.visitor", lambda who=who: who)
+        at = open_page("evaluate")
+        at.text_input(key="search-runs").input("bob@").run()
+        assert ("None of the" in text_of(at)) == (not who.is_admin)
+        assert ("bob@x.org" in text_of(show_evaluation(at, "s-bob"))) == who.is_admin
 
 
 def test_a_user_sees_own_feedback_and_its_share(

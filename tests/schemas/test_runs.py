@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.overview import overview
@@ -19,7 +20,7 @@ def test_the_fit_stands_in_the_json(tmp_path: Path) -> None:
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
     run = folder.load(VIEW_COLUMNS)
     assert json.loads(ScoredRunRecord.of(run).to_text())["fit"] == "pad"
-    assert json.loads(RunSummary.of(overview(folder, run.manifest)).to_text())["fit"] == "pad"
+    assert json.loads(RunSummary.of(overview(folder, run.manifest), OPERATOR).to_text())["fit"] == "pad"
 
 
 @pytest.mark.usefixtures("by_its_name")
@@ -27,9 +28,18 @@ def test_stored_sentences_name_the_program_as_it_was_started(tmp_path: Path) -> 
     folder = RunFolder(tmp_path / "20260101-000000-abc")
     folder.save(manifest(n_images=1, state="failed", message="Run `python -m dashboard doctor`."))
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
-    told = RunSummary.of(overview(folder, folder.manifest()))
+    told = RunSummary.of(overview(folder, folder.manifest()), OPERATOR)
     assert told.message == "Run `classifier-dashboard doctor`."
     assert folder.manifest().message == "Run `python -m dashboard doctor`."
+
+
+def test_only_admins_are_told_whose_evaluation_it_is(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "20260101-000000-abc")
+    folder.save(manifest(n_images=1, state="finished", user="ann@x.org"))
+    folder.add_part(0, table_of([ok(0, "cat", "cat")]))
+    found = overview(folder, folder.manifest())
+    visitors = (OPERATOR, Visitor("root@x.org", is_admin=True), Visitor("ann@x.org"))
+    assert [RunSummary.of(found, visitor).user for visitor in visitors] == ["ann@x.org", "ann@x.org", ""]
 
 
 def test_the_figures_of_each_class_stand_in_the_json(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ class Visitor:
         """The one user whose predictions and feedback the visitor may see; None: those of everybody."""
         return None if self.is_admin else self.name
 
+    def told_of(self, owner: str) -> str:
+        """The owner of an evaluation as the visitor is told it: "" for all but admins."""
+        return owner if self.is_admin else ""
+
     def may_see(self, owner: str) -> bool:
         """True for an evaluation of this owner that the visitor may open, compare and download."""
         return self.is_admin or owner in ("", self.name)

@@ -41,25 +41,27 @@ def choose_earlier_run(services: Services) -> None:
 
 
 def _choose(services: Services, runs: Sequence[RunOverview]) -> None:
+    visitor = services.runs.visitor
+    users = any(visitor.told_of(run.manifest.user) not in ("", visitor.name) for run in runs)
     with st.container(horizontal=True, vertical_alignment="center"):
         title = counted(len(runs), "earlier evaluation")
-        st.header(title, anchor=False, help=_who_sees_them(services.runs.visitor), width="content")
+        st.header(title, anchor=False, help=_who_sees_them(visitor), width="content")
         words = st.text_input(
             "Search",
             key=_SEARCH,
-            placeholder="Search: dataset, model, state, verdict or note",
+            placeholder=f"Search: dataset, model, {'user, ' if users else ''}state, verdict or note",
             label_visibility="collapsed",
             persist_state="session",
             width=360,
         )
     names = ModelNames(services.registry)
-    found = [run for run in runs if _matches(run, names.of(run.manifest), words)]
+    found = [run for run in runs if _matches(run, names.of(run.manifest), visitor.told_of(run.manifest.user), words)]
     if not found:
         st.caption(f"None of the {len(runs):,} evaluations matches. Try fewer words.")
         return
     if len(found) < len(runs):
         st.caption(f"{counted(len(found), 'evaluation')} found.")
-    ticked = _show_table(found, names)
+    ticked = _show_table(found, names, users)
     _offer_actions(services, ticked)
 
 
@@ -73,14 +75,14 @@ def _who_sees_them(visitor: Visitor) -> str:
     )
 
 
-def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverview]:
-    """Shows the runs and returns those that are ticked."""
+def _show_table(runs: Sequence[RunOverview], names: ModelNames, users: bool) -> list[RunOverview]:
+    """Shows the runs, if `users` with their owners, and returns those that are ticked."""
     # another key forgets the ticks, which are positions in the table
     key = f"runs-{st.session_state.get(_OPENED, 0)}-{hash(tuple(run.manifest.run_id for run in runs))}"
     # the fit, which may stand behind the name of a model, goes into a second line
     row_px = SEVERAL_LINES_PX if any(names.of(run.manifest) != run.manifest.model for run in runs) else ROW_PX
     state = st.dataframe(
-        in_percents(safe_for_spreadsheets(_table(runs, names)), ["Accuracy"]),
+        in_percents(safe_for_spreadsheets(_table(runs, names, users)), ["Accuracy"]),
         hide_index=True,
         height=table_height(len(runs), ROWS_SHOWN if row_px == ROW_PX else ROWS_SHOWN // 2, row_px),
         row_height=row_px,
@@ -92,6 +94,7 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
             "Images": st.column_config.NumberColumn(
                 format="localized", width=70, help="All images of the dataset, also those that could not be evaluated."
             ),
+            "User": st.column_config.TextColumn(width=110, help="Whose evaluation it is. Only admins see this."),
             "Note": st.column_config.TextColumn(width=100),
             "Date": st.column_config.TextColumn(help="In your time zone. The newest is first."),
         },
@@ -99,12 +102,12 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames) -> list[RunOverv
         on_select="rerun",
         selection_mode="multi-row",
         placeholder="-",
-        alt="Evaluations with dataset, model, accuracy, images, date, state, verdict and note",
+        alt=f"Evaluations with dataset, model, accuracy, images, {'user, ' if users else ''}date, state, verdict and note",
     )
     return [runs[row] for row in state["selection"]["rows"] if row < len(runs)]
 
 
-def _table(runs: Sequence[RunOverview], names: ModelNames) -> pd.DataFrame:
+def _table(runs: Sequence[RunOverview], names: ModelNames, users: bool) -> pd.DataFrame:
     shares = [run.accuracy for run in runs]
     return pd.DataFrame(
         {
@@ -113,6 +116,7 @@ def _table(runs: Sequence[RunOverview], names: ModelNames) -> pd.DataFrame:
             "Accuracy": pd.array([share.value if share else None for share in shares], "Float64"),
             "95% interval": [range_in_percent(s.low, s.high) if s else "" for s in shares],
             "Images": [run.manifest.n_real_images for run in runs],
+            **({"User": [run.manifest.user for run in runs]} if users else {}),
             "Date": [local_time(run.manifest.created_utc) for run in runs],
             "State": [run.state for run in runs],
             "Verdict": [run.annotations.verdict for run in runs],
@@ -121,11 +125,11 @@ def _table(runs: Sequence[RunOverview], names: ModelNames) -> pd.DataFrame:
     )
 
 
-def _matches(run: RunOverview, model: str, words: str) -> bool:
+def _matches(run: RunOverview, model: str, user: str, words: str) -> bool:
     """True if every word occurs in what the table shows as text."""
     manifest = run.manifest
-    text = " ".join((manifest.dataset_name, model, manifest.run_id, run.state, run.annotations.verdict, run.note))
-    return all(word in text.lower() for word in words.lower().split())
+    told = (manifest.dataset_name, model, manifest.run_id, user, run.state, run.annotations.verdict, run.note)
+    return all(word in " ".join(told).lower() for word in words.lower().split())
 
 
 def _offer_actions(services: Services, ticked: Sequence[RunOverview]) -> None:

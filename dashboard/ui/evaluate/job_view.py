@@ -37,7 +37,8 @@ def watch_job(services: Services, run_id: str) -> None:
         st.rerun()
         return
     with st.container(border=True, key="progress"):
-        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}")
+        user = services.visitor.told_of(job.user)
+        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}{user and f', {user}'}")
         cancelling = st.session_state.get(_CANCELLED) == run_id
         st.progress(
             _share(job),
@@ -110,7 +111,8 @@ def list_jobs(services: Services, but: str = "") -> None:
     for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.run_id}"):
             st.progress(_share(job), f"{job.state.capitalize()}: {_in_words(services, job)}", width=320)
-            st.text(f"{readable_name(job.dataset.name)} with {job.model}", width="content")
+            user = services.visitor.told_of(job.user)
+            st.text(f"{readable_name(job.dataset.name)} with {job.model}{user and f', {user}'}", width="content")
             if st.button("Show", key=f"show-{job.run_id}"):
                 show(job.run_id)
                 st.rerun()

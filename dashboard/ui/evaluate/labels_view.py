@@ -34,7 +34,8 @@ def show_labels(services: Services, run: Run) -> None:
         "Possible label errors",
         anchor=False,
         help="Images for which the model is more confident of another class than it usually is for images of that class "
-        "(confident learning, by cleanlab). This only works on images that the model was not trained on.",
+        "(confident learning, by cleanlab). For a class without labelled images, it must be as confident as it is on average "
+        "where its answer agrees with the label. This only works on images that the model was not trained on.",
     )
     if not run.has_probabilities:
         st.info(f"{NO_PROBABILITIES} {HOW_TO_GET_PROBABILITIES}", icon=":material/info:")

@@ -50,12 +50,13 @@ def show_run(services: Services, run: Run) -> None:
 
 
 def say_what_it_is(services: Services, run: Run) -> None:
-    """Shows the dataset, the model and the date of a run, and what people noted about it."""
+    """Shows the dataset, the model, to admins the user, and the date of a run, and what people noted about it."""
     manifest = run.manifest
     measured = manifest.state != "running" and not manifest.imported and manifest.seconds >= 1
     took = f", took {duration(manifest.seconds)}" if measured else ""
     model = ModelNames(services.registry).of(manifest)
-    st.text(f"{manifest.dataset_name}, {model}, {local_time(manifest.created_utc)}{took}")
+    told = (manifest.dataset_name, model, services.visitor.told_of(manifest.user), local_time(manifest.created_utc))
+    st.text(f"{', '.join(filter(None, told))}{took}")
     show_note(services, manifest.run_id)
     evaluation = run.evaluation()
     name_tab(manifest.dataset_name, percent(evaluation.accuracy.value) if evaluation else "")

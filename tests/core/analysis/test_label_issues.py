@@ -56,7 +56,7 @@ def test_in_pieces_nearly_the_same_is_found(
     assert (in_pieces["label"].astype(str) != in_pieces["suggested_label"].astype(str)).mean() > 0.9
 
 
-def test_classes_that_are_predicted_but_no_label_change_nothing(
+def test_classes_that_are_predicted_but_no_label_do_not_change_how_the_others_are_judged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of ten classes, six occur as labels, of which some are changed. Both ways to count find the same."""
@@ -64,13 +64,41 @@ def test_classes_that_are_predicted_but_no_label_change_nothing(
     true, changed = run.predicted % 6, rng.choice(2000, 60, replace=False)
     true[changed] = (true[changed] + 1) % 6
     folder = replace(run, true=true).store(tmp_path / NAME)
-    at_once = label_issues(folder.load(VIEW_COLUMNS))
+    at_once = label_issues(folder.load(VIEW_COLUMNS))["index"].to_numpy()
     monkeypatch.setattr(module, "MOST_BYTES", 0)
-    in_pieces = label_issues(folder.load(VIEW_COLUMNS))
+    in_pieces = label_issues(folder.load(VIEW_COLUMNS))["index"].to_numpy()
+    assert {*at_once[run.predicted[at_once] >= 6]} == {*in_pieces[run.predicted[in_pieces] >= 6]} != set()
+    at_once, in_pieces = (found[run.predicted[found] < 6] for found in (at_once, in_pieces))
     wrong = changed[run.predicted[changed] < 6]
-    assert np.isin(wrong, at_once["index"]).mean() > 0.8 and len(at_once) < 2 * len(wrong)
-    assert np.isin(in_pieces["index"], at_once["index"]).mean() > 0.7 and len(in_pieces) > 0.7 * len(at_once)
-    assert (run.predicted[in_pieces["index"]] < 6).all()
+    assert np.isin(wrong, at_once).mean() > 0.8 and len(at_once) < 2 * len(wrong)
+    assert np.isin(in_pieces, at_once).mean() > 0.7 and len(in_pieces) > 0.7 * len(at_once)
+
+
+@pytest.mark.parametrize("present", [("cat",), ("cat", "frog"), (*NAMES[:5], *NAMES[6:])])
+def test_a_class_without_labelled_images_is_suggested_if_the_model_is_as_sure_as_of_right_answers(
+    present: tuple[str, ...], tmp_path: Path
+) -> None:
+    """All dogs are filed under cat."""
+    run, cat, dog = clean(1), NAMES.index("cat"), NAMES.index("dog")
+    run = run.take(np.flatnonzero(np.isin(run.true, [dog, *map(NAMES.index, present)])))
+    filed = replace(run, true=np.where(run.true == dog, cat, run.true))
+    issues = label_issues(filed.store(tmp_path / NAME).load(VIEW_COLUMNS))
+    confidence = run.pred_probs.max(axis=1)
+    sure = confidence >= confidence[filed.true == filed.predicted].mean()
+    as_dogs = issues[issues["suggested_label"] == "dog"]
+    assert {*as_dogs["index"]} == {*np.flatnonzero((run.predicted == dog) & sure)}
+    assert len(as_dogs) > 0.6 * (run.true == dog).sum() and issues["score"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("present", [("cat",), ("cat", "frog"), NAMES[::2], NAMES[1:]])
+def test_absent_classes_raise_few_false_alarms(present: tuple[str, ...], shared_dir: Path, tmp_path: Path) -> None:
+    """Of the same images, no more are marked than if all ten classes are present. Nearly all labels are right."""
+    probs, labels = (np.load(shared_dir / "oracles" / f"cifar10_test_{name}.npy") for name in ("pred_probs", "labels"))
+    places = np.flatnonzero(np.isin(labels, [NAMES.index(name) for name in present]))
+    run = Simulated(labels, probs, np.zeros(10_000, bool), np.zeros((10_000, 2, 2, 3), np.uint8))
+    of_all = label_issues(run.store(tmp_path / "all").load(VIEW_COLUMNS))
+    found = label_issues(run.take(places).store(tmp_path / NAME).load(VIEW_COLUMNS))
+    assert 0 < len(found) <= np.isin(of_all["index"], places).sum()
 
 
 @pytest.mark.parametrize("most_bytes", [2**29, 0])
@@ -97,13 +125,25 @@ def test_a_filter_leaves_the_same_images_out_and_changes_no_other(
 
 
 @pytest.mark.parametrize(
-    "rows", [[], [failed(0)], [ok(0, None, "cat")], [ok(0, "cat", "dog"), ok(1, "cat", "cat")], [ok(0, "dog", "cat")]]
+    "rows", [[], [failed(0)], [ok(0, None, "cat")], [ok(0, "cat", "cat")], [ok(0, "cat", "cat"), ok(1, "dog", "dog")]]
 )
-def test_with_fewer_than_two_labels_there_is_nothing_to_find(rows: list[object], tmp_path: Path) -> None:
+def test_without_an_answer_that_differs_from_its_label_there_is_nothing_to_find(
+    rows: list[object], tmp_path: Path
+) -> None:
     folder = RunFolder(tmp_path / NAME)
     folder.save(manifest())
     folder.add_part(0, table_of(rows))  # type: ignore[arg-type]
     assert label_issues(folder.load(VIEW_COLUMNS)).empty
+
+
+def test_if_all_images_lie_in_the_wrong_folder_the_surest_answers_count(tmp_path: Path) -> None:
+    """All of them are cats, filed under dog, so that no answer agrees with a label."""
+    unsure = replace(ok(2, "dog", "cat"), confidence=0.6, pred_probs=[0.6, 0.4])
+    folder = RunFolder(tmp_path / NAME)
+    folder.save(manifest())
+    folder.add_part(0, table_of([ok(0, "dog", "cat"), ok(1, "dog", "cat"), unsure]))
+    issues = label_issues(folder.load(VIEW_COLUMNS))
+    assert issues["index"].tolist() == [0, 1] and {*issues["suggested_label"]} == {"cat"}
 
 
 def test_the_reference_predictions(shared_dir: Path, tmp_path: Path) -> None:
