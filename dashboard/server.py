@@ -32,8 +32,8 @@ from dashboard.core.shell import as_called, program
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES, START
+from dashboard.ui.openid import users_log_in
 from dashboard.ui.uploaded_files import UploadsOnDisk
-from dashboard.ui.visitor import users_log_in
 from dashboard.web.access_log import AccessLog
 from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, start_by_name, streamlit_html, told_where_the_server_is
@@ -143,12 +143,13 @@ def _is_local() -> bool:
 
 
 def _refuse_to_start() -> None:
-    """Ends the program if a setting is wrong, if the data folder cannot be entered, or if nothing protects the pages.
+    """Ends the program if a setting or the log-in is wrong, the data folder cannot be entered, or nothing protects the pages.
 
     They need no protection if other machines cannot reach them.
     """
     try:
         check_data_dir(get_settings().data_dir)
+        users_log_in()
         if not _is_local():
             _protection().check()
     except DashboardError as error:
