@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from dashboard.core.access.providers import Provider, providers_in
+from dashboard.core.access.providers import Provider, providers_in, why_unusable
 from dashboard.core.errors import DashboardError
 
 FILE = "/home/me/.streamlit/secrets.toml"
@@ -60,3 +61,23 @@ def test_other_sections_with_which_nobody_could_log_in() -> None:
         in refusal({**ALL, "server_metadata_url": ONE["server_metadata_url"], "google": ONE}).message
     )
     assert "[auth.my-own]" in refusal({**ALL, "my_own": ONE}).fix
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("redirect_uri", "https://d.example/", "https://dashboard.example.com/oauth2callback"),
+        ("redirect_uri", "d.example/oauth2callback", "https://dashboard.example.com/oauth2callback"),
+        ("server_metadata_url", "p.example/x", "ends in /.well-known/openid-configuration"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(key: str, value: str, expected: str) -> None:
+    error = refusal({**ALL, **ONE, key: value})
+    assert f"[auth] in {FILE}, {key} is '{value}'" in error.message and expected in error.fix
+
+
+def test_an_error_that_has_nothing_to_do_with_the_provider_is_not_blamed_on_it() -> None:
+    assert why_unusable(KeyError("state")) == ""
+    assert why_unusable(json.JSONDecodeError("x", "y", 0), "http://p") == (
+        "http://p does not answer with the metadata of an OpenID provider"
+    )
