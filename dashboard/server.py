@@ -24,6 +24,7 @@ from dashboard.api import host_refusal, routes
 from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
+from dashboard.core.access.providers import why_unusable
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
@@ -41,6 +42,7 @@ from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.login import Authenticator, Login
+from dashboard.web.login_faults import LoginFaults
 from dashboard.web.logs import set_up_logs
 from dashboard.web.protected import Protected
 from dashboard.web.proxies import BehindProxies
@@ -188,6 +190,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
             base=base,
         ),
         Middleware(ReturnAfterLogin, pages=ADDRESSES, base=base),
+        Middleware(LoginFaults, why_unusable=why_unusable, pages=ADDRESSES, base=base),
         Middleware(UploadsOnDisk, folder=settings.uploads_dir),
     ],
 }
