@@ -24,6 +24,7 @@ from dashboard.api import host_refusal, routes
 from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
+from dashboard.core.access.providers import why_unusable
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
@@ -32,8 +33,8 @@ from dashboard.core.shell import as_called, program
 from dashboard.services import Services
 from dashboard.ui.memory import give_back, keep_few_arenas
 from dashboard.ui.navigation import ADDRESSES, START
+from dashboard.ui.openid import users_log_in
 from dashboard.ui.uploaded_files import UploadsOnDisk
-from dashboard.ui.visitor import users_log_in
 from dashboard.web.access_log import AccessLog
 from dashboard.web.closed import Closed
 from dashboard.web.deep_links import deep_links, start_by_name, streamlit_html, told_where_the_server_is
@@ -41,6 +42,7 @@ from dashboard.web.ending import RECORDS_S, ending_in_time
 from dashboard.web.headers import SafeHeaders, content_security_policy, inline_scripts
 from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.login import Authenticator, Login
+from dashboard.web.login_faults import LoginFaults
 from dashboard.web.logs import set_up_logs
 from dashboard.web.protected import Protected
 from dashboard.web.proxies import BehindProxies
@@ -143,12 +145,13 @@ def _is_local() -> bool:
 
 
 def _refuse_to_start() -> None:
-    """Ends the program if a setting is wrong, if the data folder cannot be entered, or if nothing protects the pages.
+    """Ends the program if a setting or the log-in is wrong, the data folder cannot be entered, or nothing protects the pages.
 
     They need no protection if other machines cannot reach them.
     """
     try:
         check_data_dir(get_settings().data_dir)
+        users_log_in()
         if not _is_local():
             _protection().check()
     except DashboardError as error:
@@ -187,6 +190,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
             base=base,
         ),
         Middleware(ReturnAfterLogin, pages=ADDRESSES, base=base),
+        Middleware(LoginFaults, why_unusable=why_unusable, pages=ADDRESSES, base=base),
         Middleware(UploadsOnDisk, folder=settings.uploads_dir),
     ],
 }

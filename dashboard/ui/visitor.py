@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 
 import streamlit as st
 from streamlit import config
-from streamlit.errors import StreamlitSecretNotFoundError
-from streamlit.runtime.secrets import secrets_singleton
 
 from dashboard.core.access.visitor import OPERATOR, Visitor, with_password
 from dashboard.core.errors import DashboardError
 from dashboard.services import Services
 from dashboard.ui import resources
+from dashboard.ui.openid import providers, users_log_in
 from dashboard.ui.words import plain
-
-_DEFAULT = ""  # the provider that is configured in [auth] itself
-
-
-def users_log_in() -> bool:
-    """True if Streamlit's secrets have a section [auth], so that every visitor has to log in.
-
-    Raises:
-        DashboardError: there are secrets that cannot be read, so nobody knows.
-    """
-    if secrets_singleton.load_if_toml_exists():
-        return "auth" in secrets_singleton
-    if fault := _unreadable_secrets():
-        raise DashboardError(
-            f"The secrets of Streamlit cannot be read: {fault}",
-            "Correct that file, or remove it if no log-in is wanted.",
-            "settings",
-        )
-    return False
-
-
-def _unreadable_secrets() -> str:
-    """Why secrets that exist cannot be read; "" if there are none."""
-    if not any(Path(path).exists() for path in config.get_option("secrets.files")):
-        return ""
-    try:
-        secrets_singleton._parse()
-    except StreamlitSecretNotFoundError as error:
-        return str(error)
-    return ""
-
-
-def providers() -> list[str]:
-    """The names of the configured providers; "" stands for one without a name."""
-    section = secrets_singleton.get("auth", {})
-    named = [str(name) for name, value in section.items() if isinstance(value, Mapping) and "client_id" in value]
-    return [_DEFAULT] * ("client_id" in section) + named
 
 
 def visitor() -> Visitor:
@@ -80,19 +40,12 @@ def visitors_services() -> Services:
 
 
 def has_to_log_in() -> bool:
-    """True if the visitor has to log in first; then the page offers that. Raises DashboardError, see `users_log_in`."""
+    """True if the visitor has to log in first; then the page offers that. Raises DashboardError as `providers` does."""
     if not users_log_in() or st.user.is_logged_in:
         return False
     st.title("Log in", anchor=False)
     st.text("This dashboard is for users who log in.")
-    known = providers()
-    if not known:
-        raise DashboardError(
-            "The section [auth] of Streamlit's secrets names no provider.",
-            "Set client_id, client_secret and server_metadata_url there.",
-            "settings",
-        )
-    for name in known:
+    for name in (provider.name for provider in providers()):
         st.button(
             f"Log in with {plain(name)}" if name else "Log in", key=f"log-in-{name}", type="primary",
             icon=":material/login:", on_click=st.login, args=(name,) if name else (),

@@ -1,4 +1,4 @@
-"""The pages that ask for the password and end a log-in. They need no other file of the server."""
+"""The pages that ask for the password, end a log-in, or say that none is possible. They need no other file of the server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ input { border: 1px solid light-dark(#6b7785, #8593a3); background: light-dark(#
 button { margin-top: 1rem; border: 0; cursor: pointer; font-weight: 600;
   background: light-dark(#1d5fa8, #6fb0f2); color: light-dark(#ffffff, #0b1016) }
 :focus-visible { outline: 3px solid light-dark(#1d5fa8, #6fb0f2); outline-offset: 2px }
+a { color: light-dark(#1d5fa8, #6fb0f2) }
+p { overflow-wrap: anywhere }
 .fault { color: light-dark(#a3162a, #ff9aa5); margin: 0 0 1rem }
 """
 
@@ -44,6 +46,24 @@ def login_page(wanted: str, fault: str = "", status: int = 200) -> HTMLResponse:
 def logout_page() -> HTMLResponse:
     """Asks whether to log out."""
     return _page("Log out", '<h1>Log out?</h1><form method="post"><button autofocus>Log out</button></form>')
+
+
+def no_login_page(reason: str, wanted: str) -> HTMLResponse:
+    """Says that a log-in with OpenID Connect cannot begin.
+
+    Args:
+        reason: a sentence without its full stop; "" if only the log has it.
+        wanted: path from which the user can try again.
+    """
+    return _page(
+        "Log in",
+        f"""<h1>Classifier dashboard</h1>
+<p class="fault" role="alert">You cannot log in at the moment. {escape(reason or "The log of the server says why")}.</p>
+<p>{"That is the address of the service that logs users in. " if reason else ""}If this does not change soon, tell whoever runs the \
+dashboard.</p>
+<p><a href="{escape(wanted)}">Try again</a></p>""",
+        503,
+    )
 
 
 def _page(title: str, main: str, status: int = 200) -> HTMLResponse:

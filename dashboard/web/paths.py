@@ -7,6 +7,7 @@ from starlette.types import Scope
 V1, V2 = "/api/v1", "/v2"  # of the API, which asks for tokens itself
 HEALTH = "/_stcore/health"
 LOGIN, LOGOUT = "/login", "/logout"
+OPENID_BEGIN, OPENID_END = "/auth/login", "/oauth2callback"  # of Streamlit, for a log-in with OpenID Connect
 
 
 def has_own_rules(scope: Scope, base: str) -> bool:

@@ -5,7 +5,7 @@ Streamlit leads all of them to the start page.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -14,9 +14,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.web.login import own_path
-from dashboard.web.paths import prefix_of
+from dashboard.web.paths import OPENID_BEGIN, OPENID_END, prefix_of
 
-_BEGIN, _END = "/auth/login", "/oauth2callback"  # of Streamlit
 _COOKIE = "dashboard_wanted"
 _LASTS_S = 600
 _LONGEST = 3000  # characters; browsers refuse a cookie of more than 4096 bytes
@@ -34,8 +33,8 @@ class ReturnAfterLogin:
         """
         prefix = prefix_of(base)
         self.app, self.home = app, f"{prefix}/"
-        self.begin, self.end = prefix + _BEGIN, prefix + _END
-        self.paths = {self.home, *(f"{prefix}/{page}" for page in pages)}
+        self.begin, self.end = prefix + OPENID_BEGIN, prefix + OPENID_END
+        self.paths = paths_of(pages, base)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on. If a log-in begins or ends, changes the headers of the answer."""
@@ -53,27 +52,33 @@ class ReturnAfterLogin:
         await self.app(scope, receive, send_changed)
 
     def _keep(self, request: Request, headers: MutableHeaders) -> None:
-        wanted = self._own(request.headers.get("referer", ""))
+        wanted = own_page(request.headers.get("referer", ""), self.paths, self.home)
         cookie = Response()
         cookie.set_cookie(_COOKIE, wanted, max_age=_LASTS_S, path=self.home, httponly=True, samesite="lax")
         headers.append("set-cookie", cookie.headers["set-cookie"])
 
     def _lead_back(self, request: Request, headers: MutableHeaders) -> None:
         if headers.get("location") == self.home:
-            headers["location"] = self._own(request.cookies.get(_COOKIE, ""))
+            headers["location"] = own_page(request.cookies.get(_COOKIE, ""), self.paths, self.home)
         cookie = Response()
         cookie.delete_cookie(_COOKIE, self.home, httponly=True, samesite="lax")
         headers.append("set-cookie", cookie.headers["set-cookie"])
 
-    def _own(self, address: str) -> str:
-        """The path and the query of an address if they lead to a page of this server, else the start page.
 
-        The host does not matter: a page of another site can only choose a page here, as with a link.
-        """
-        try:
-            parts = urlsplit(address)
-        except ValueError:
-            return self.home
-        wanted = parts.path + (f"?{parts.query}" if parts.query else "")
-        fits = parts.path in self.paths and wanted.isascii() and len(wanted) <= _LONGEST
-        return own_path(wanted, self.home) if fits else self.home
+def own_page(address: str, paths: Collection[str], home: str) -> str:
+    """The path and the query of an address if it is one of these paths of this server, else the start page.
+
+    The host does not matter: a page of another site can only choose a page here, as with a link.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return home
+    wanted = parts.path + (f"?{parts.query}" if parts.query else "")
+    fits = parts.path in paths and wanted.isascii() and len(wanted) <= _LONGEST
+    return own_path(wanted, home) if fits else home
+
+
+def paths_of(pages: Sequence[str], base: str) -> set[str]:
+    """The paths at which these pages and the first one are served. `base`: path below which Streamlit serves them."""
+    return {f"{prefix_of(base)}/{page}" for page in ("", *pages)}

@@ -26,6 +26,7 @@ class Provider:
     def __init__(self, url: str) -> None:
         self.url = url
         self.claims: dict[str, Any] = {}  # of the next log-in
+        self.works = True  # otherwise it answers with an error
         self.key = RSAKey.generate_key(2048, {"kid": "test", "use": "sig", "alg": "RS256"})
         self._asked: dict[str, dict[str, str]] = {}  # by code: what the browser was sent with
 
@@ -74,7 +75,9 @@ def running_provider() -> Iterator[Provider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
-            if path == "/authorize":
+            if not provider.works:
+                self.send_error(503)
+            elif path == "/authorize":
                 self.send_response(302)
                 self.send_header("Location", provider.authorize(dict(urllib.parse.parse_qsl(query))))
                 self.end_headers()

@@ -128,6 +128,22 @@ def test_a_log_in_leads_back_to_the_address_that_was_opened(browser, users: User
             assert page.url.endswith(address)
 
 
+def test_users_are_told_that_the_provider_does_not_work_and_can_try_again(browser, users: Users) -> None:
+    users.provider.claims, users.provider.works = {"sub": "dora"}, False
+    with opened(browser, users.server) as page:
+        page.goto("/history?source=page")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text(f"{users.provider.url}/.well-known/openid-configuration answers with status 503.").wait_for()
+        page.get_by_role("link", name="Try again").click()
+        page.get_by_role("button", name="Log in").wait_for()
+        users.provider.works = True
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("heading", name="History").wait_for()
+        assert page.url.endswith("/history?source=page")
+    log = (users.server.data / "server.log").read_text()
+    assert log.count("answers with status 503") == 1 and "Traceback" not in log
+
+
 def test_an_address_that_the_provider_did_not_verify_makes_nobody_an_admin(browser, users: Users) -> None:
     with opened(browser, users.server) as page:
         log_in(page, users, sub="mallory", email=ADMIN, email_verified=False)

@@ -120,6 +120,31 @@ def test_a_server_that_cannot_enter_its_data_folder_does_not_start(command: str,
     assert "DASHBOARD_DATA_DIR" in done.stderr and "password" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["dashboard run --port 8974", "streamlit run app.py --server.port 8974"])
+@pytest.mark.parametrize(
+    ("secrets", "says"),
+    [
+        (
+            '[auth]\nclient_id = "x"\ncookie_secret = "y"\n',
+            "lacks redirect_uri, so nobody could log in. Add redirect_uri (",
+        ),
+        ("[auth\n", "The secrets of Streamlit cannot be read: Error parsing secrets file at "),
+    ],
+)
+def test_a_server_whose_log_in_cannot_work_does_not_start(
+    command: str, secrets: str, says: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(secrets)
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "DASHBOARD_DATA_DIR": str(tmp_path), "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1 and not done.stdout.strip() and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("The dashboard does not start. ") and says in done.stderr
+    assert str(tmp_path / ".streamlit" / "secrets.toml") in done.stderr
+
+
 def test_a_port_that_is_taken_is_told_with_a_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -35,4 +35,5 @@ GROUPS = (
     CheckGroup("workers", "Workers", _of("worker_checks")),
     CheckGroup("storage", "Storage", _of("storage_checks", "database_checks")),
     CheckGroup("settings", "Settings", _of("settings_checks")),
+    CheckGroup("login", "Log-in", _of("login_checks")),  # without checks if nobody has to log in
 )

@@ -59,7 +59,9 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
 
 
 def show_group(title: str, checks: tuple[Check, ...]) -> None:
-    """A group of checks: first those that are not ok, with their fix, then the others, folded."""
+    """A group of checks: first those that are not ok, with their fix, then the others, folded. Nothing for none."""
+    if not checks:
+        return
     wrong = [check for check in checks if check.status in ("error", "warning")]
     fine = [check for check in checks if check.status in ("ok", "skipped")]
     st.header(title, anchor=False)

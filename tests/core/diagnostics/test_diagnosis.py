@@ -150,7 +150,7 @@ def test_the_groups_come_in_order_and_every_check_belongs_to_its_own(
     settings: Settings, inference: Inference, pool: WorkerPool
 ) -> None:
     report = run_checks(settings, inference, make_registry(settings.models_dir), pool)
-    ids = [group.id for group in GROUPS]
+    ids = [group.id for group in GROUPS if group.id != "login"]  # nobody has to log in here
     assert [group for group, _ in groupby(check.group for check in report.checks)] == ids
     assert len(set(ids)) == len(ids)
     assert all(check.checked_utc for check in report.checks) and not report.checking

@@ -1,0 +1,68 @@
+"""Checks that users can log in with OpenID Connect, if the secrets of Streamlit have a section [auth]."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from dashboard.core.diagnostics.checks import Check, without_full_stop
+from dashboard.core.diagnostics.context import CheckContext, Step
+from dashboard.core.errors import DependencyError
+from dashboard.core.shell import PACKAGE, install_requirements
+
+GROUP = "login"
+_ASK = "dashboard.ui.openid"  # a program of its own, because it needs Streamlit, which reads the secrets
+_LIMIT_S = 60.0
+
+
+def steps(context: CheckContext) -> list[Step]:
+    """One step for all providers."""
+    return [Step(GROUP, GROUP, "the log-in", _check, after=("packages",))]
+
+
+def _check(context: CheckContext) -> list[Check]:
+    if context.failed("package.streamlit"):
+        return [Check(GROUP, GROUP, "skipped", "Log-in skipped: Streamlit cannot be used")]
+    return check_login()
+
+
+def check_login() -> list[Check]:
+    """A check for each provider; none if there is no section [auth].
+
+    Raises:
+        OSError: the program that asks them cannot be started.
+        DependencyError: it ended with an error, which only a broken package explains.
+    """
+    found = _ask()
+    if isinstance(found, dict):  # the server does not start then
+        return [Check(GROUP, GROUP, "error", without_full_stop(found["message"]), found["fix"])]
+    return [_of_provider(*each) for each in found]
+
+
+def _of_provider(name: str, url: str, fault: str) -> Check:
+    check_id, whom = (f"{GROUP}.{name}", f" with {name}") if name else (GROUP, "")
+    if not fault:
+        return Check(check_id, GROUP, "ok", f"Users can log in{whom}: {url} answers")
+    section = f"auth.{name}" if name else "auth"
+    fix = (
+        f"Start the provider, see that the network lets this machine reach it, or correct server_metadata_url in the section "
+        f"[{section}] of .streamlit/secrets.toml and restart the dashboard."
+    )
+    return Check(check_id, GROUP, "error", f"Nobody can log in{whom}: {fault}", fix)
+
+
+def _ask() -> dict[str, str] | list[list[str]]:
+    """What the program prints, see there."""
+    places = filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH")))
+    done = subprocess.run(
+        [sys.executable, "-m", _ASK], stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
+        errors="replace", timeout=_LIMIT_S, env={**os.environ, "PYTHONPATH": os.pathsep.join(places)}, check=False,
+    )  # fmt: skip
+    if done.returncode or not done.stdout:
+        reason = done.stderr.strip().rpartition("\n")[2] or f"it ended with code {done.returncode}"
+        fix = f"Run `{install_requirements('--force-reinstall')}`, then restart the dashboard."
+        raise DependencyError(f"The program that asks the provider failed: {reason}.", fix)
+    told: dict[str, str] | list[list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return told
