@@ -216,7 +216,7 @@ def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_cer
         opened(at, a="a", b="b", tab="Confusion matrix", **where)
         return dict(sheet(at)[0])
 
-    assert (first_of(("cat", "dog"))["index"], first_of(("cat", "dog"))["text"]) == (0, "A: dog 99.6%")
+    assert (first_of(("cat", "dog"))["index"], first_of(("cat", "dog"))["text"]) == (0, "A: dog 99.6%\nB: cat 99.6%")
     [page] = [key for key in at.session_state._state.filtered_state if key.startswith("compare-page-")]
     at.session_state[page] = 2
     assert first_of(("cat", "dog"))["index"] == 40

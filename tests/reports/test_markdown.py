@@ -105,5 +105,5 @@ def test_addresses_do_not_become_links(text: str) -> None:
 
 
 def test_a_command_with_backticks_stays_in_its_block(store: RunStore) -> None:
-    text = to_markdown(report_of(pets(store, dataset="/data/```\n# x"), store, ()))
-    assert "````sh\npython -m dashboard evaluate '/data/```\n# x' --model pets@1\n````" in text
+    text = to_markdown(report_of(pets(store, dataset="/data/``` # x"), store, ()))
+    assert "````sh\npython -m dashboard evaluate '/data/``` # x' --model pets@1\n````" in text
