@@ -51,7 +51,10 @@ _IMAGE_TYPES = {
 UNDER_WAY = ("waiting", "running", "paused")
 router = APIRouter(prefix="/evaluations", tags=["evaluations"], dependencies=[needs("evaluate"), KNOWN_QUERY])
 RunId = Annotated[str, Path(max_length=100)]
-Where = Annotated[Sequence[str], Query(description="conditions such as confidence<0.7; repeat it for several")]
+Where = Annotated[
+    Sequence[str],
+    Query(description="conditions such as confidence<0.7; repeat it for several; != also keeps images without a value"),
+]
 
 
 class Row(Schema):

@@ -85,7 +85,7 @@ Where = Annotated[
         "--where",
         metavar="CONDITION",
         help="Only images for which this holds, such as true_label=cat, confidence<0.7, correct=no, file~holiday. "
-        "Repeat it for more conditions, which must all hold.",
+        "!= also keeps images without a value. Repeat it for more conditions, which must all hold.",
     ),
 ]
 Junit = Annotated[

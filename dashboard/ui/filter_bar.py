@@ -124,6 +124,7 @@ def _offer_condition(source: FilterSource, run: Run, active: Sequence[str], anno
         on_click=set_filter,
         args=(run_id, list(dict.fromkeys([*active, *conditions]))),
     )
+    st.caption("You can also type a condition, such as true_label!=cat. != also keeps images without a value.")
 
 
 def _ask(column: str, source: FilterSource, key: str, annotations: Annotations) -> list[str]:

@@ -78,7 +78,9 @@ def range_of(column: str, source: FilterSource) -> tuple[float, float] | None:
 
 
 def passing(conditions: Filter, source: FilterSource) -> np.ndarray:
-    """(N,) bool: the rows for which every condition holds. A missing value satisfies only `COLUMN=`.
+    """(N,) bool: the rows for which every condition holds.
+
+    `!=` lets pass exactly the rows that `=` does not, so a missing value satisfies `COLUMN=` and `COLUMN!=VALUE`.
 
     Texts are equal if they look so: é is é, whether it is stored as one character or as e and an accent.
 
@@ -173,9 +175,8 @@ def _is_whole(text: str) -> bool:
 
 
 def _equal(condition: Condition, values: pa.ChunkedArray, wanted: Sequence[object]) -> pa.ChunkedArray:
-    found = pc.is_in(values, pa.array(wanted, values.type))
-    right = found if condition.operator == "=" else pc.invert(found)
-    return pc.if_else(pc.is_valid(values), right, None)
+    found = pc.is_in(values, pa.array(wanted, values.type))  # false for a missing value
+    return found if condition.operator == "=" else pc.invert(found)
 
 
 def _values(column: str, source: FilterSource) -> pa.ChunkedArray:

@@ -2,7 +2,7 @@
 
 A condition as text is COLUMN, an operator, and a value: `true_label=cat`, `confidence<0.7`, `file~holiday`.
 `a|b` after = or != stands for either value, unless a value is called `a|b`; `\\|` is a bar inside a value. Nothing after =
-means that the value is missing.
+means that the value is missing. != lets pass all rows that = does not, also those without a value.
 """
 
 from __future__ import annotations

@@ -140,7 +140,8 @@ def _choose_conditions(
         accept_new_options=True,
         select_all=False,  # an image passes if all conditions hold
         placeholder="All images",
-        help="Conditions that must all hold, such as true_label=cat, predicted_label!=dog, correct=no, file~holiday or tag=unclear.",
+        help="Conditions that must all hold, such as true_label=cat, predicted_label!=dog, correct=no, file~holiday or "
+        "tag=unclear. != also keeps images without a value.",
         persist_state="session",
     )
     return tuple(found)
