@@ -9,7 +9,7 @@ from dashboard.core.analysis.findings.finding import Candidate, Finding, Search,
 from dashboard.core.analysis.label_issues import label_issues, where_to_look
 from dashboard.core.metrics.intervals import proportion
 
-_SURE = 0.9  # confidence
+SURE = 0.9  # confidence
 _LEAST = 5  # images
 _LEAST_SHARE = 0.1  # of the images with a label
 _LEAST_LAPSE = 0.003  # share of wrong labels
@@ -22,7 +22,7 @@ def mislabelled_class(evidence: Evidence) -> Search:
     """Many images with one label are predicted as one other class, as surely as images of that class are."""
     from scipy.stats import poisson
 
-    k, sure = len(evidence.names), evidence.confidence >= _SURE
+    k, sure = len(evidence.names), evidence.confidence >= SURE
     tests = int((evidence.images > 0).sum())
     if not evidence.errors:
         return Search(tests)
@@ -39,7 +39,7 @@ def mislabelled_class(evidence: Evidence) -> Search:
         finding = Finding(
             "mislabelled_class",
             f"{evidence.confusion[a, b]:,} of {images:,} images labelled {name} are predicted as {other} ({in_words(share)}), "
-            f"{count:,} of them with a confidence of {_SURE:.0%} or more, so their labels may be wrong.",
+            f"{count:,} of them with a confidence of {SURE:.0%} or more, so their labels may be wrong.",
             share.value, share.low, share.high, images,
             f"Look at them: if they show {other}, correct their labels and evaluate again.",
             float(evidence.confusion[a, b]), evidence.positions[(evidence.true == a) & (evidence.predicted == b)],
@@ -54,11 +54,16 @@ def instead_of_overconfidence(evidence: Evidence) -> str:
     """A sentence if wrong labels may be what makes the model look overconfident, even if nothing proves it; else ""."""
     if evidence.curve.lapse >= _LEAST_LAPSE and evidence.curve.p_value < _SUSPECT:
         return "Perhaps some labels are wrong, which looks like overconfidence."
+    return many_sure_mistakes(evidence)
+
+
+def many_sure_mistakes(evidence: Evidence) -> str:
+    """A sentence with the number of mistakes whose confidence is `SURE` or more, if they are many; else ""."""
     mistakes, expected = _sure_mistakes(evidence)
     if len(mistakes) < max(_LEAST, _CLEARLY * expected, _LEAST_OF_MISTAKES * evidence.errors):
         return ""
     return (
-        f"{len(mistakes):,} of the {evidence.errors:,} mistakes have a confidence of {_SURE:.0%} or more. Either the model "
+        f"{len(mistakes):,} of the {evidence.errors:,} mistakes have a confidence of {SURE:.0%} or more. Either the model "
         "is overconfident, or their labels are wrong."
     )
 
@@ -68,25 +73,25 @@ def confident_mistakes(evidence: Evidence) -> Search:
     from scipy.stats import poisson
 
     mistakes, expected = _sure_mistakes(evidence)
-    count, n_sure = len(mistakes), int((evidence.confidence >= _SURE).sum())
+    count, n_sure = len(mistakes), int((evidence.confidence >= SURE).sum())
     if count < max(_LEAST, _CLEARLY * expected):
         return Search(1)
     share = proportion(count, n_sure)
     finding = Finding(
         "confident_mistakes",
-        f"{count:,} of {n_sure:,} answers with a confidence of {_SURE:.0%} or more differ from their labels "
+        f"{count:,} of {n_sure:,} answers with a confidence of {SURE:.0%} or more differ from their labels "
         f"({in_words(share)}). If the confidence were right, it would be about {expected:,.0f}.",
         share.value, share.low, share.high, n_sure,
         "Look at them. Where the label is wrong, correct it. Where it is right, the model is overconfident about such images.",
         count - expected, mistakes,
-        ("correct=no", f"confidence>={_SURE:.2f}"),
+        ("correct=no", f"confidence>={SURE:.2f}"),
     )  # fmt: skip
     return Search(1, [Candidate(finding, float(poisson.sf(count - 1, expected)))])
 
 
 def _sure_mistakes(evidence: Evidence) -> tuple[np.ndarray, float]:
     """The positions of mistakes of which the model is sure, and how many its confidence allows for."""
-    sure = evidence.confidence >= _SURE
+    sure = evidence.confidence >= SURE
     return evidence.positions[sure & ~evidence.correct], float((1 - evidence.confidence[sure]).sum())
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dashboard.core.analysis.findings.evidence import Evidence
 from dashboard.core.analysis.findings.finding import Candidate, Finding, Search
-from dashboard.core.analysis.findings.labels import instead_of_overconfidence
+from dashboard.core.analysis.findings.labels import SURE, instead_of_overconfidence, many_sure_mistakes
 from dashboard.core.analysis.label_issues import where_to_look
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import in_percent, percent
@@ -47,7 +47,7 @@ def miscalibrated(evidence: Evidence) -> Search:
     figures = f"calibration error {percent(ece.value)}"
     if ece.has_interval:
         figures += f", {in_percent(ece.low)} to {in_percent(ece.high)}"
-    line = f"{sure:.2f}"
+    line = f"{SURE if over and many_sure_mistakes(evidence) else sure:.2f}"  # shows the mistakes that the advice counts
     surer = confidence >= float(line)
     rows = ~evidence.correct & surer if over else evidence.correct & ~surer
     look_first = _CHECK_PIXELS if sure >= _SATURATED and right <= _MOST_RIGHT else ""

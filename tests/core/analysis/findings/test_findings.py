@@ -309,6 +309,8 @@ def test_a_suspicion_of_wrong_labels_comes_before_a_new_temperature(tmp_path: Pa
         assert f"`python -m dashboard runs label-issues {manifest().run_id}`" in finding.next_step
         assert finding.next_step.startswith("Perhaps some labels are wrong") is bool(i)
         assert ("175 of the 182 mistakes have a confidence of 90% or more" in finding.next_step) is not bool(i)
+        assert same_rows_as_its_filter(finding, RunFolder(tmp_path / str(i) / "20260101-000000-abc"))
+        assert i or len(finding.rows) == 175, "the images that it counts"
 
 
 def test_a_model_whose_sure_answers_are_right_is_not_excused_by_its_labels(tmp_path: Path) -> None:
