@@ -53,6 +53,7 @@ class DroppedPredictions:
     reading: Reading | None = None  # the arrays of an .npz file that the user means
     readings: tuple[Reading, ...] = ()  # if the user has to choose one
     notes: tuple[str, ...] = ()  # what the user has to know about how the file is read
+    only_classes: bool = False  # there are no probabilities, only predicted classes
 
     def as_dataset(self, settings: Settings) -> Path:
         """The path of the same files as a dataset of images. Raises DatasetError."""
@@ -169,13 +170,16 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     if len(readings) > 1:
         return DroppedPredictions(path, labels, 0, None, 0, unsure, None, tuple(readings))
     opened = open_predictions(path, class_names)
-    if labels and isinstance(opened, TablePredictions) and not opened.has_probabilities:
+    only_classes = isinstance(opened, TablePredictions) and not opened.has_probabilities
+    if labels and isinstance(opened, TablePredictions) and only_classes:
         placed = place(read_given_labels(labels, opened), opened)
         opened.add_classes(placed.labels(placed.rows))
     notes = opened.notes
     if isinstance(opened, TablePredictions) and not labels:
         notes += opened.about_labels()
-    return DroppedPredictions(path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes)
+    return DroppedPredictions(
+        path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes, only_classes=only_classes
+    )
 
 
 def _doubt(path: Path, class_names: Sequence[str]) -> str | None:
