@@ -945,8 +945,8 @@ def test_dropped_predicted_classes_are_not_called_probabilities(open_page: Open)
     table = b"y_true\ty_pred\nsetosa\tsetosa\nvirginica\tsetosa\nversicolor\tversicolor\n"
     at.file_uploader(key="zip-0").set_value([("x.tsv", table, "")]).run()
     at.button(key="evaluate-files").click().run()
-    assert "3 rows with predicted classes (3 classes), with true labels" in text_of(at)
-    assert "rows with probabilities" not in text_of(at)
+    said = text_of(at).replace("\\", "")  # without the signs that keep Markdown from reading it
+    assert "3 rows with predicted classes (3 classes), with true labels" in said and "rows with prob" not in said
 
 
 def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open, dashboard: Services) -> None:
