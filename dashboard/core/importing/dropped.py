@@ -178,7 +178,14 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     if isinstance(opened, TablePredictions) and not labels:
         notes += opened.about_labels()
     return DroppedPredictions(
-        path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes, only_classes=only_classes
+        path,
+        labels,
+        opened.n_rows,
+        opened.class_names,
+        opened.n_classes,
+        unsure,
+        notes=notes,
+        only_classes=only_classes,
     )
 
 

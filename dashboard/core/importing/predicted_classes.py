@@ -16,6 +16,13 @@ NO_PROBABILITIES = (
     "doubtful labels."
 )
 CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
+NUMBERS_UNUSED = (
+    "The numbers from 0 to 1 in {columns} are not used as probabilities. If such a column holds the probability of {name}, "
+    "call it p_{name}, then import the file again."
+)
+NUMBERS_UNUSED_OF_SEVERAL = (
+    "The numbers from 0 to 1 in {columns} are not used as probabilities, since there is no such column for each class."
+)
 PROBABILITIES_FOUND = "The columns {columns} are used as probabilities: they are called like the classes and sum to 1."
 PROBABILITIES_UNUSED = (
     "The columns {columns} look like probabilities, but are not used. To use them, call each by p_ and its class, such as "
@@ -71,6 +78,12 @@ def likely_probabilities(cells: pd.DataFrame) -> list[str]:
     if whole.isin((0, 1)).all(axis=None) and (whole.sum(axis=1) != 1).any():
         likely = []  # the numbers of two classes
     return likely or (decimals if len(decimals) > 1 else [])
+
+
+def fractions(cells: pd.DataFrame) -> list[str]:
+    """The columns of numbers from 0 to 1 that do not only mark classes by 0 and 1."""
+    columns = {column: numbers.dropna() for column, numbers in _numbers(cells).items()}
+    return [c for c, numbers in columns.items() if numbers.between(0, 1).all() and not numbers.isin((0, 1)).all()]
 
 
 def columns_of_classes(columns: Sequence[str], class_names: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:

@@ -46,6 +46,8 @@ from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
     NO_PROBABILITIES,
+    NUMBERS_UNUSED,
+    NUMBERS_UNUSED_OF_SEVERAL,
     PROBABILITIES_FOUND,
     PROBABILITIES_UNUSED,
     are_probabilities,
@@ -53,6 +55,7 @@ from dashboard.core.importing.predicted_classes import (
     best_first,
     classes_of,
     columns_of_classes,
+    fractions,
     is_number,
     likely_probabilities,
     only_0_and_1,
@@ -213,6 +216,9 @@ class TablePredictions:
             perhaps = likely
         if perhaps:
             self.notes += (PROBABILITIES_UNUSED.format(columns=listed(perhaps), name=class_names[0]),)
+        elif (unused := fractions(first[likely])) and not set(self._columns) >= _EXPORTED:
+            note = NUMBERS_UNUSED if len(class_names) == 2 else NUMBERS_UNUSED_OF_SEVERAL
+            self.notes += (note.format(columns=listed(unused), name=class_names[-1]),)
         return None
 
     def _sum_to_1(self, columns: list[str]) -> bool:
