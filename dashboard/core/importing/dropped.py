@@ -178,15 +178,9 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     if isinstance(opened, TablePredictions) and not labels:
         notes += opened.about_labels()
     return DroppedPredictions(
-        path,
-        labels,
-        opened.n_rows,
-        opened.class_names,
-        opened.n_classes,
-        unsure,
-        notes=notes,
+        path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes,
         only_classes=only_classes,
-    )
+    )  # fmt: skip
 
 
 def _doubt(path: Path, class_names: Sequence[str]) -> str | None:

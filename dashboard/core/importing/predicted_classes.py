@@ -11,6 +11,7 @@ import pandas as pd
 from dashboard.core.datasets.columns import column_among
 
 MOST_CLASSES = 1000
+_MINUS_AND_PLUS_1 = {"-1", "1"}
 NO_PROBABILITIES = (
     "{name} has no probabilities, only predicted classes. So nothing can be said about confidence, calibration and "
     "doubtful labels."
@@ -38,7 +39,8 @@ def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) ->
     """The classes in the columns of predictions and true labels; () if these are no classes, or have none in common.
 
     Upper and lower case do not matter; a class is spelled as its label. Numbers are class ids. Between 0 and the
-    largest, those that do not occur are classes too, unless most do not.
+    largest, those that do not occur are classes too, unless most do not. Negative numbers are no classes, except -1
+    beside 1 alone, as in support-vector machines and outlier detection.
     """
     spelled = {value.casefold(): value for value in labels if value is not None}
     of_predicted = {value.casefold(): value for value in predicted if value is not None}
@@ -47,6 +49,8 @@ def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) ->
     found = {**of_predicted, **spelled}.values()
     if not 2 <= len(found) <= MOST_CLASSES:
         return ()
+    if {*found} == _MINUS_AND_PLUS_1:
+        return tuple(sorted(found))
     if not all(value.isdecimal() for value in found):
         return () if any(map(is_number, found)) else tuple(sorted(found))
     ids = sorted(map(int, found))

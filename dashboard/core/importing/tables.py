@@ -370,7 +370,7 @@ class TablePredictions:
                 f"{self._path.name} has no columns of probabilities, and "
                 + (f"{predicted} does not hold classes" if predicted else "none is called prediction")
                 + f"; it has {columns}.",
-                f"Save the predicted classes, two or more names or whole numbers, in {predicted}." if predicted else
+                f"Save the predicted classes, two or more names or whole numbers from 0, in {predicted}." if predicted else
                 "Call the column of the predicted classes prediction, and that of the true ones label, if there is one.",
                 "predictions",
             )  # fmt: skip
