@@ -86,7 +86,7 @@ def likely_probabilities(cells: pd.DataFrame) -> list[str]:
 
 def fractions(cells: pd.DataFrame) -> list[str]:
     """The columns of numbers from 0 to 1 that do not only mark classes by 0 and 1."""
-    columns = {column: numbers.dropna() for column, numbers in _numbers(cells).items()}
+    columns = {str(column): numbers.dropna() for column, numbers in _numbers(cells).items()}
     return [c for c, numbers in columns.items() if numbers.between(0, 1).all() and not numbers.isin((0, 1)).all()]
 
 

@@ -965,6 +965,27 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
 
 
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_predicted_classes_in_arrays_are_made_a_table(
+    tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, kind: str, shape: tuple[int, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    true, predicted = np.array([0, 1, 2, 2]).reshape(shape), np.array([0, 1, 2, 1]).reshape(shape)
+    np.save("y.npy", true)
+    np.save("x.npy", predicted)
+    np.savez("x.npz", y_true=true, y_pred=predicted, ids=np.arange(3))
+    labels = Path("y.npy") if kind == "npy" else None
+    error = refused(Path(f"x.{kind}"), store, labels=labels)
+    assert "holds predicted classes, and no probabilities" in error.message
+    variables: dict[str, Any] = {}
+    exec(error.fix.split("`")[1], variables)
+    if kind == "npz":
+        variables["data"].close()
+    imported = import_file(Path("x-new.csv"), store, labels=labels)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+
+
 def test_minus_1_and_1_are_the_names_of_two_classes(tmp_path: Path, store: RunStore) -> None:
     (tmp_path / "x.csv").write_text("y_true,y_pred\n-1,-1\n1,1\n1,-1\n1.0,1.0\n")
     imported = import_file(tmp_path / "x.csv", store)
