@@ -447,7 +447,7 @@ class TablePredictions:
             tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in self._csv(group, str)]
             for at, place in enumerate(group):
                 cells = pa.chunked_array([c for table in tables for c in table.column(at).cast(pa.string()).chunks])
-                yield self._columns[place].strip(), partial(from_text, cells)
+                yield self._columns[place].strip(), partial(from_text, cells, self._separator)
 
     def place(self, row: int) -> int:
         """See `PredictionsFile`."""

@@ -965,6 +965,19 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
 
 
+def test_further_columns_of_predictions_with_decimal_commas_are_numbers(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("Klasse;Vorhersage;Gewicht\ncat;cat;0,5\ndog;cat;30,25\n")
+    (tmp_path / "y.csv").write_text("label;dose\ncat;0,5\ndog;1,5\n")
+    np.save(tmp_path / "x.npy", PROBS[:2])
+    for labels, source, column, wanted in (
+        (None, "x.csv", "Gewicht", [0.5, 30.25]),
+        (tmp_path / "y.csv", "x.npy", "dose", [0.5, 1.5]),
+    ):
+        names = None if labels is None else NAMES
+        run = import_file(tmp_path / source, store, names, labels).manifest.run_id
+        assert store.folder(run).load().further_columns(np.arange(2))[column].to_pylist() == wanted
+
+
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 @pytest.mark.parametrize("kind", ["npy", "npz"])
 def test_predicted_classes_in_arrays_are_made_a_table(
