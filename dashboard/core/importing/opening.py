@@ -24,6 +24,10 @@ from dashboard.core.shell import in_command
 _EXAMPLES = 4
 
 
+class OnlyClassesError(DatasetError):
+    """An array holds predicted classes instead of probabilities."""
+
+
 def open_predictions(path: Path, class_names: Sequence[str] | None, reading: Reading | None = None) -> PredictionsFile:
     """Opens the file of predictions at `path`.
 
@@ -96,7 +100,7 @@ def _are_classes(array: StoredArray) -> bool:
     return array.header.dtype.kind in "iuU" and len(array.header.shape) > 0 and array.header.shape[1:] in ((), (1,))
 
 
-def _only_classes(path: Path, arrays: Mapping[str, str]) -> DatasetError:
+def _only_classes(path: Path, arrays: Mapping[str, str]) -> OnlyClassesError:
     """The error for predicted classes in an array, with the line of pandas that makes a table of them.
 
     Args:
@@ -111,7 +115,7 @@ def _only_classes(path: Path, arrays: Mapping[str, str]) -> DatasetError:
     labels = (
         "" if "label" in arrays else " True labels may be a column label in it, or a file of their own (`--labels`)."
     )
-    return DatasetError(
+    return OnlyClassesError(
         f"{path.name} holds predicted classes, and no probabilities.",
         f"Save them as a table: `{line}`. Then import {table}.{labels}", "predictions",
     )  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.uploads import keep_upload
 from dashboard.core.errors import DatasetError
-from dashboard.core.importing.dropped import keep_predictions, recognise
+from dashboard.core.importing.dropped import DroppedPredictions, keep_predictions, recognise
 from dashboard.core.importing.opening import open_predictions, read_arrays
 from dashboard.core.importing.true_labels import read_given_labels
 from dashboard.core.labels.cifar10 import CLASS_NAMES
@@ -359,6 +359,24 @@ def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:
         [("p.npy", io.BytesIO(saved(tmp_path / "p.npy", PROBS).read_bytes()))], CLASS_NAMES, settings
     )
     assert kept and kept.predictions.is_file()
+
+
+def test_arrays_of_predicted_classes_are_told_as_such(tmp_path: Path) -> None:
+    settings, classes = Settings(data_dir=tmp_path / "data"), np.array([0, 1, 2])
+
+    def kept(**arrays: np.ndarray) -> DroppedPredictions | None:
+        files = [(f"{name}.npy", saved(tmp_path / f"{name}.npy", array)) for name, array in arrays.items()]
+        return keep_predictions([(name, io.BytesIO(path.read_bytes())) for name, path in files], CLASS_NAMES, settings)
+
+    with pytest.raises(DatasetError, match=r"y_pred.npy holds predicted classes, and no probabilities"):
+        kept(y_true=classes, y_pred=classes)
+    np.savez(tmp_path / "x.npz", y_true=classes, y_pred=classes)
+    with pytest.raises(DatasetError, match=r"x.npz holds predicted classes") as refused:
+        keep_predictions([("x.npz", io.BytesIO((tmp_path / "x.npz").read_bytes()))], CLASS_NAMES, settings)
+    assert "'label': data['y_true'].ravel()" in refused.value.fix
+    assert list(settings.uploads_dir.iterdir()) == []
+    assert kept(images=np.zeros((3, 8, 8), np.uint8), y_pred=classes) is None
+    assert kept(labels=classes) is None
 
 
 def test_an_earlier_upload_stays(tmp_path: Path) -> None:
