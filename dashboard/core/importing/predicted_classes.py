@@ -18,8 +18,8 @@ NO_PROBABILITIES = (
 )
 CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
 NUMBERS_UNUSED = (
-    "The numbers from 0 to 1 in {columns} are not used as probabilities. If such a column holds the probability of {name}, "
-    "call it p_{name}, then import the file again."
+    "The numbers from 0 to 1 in {columns} are not used as probabilities. If such a column holds the probability of the "
+    "class {name}, call it p_{name}, then import the file again."
 )
 NUMBERS_UNUSED_OF_SEVERAL = (
     "The numbers from 0 to 1 in {columns} are not used as probabilities, since there is no such column for each class."

@@ -282,7 +282,7 @@ def test_numbers_beside_predicted_classes_are_told_not_to_be_used(tmp_path: Path
     found = recognise([path], CLASS_NAMES)
     assert found and found.notes[1:] == (
         "The numbers from 0 to 1 in blurred, certain are not used as probabilities. If such a column holds the probability "
-        "of dog, call it p_dog, then import the file again.",
+        "of the class dog, call it p_dog, then import the file again.",
     )
     path.write_text("\n".join([header.replace("certain", "p_dog"), *rows]))
     found = recognise([path], CLASS_NAMES)
