@@ -940,6 +940,15 @@ def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboa
     assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_names == ("not defect", "defect")
 
 
+def test_dropped_predicted_classes_are_not_called_probabilities(open_page: Open) -> None:
+    at = open_page("evaluate")
+    table = b"y_true\ty_pred\nsetosa\tsetosa\nvirginica\tsetosa\nversicolor\tversicolor\n"
+    at.file_uploader(key="zip-0").set_value([("x.tsv", table, "")]).run()
+    at.button(key="evaluate-files").click().run()
+    said = text_of(at).replace("\\", "")  # without the signs that keep Markdown from reading it
+    assert "3 rows with predicted classes (3 classes), with true labels" in said and "rows with prob" not in said
+
+
 def test_files_that_may_be_predictions_or_images_are_asked_about(open_page: Open, dashboard: Services) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, images=np.stack([picture(i) for i in range(2)]), labels=[3, 0], pred_probs=np.eye(10)[[3, 3]])

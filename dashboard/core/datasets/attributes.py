@@ -94,8 +94,13 @@ def joined(parts: Sequence[Attributes | None], counts: Sequence[int]) -> Attribu
     return Attributes(pa.Table.from_arrays(columns, list(fields)), tuple(notes))
 
 
-def from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of a file in which every cell is text."""
+def from_text(cells: pa.ChunkedArray, separator: str = ",") -> pa.ChunkedArray:
+    """A column of a file in which every cell is text.
+
+    Args:
+        separator: what separates the cells. Beside a semicolon, numbers may have a decimal comma, as spreadsheets write
+            them in much of Europe.
+    """
     text = pc.utf8_trim_whitespace(cells)
     words = pc.if_else(pc.equal(text, ""), None, text)
     present = pc.invert(pc.is_in(pc.utf8_lower(text), _MISSING))
@@ -106,6 +111,9 @@ def from_text(cells: pa.ChunkedArray) -> pa.ChunkedArray:
         if pc.all(pc.match_substring_regex(values, pattern)).as_py():
             numbers = _numbers(values, kind)
             return words if numbers is None else numbers
+    if separator == ";" and pc.all(pc.match_substring_regex(values, _NUMBER.replace(r"\.", ","))).as_py():
+        numbers = _numbers(pc.replace_substring(values, ",", "."), pa.float64())
+        return words if numbers is None else numbers
     lower = pc.utf8_lower(values)
     if pc.all(pc.is_in(pc.drop_null(lower), _FLAGS)).as_py():
         return pc.if_else(pc.is_valid(lower), pc.is_in(lower, _TRUE), None)

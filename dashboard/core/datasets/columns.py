@@ -25,7 +25,10 @@ LABEL_COLUMNS = (
     "clase", "etiqueta", "categor\u00eda", "categoria", "etichetta", "r\u00f3tulo", "rotulo",
     "choice", "class_id", "label_id",
 )  # fmt: skip  # text first, since numbers may be in another order than the model's classes; choice is Label Studio's
-PROBS_NAMES = ("pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "p", "arr_0")
+PROBS_NAMES = (
+    "pred_probs", "probs", "probabilities", "predictions", "y_prob", "y_pred_proba", "y_proba", "pred_proba",
+    "predict_proba", "proba", "p", "arr_0",
+)  # fmt: skip
 ONE_PROB_NAMES = (*PROBS_NAMES, "prob", "probability", "score", "y_score")  # of one of two classes
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
 PREDICTED_COLUMNS = (

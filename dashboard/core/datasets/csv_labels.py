@@ -59,6 +59,7 @@ _ORDINALS = ("1st", "2nd", "3rd", *(f"{i}th" for i in range(4, 100)))
 _OF_OPEN_IMAGES = ("image_id", "label_name", "source")
 _ZERO = re.compile(r"0+([.,]0*)?")
 _COMMENT = "# "  # numpy.savetxt begins a header with it
+_SEPARATOR = "separator"
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
@@ -241,7 +242,7 @@ def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterab
 
 
 def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
-    """The cells of a CSV as text; a header is the first row. May raise any exception.
+    """The cells of a CSV as text; a header is the first row. Its `attrs` have the separator. May raise any exception.
 
     Args:
         encoding: "" for what `decode_text` reads.
@@ -260,7 +261,7 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
         if columns_among(next(csv.reader([header], delimiter=separator), []), (*FILE_COLUMNS, *LABEL_COLUMNS)):
             first, text = header, text.replace(_COMMENT, "", 1)
     try:
-        return pd.read_csv(
+        cells = pd.read_csv(
             io.StringIO(text), sep=separator, header=None, dtype=str, keep_default_na=False, skip_blank_lines=True
         )
     except pd.errors.ParserError as error:
@@ -271,6 +272,8 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
                 f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"
             ) from error
         raise
+    cells.attrs[_SEPARATOR] = separator
+    return cells
 
 
 def csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:
@@ -278,10 +281,10 @@ def csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:
     rows = cells.iloc[1:]
     for i, name in enumerate(cells.iloc[0]):
         if i not in used:
-            yield str(name).strip(), partial(_csv_column, rows[i])
+            yield str(name).strip(), partial(_csv_column, rows[i], cells.attrs.get(_SEPARATOR, ","))
 
 
-def _csv_column(cells: pd.Series) -> pa.ChunkedArray:
+def _csv_column(cells: pd.Series, separator: str) -> pa.ChunkedArray:
     # the way over a table is quick where pandas holds Arrow's strings; pa.array takes them one by one
     [column] = pa.Table.from_pandas(cells.to_frame("cells"), preserve_index=False).columns
-    return from_text(column.cast(pa.string()))
+    return from_text(column.cast(pa.string()), separator)

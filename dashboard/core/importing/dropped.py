@@ -20,7 +20,7 @@ from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
-from dashboard.core.importing.opening import open_predictions
+from dashboard.core.importing.opening import OnlyClassesError, open_predictions
 from dashboard.core.importing.other_layouts import OtherLayoutError
 from dashboard.core.importing.tables import NoHeaderError, TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
@@ -53,6 +53,7 @@ class DroppedPredictions:
     reading: Reading | None = None  # the arrays of an .npz file that the user means
     readings: tuple[Reading, ...] = ()  # if the user has to choose one
     notes: tuple[str, ...] = ()  # what the user has to know about how the file is read
+    only_classes: bool = False  # there are no probabilities, only predicted classes
 
     def as_dataset(self, settings: Settings) -> Path:
         """The path of the same files as a dataset of images. Raises DatasetError."""
@@ -113,7 +114,8 @@ def keep_predictions(
         class_names: of the model in use, which a table of predictions may use as its columns.
 
     Raises:
-        DatasetError: the files cannot be stored; or they are only tables, but no predictions are recognised in them.
+        DatasetError: the files cannot be stored; or they are only tables, but no predictions are recognised in them; or
+            they are arrays of predicted classes.
     """
     if len(files) > 2 or not all(name.lower().endswith(_SUFFIXES) for name, _ in files):
         return None
@@ -126,11 +128,14 @@ def keep_predictions(
         found, why_not = None, error.message  # whoever opens it as a dataset says why, too
     only_tables = all(path.suffix.lower() in _TABLES for path in paths)
     refusals = [_refusal(path, class_names) for path in paths] if found is None and only_tables else []
+    only_classes = _predicted_classes(paths) if found is None else None
     for path in set(paths) - before:
         if found is None:
             path.unlink()
             with contextlib.suppress(OSError):  # another upload of the same content lies there
                 path.parent.rmdir()
+    if only_classes:
+        raise only_classes
     if found is None and only_tables:
         for refusal in refusals:
             if isinstance(refusal, (NoHeaderError, OtherLayoutError)):
@@ -145,6 +150,22 @@ def keep_predictions(
             "predictions",
         )
     return found
+
+
+def _predicted_classes(paths: Sequence[Path]) -> OnlyClassesError | None:
+    """The error for an array that is called predictions and holds predicted classes; None if there are images, or no such array."""
+    try:
+        arrays = [array for path in paths if path.suffix.lower() == ".npz" for array in open_npz(path).values()]
+        arrays += [open_npy(path) for path in paths if path.suffix.lower() == ".npy"]
+        if all(array.header.shape[1:] in ((), (1,)) for array in arrays):
+            for path in paths:
+                if path.suffix.lower() == ".npz" or (path.suffix.lower() == ".npy" and "pred" in path.stem.casefold()):
+                    open_predictions(path, None)
+    except OnlyClassesError as error:
+        return error
+    except DatasetError:  # whoever opens it as a dataset says why
+        pass
+    return None
 
 
 def _refusal(path: Path, class_names: Sequence[str]) -> DatasetError:
@@ -169,13 +190,17 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     if len(readings) > 1:
         return DroppedPredictions(path, labels, 0, None, 0, unsure, None, tuple(readings))
     opened = open_predictions(path, class_names)
-    if labels and isinstance(opened, TablePredictions) and not opened.has_probabilities:
+    only_classes = isinstance(opened, TablePredictions) and not opened.has_probabilities
+    if labels and isinstance(opened, TablePredictions) and only_classes:
         placed = place(read_given_labels(labels, opened), opened)
         opened.add_classes(placed.labels(placed.rows))
     notes = opened.notes
     if isinstance(opened, TablePredictions) and not labels:
         notes += opened.about_labels()
-    return DroppedPredictions(path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes)
+    return DroppedPredictions(
+        path, labels, opened.n_rows, opened.class_names, opened.n_classes, unsure, notes=notes,
+        only_classes=only_classes,
+    )  # fmt: skip
 
 
 def _doubt(path: Path, class_names: Sequence[str]) -> str | None:

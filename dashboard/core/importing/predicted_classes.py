@@ -11,11 +11,19 @@ import pandas as pd
 from dashboard.core.datasets.columns import column_among
 
 MOST_CLASSES = 1000
+_MINUS_AND_PLUS_1 = {"-1", "1"}
 NO_PROBABILITIES = (
     "{name} has no probabilities, only predicted classes. So nothing can be said about confidence, calibration and "
     "doubtful labels."
 )
 CONFIDENCE_UNUSED = "The column {column} is not used as a probability, since those of the other classes are missing."
+NUMBERS_UNUSED = (
+    "The numbers from 0 to 1 in {columns} are not used as probabilities. If such a column holds the probability of the "
+    "class {name}, call it p_{name}, then import the file again."
+)
+NUMBERS_UNUSED_OF_SEVERAL = (
+    "The numbers from 0 to 1 in {columns} are not used as probabilities, since there is no such column for each class."
+)
 PROBABILITIES_FOUND = "The columns {columns} are used as probabilities: they are called like the classes and sum to 1."
 PROBABILITIES_UNUSED = (
     "The columns {columns} look like probabilities, but are not used. To use them, call each by p_ and its class, such as "
@@ -31,7 +39,8 @@ def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) ->
     """The classes in the columns of predictions and true labels; () if these are no classes, or have none in common.
 
     Upper and lower case do not matter; a class is spelled as its label. Numbers are class ids. Between 0 and the
-    largest, those that do not occur are classes too, unless most do not.
+    largest, those that do not occur are classes too, unless most do not. Negative numbers are no classes, except -1
+    beside 1 alone, as in support-vector machines and outlier detection.
     """
     spelled = {value.casefold(): value for value in labels if value is not None}
     of_predicted = {value.casefold(): value for value in predicted if value is not None}
@@ -40,6 +49,8 @@ def classes_of(predicted: Iterable[str | None], labels: Iterable[str | None]) ->
     found = {**of_predicted, **spelled}.values()
     if not 2 <= len(found) <= MOST_CLASSES:
         return ()
+    if {*found} == _MINUS_AND_PLUS_1:
+        return tuple(sorted(found))
     if not all(value.isdecimal() for value in found):
         return () if any(map(is_number, found)) else tuple(sorted(found))
     ids = sorted(map(int, found))
@@ -71,6 +82,12 @@ def likely_probabilities(cells: pd.DataFrame) -> list[str]:
     if whole.isin((0, 1)).all(axis=None) and (whole.sum(axis=1) != 1).any():
         likely = []  # the numbers of two classes
     return likely or (decimals if len(decimals) > 1 else [])
+
+
+def fractions(cells: pd.DataFrame) -> list[str]:
+    """The columns of numbers from 0 to 1 that do not only mark classes by 0 and 1."""
+    columns = {str(column): numbers.dropna() for column, numbers in _numbers(cells).items()}
+    return [c for c, numbers in columns.items() if numbers.between(0, 1).all() and not numbers.isin((0, 1)).all()]
 
 
 def columns_of_classes(columns: Sequence[str], class_names: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:

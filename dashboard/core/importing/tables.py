@@ -46,6 +46,8 @@ from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
     NO_PROBABILITIES,
+    NUMBERS_UNUSED,
+    NUMBERS_UNUSED_OF_SEVERAL,
     PROBABILITIES_FOUND,
     PROBABILITIES_UNUSED,
     are_probabilities,
@@ -53,6 +55,7 @@ from dashboard.core.importing.predicted_classes import (
     best_first,
     classes_of,
     columns_of_classes,
+    fractions,
     is_number,
     likely_probabilities,
     only_0_and_1,
@@ -213,6 +216,9 @@ class TablePredictions:
             perhaps = likely
         if perhaps:
             self.notes += (PROBABILITIES_UNUSED.format(columns=listed(perhaps), name=class_names[0]),)
+        elif (unused := fractions(first[likely])) and not set(self._columns) >= _EXPORTED:
+            note = NUMBERS_UNUSED if len(class_names) == 2 else NUMBERS_UNUSED_OF_SEVERAL
+            self.notes += (note.format(columns=listed(unused), name=class_names[-1]),)
         return None
 
     def _sum_to_1(self, columns: list[str]) -> bool:
@@ -364,7 +370,7 @@ class TablePredictions:
                 f"{self._path.name} has no columns of probabilities, and "
                 + (f"{predicted} does not hold classes" if predicted else "none is called prediction")
                 + f"; it has {columns}.",
-                f"Save the predicted classes, two or more names or whole numbers, in {predicted}." if predicted else
+                f"Save the predicted classes, two or more names or whole numbers from 0, in {predicted}." if predicted else
                 "Call the column of the predicted classes prediction, and that of the true ones label, if there is one.",
                 "predictions",
             )  # fmt: skip
@@ -441,7 +447,7 @@ class TablePredictions:
             tables = [pa.Table.from_pandas(frame, preserve_index=False) for frame in self._csv(group, str)]
             for at, place in enumerate(group):
                 cells = pa.chunked_array([c for table in tables for c in table.column(at).cast(pa.string()).chunks])
-                yield self._columns[place].strip(), partial(from_text, cells)
+                yield self._columns[place].strip(), partial(from_text, cells, self._separator)
 
     def place(self, row: int) -> int:
         """See `PredictionsFile`."""

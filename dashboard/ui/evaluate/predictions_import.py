@@ -90,9 +90,14 @@ def _what_they_are(dropped: DroppedPredictions) -> str:
         labels = f"with true labels{from_file}"
     else:
         labels = f"{labelled:,} of them with true labels{from_file}"
-    what = "the probability of one of two" if dropped.n_classes == 1 else f"probabilities of {dropped.n_classes:,}"
+    if dropped.only_classes:
+        what = f"predicted classes ({dropped.n_classes:,} classes)"
+    elif dropped.n_classes == 1:
+        what = "the probability of one of two classes"
+    else:
+        what = f"probabilities of {dropped.n_classes:,} classes"
     told = (
-        f"These are predictions: {dropped.n_rows:,} rows with {what} classes, {labels}. "
+        f"These are predictions: {dropped.n_rows:,} rows with {what}, {labels}. "
         "They become an evaluation without images."
     )
     return " ".join((told, *dropped.notes))

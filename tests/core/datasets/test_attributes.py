@@ -190,6 +190,38 @@ def test_the_type_of_cells_is_the_narrowest_that_fits_all(cells: list[str], want
 
 
 @pytest.mark.parametrize(
+    "cells, wanted",
+    [
+        (["0,0", " 99,5 ", "", "12"], [0.0, 99.5, None, 12.0]),
+        (["-1,5", "+,5", "1,5e3"], [-1.5, 0.5, 1500.0]),
+        (["1", "2"], [1, 2]),
+        (["1.5", "2"], [1.5, 2.0]),
+        (["1,5", "2.5"], ["1,5", "2.5"]),
+        (["1.234,5", "2,0"], ["1.234,5", "2,0"]),
+        (["1,2,3", "2,0"], ["1,2,3", "2,0"]),
+        (["1,5e999", "2,0"], ["1,5e999", "2,0"]),
+        (["left", "2,0"], ["left", "2,0"]),
+    ],
+)
+def test_numbers_between_semicolons_may_have_a_decimal_comma(cells: list[str], wanted: list[object]) -> None:
+    values = from_text(pa.chunked_array([cells]), ";").to_pylist()
+    assert values == wanted and [type(v) for v in values] == [type(v) for v in wanted]
+
+
+@pytest.mark.parametrize(
+    "table, wanted",
+    [
+        ("Datei;Klasse;Gewicht\na.png;cat;0,0\nb.png;dog;99,5\n", [0.0, 99.5, None]),
+        ("sep=;\r\nDatei;Klasse;Gewicht\r\na.png;cat;0,0\r\nb.png;dog;99,5\r\n", [0.0, 99.5, None]),
+        ('Datei,Klasse,Gewicht\na.png,cat,"0,0"\nb.png,dog,"99,5"\n', ["0,0", "99,5", None]),
+    ],
+)
+def test_a_table_of_a_german_spreadsheet_has_numbers(make_zip: MakeZip, table: str, wanted: list[object]) -> None:
+    path = make_zip({}, extra={**IMAGES, "labels.csv": table.encode()})
+    assert found(path).columns.to_pydict() == {"Gewicht": wanted}
+
+
+@pytest.mark.parametrize(
     "values, wanted",
     [
         ([1, None, 3], [1, None, 3]),

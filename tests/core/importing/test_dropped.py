@@ -13,7 +13,7 @@ import pytest
 from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.uploads import keep_upload
 from dashboard.core.errors import DatasetError
-from dashboard.core.importing.dropped import keep_predictions, recognise
+from dashboard.core.importing.dropped import DroppedPredictions, keep_predictions, recognise
 from dashboard.core.importing.opening import open_predictions, read_arrays
 from dashboard.core.importing.true_labels import read_given_labels
 from dashboard.core.labels.cifar10 import CLASS_NAMES
@@ -112,7 +112,9 @@ def test_the_arrays_of_an_npz_are_known_by_shape_and_values(
     assert bool(found.label_counts) == bool(labels)
 
 
-@pytest.mark.parametrize("probs", ["probs", "y_prob", "probabilities", "predictions", "pred_probs"])
+@pytest.mark.parametrize(
+    "probs", ["probs", "y_prob", "y_proba", "pred_proba", "proba", "probabilities", "predictions", "pred_probs"]
+)
 @pytest.mark.parametrize("labels", ["y_true", "true_labels", "gt", "target"])
 @pytest.mark.parametrize("values", [LABELS, LABELS[:, None], LABELS.astype(float), np.eye(2)[LABELS]])
 def test_true_labels_beside_probabilities_of_a_known_name(
@@ -268,9 +270,36 @@ def test_a_confidence_beside_predicted_classes_is_told_not_to_be_used(tmp_path: 
     assert found and found.notes[1:] == (
         f"The column {column} is not used as a probability, since those of the other classes are missing.",
     )
-    (tmp_path / "x.csv").write_text("file,true,predicted,camera\na.png,cat,cat,0.9\nb.png,dog,cat,0.6\n")
+    (tmp_path / "x.csv").write_text("file,true,predicted,camera\na.png,cat,cat,9\nb.png,dog,cat,0\n")
     found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
     assert found and len(found.notes) == 1
+
+
+def test_numbers_beside_predicted_classes_are_told_not_to_be_used(tmp_path: Path) -> None:
+    header, path = "file,true,predicted,blurred,certain,indoors", tmp_path / "x.csv"
+    rows = ["a.png,cat,cat,0.5,0.25,1", "b.png,dog,cat,0.1,0.5,0"]
+    path.write_text("\n".join([header, *rows]))
+    found = recognise([path], CLASS_NAMES)
+    assert found and found.notes[1:] == (
+        "The numbers from 0 to 1 in blurred, certain are not used as probabilities. If such a column holds the probability "
+        "of the class dog, call it p_dog, then import the file again.",
+    )
+    path.write_text("\n".join([header.replace("certain", "p_dog"), *rows]))
+    found = recognise([path], CLASS_NAMES)
+    assert found and (found.n_classes, found.class_names) == (1, ("dog",))
+    path.write_text("\n".join([header, *rows, "c.png,ship,ship,0.2,0.7,0"]))
+    found = recognise([path], CLASS_NAMES)
+    assert found and found.notes[1].endswith("since there is no such column for each class.")
+
+
+@pytest.mark.parametrize("column", ["y_prob", "y_proba", "proba", "pred_proba", "prob"])
+def test_one_probability_beside_predicted_classes_is_known_by_its_name(tmp_path: Path, column: str) -> None:
+    (tmp_path / "x.csv").write_text(f"y_true,y_pred,{column}\n0,0,0.25\n1,0,0.4\n1,1,0.9\n")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and (found.n_classes, found.notes) == (1, ())
+    (tmp_path / "x.csv").write_text(f'y_true,y_pred,{column}\n0,0,"[0.75, 0.25]"\n1,0,"[0.6, 0.4]"\n')
+    with pytest.raises(DatasetError, match=f"all classes of an image in one cell of the column {column}"):
+        open_predictions(tmp_path / "x.csv", None)
 
 
 def test_columns_of_true_labels_that_differ_are_told_before_the_import(tmp_path: Path) -> None:
@@ -330,6 +359,24 @@ def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:
         [("p.npy", io.BytesIO(saved(tmp_path / "p.npy", PROBS).read_bytes()))], CLASS_NAMES, settings
     )
     assert kept and kept.predictions.is_file()
+
+
+def test_arrays_of_predicted_classes_are_told_as_such(tmp_path: Path) -> None:
+    settings, classes = Settings(data_dir=tmp_path / "data"), np.array([0, 1, 2])
+
+    def kept(**arrays: np.ndarray) -> DroppedPredictions | None:
+        files = [(f"{name}.npy", saved(tmp_path / f"{name}.npy", array)) for name, array in arrays.items()]
+        return keep_predictions([(name, io.BytesIO(path.read_bytes())) for name, path in files], CLASS_NAMES, settings)
+
+    with pytest.raises(DatasetError, match=r"y_pred.npy holds predicted classes, and no probabilities"):
+        kept(y_true=classes, y_pred=classes)
+    np.savez(tmp_path / "x.npz", y_true=classes, y_pred=classes)
+    with pytest.raises(DatasetError, match=r"x.npz holds predicted classes") as refused:
+        keep_predictions([("x.npz", io.BytesIO((tmp_path / "x.npz").read_bytes()))], CLASS_NAMES, settings)
+    assert "'label': data['y_true'].ravel()" in refused.value.fix
+    assert list(settings.uploads_dir.iterdir()) == []
+    assert kept(images=np.zeros((3, 8, 8), np.uint8), y_pred=classes) is None
+    assert kept(labels=classes) is None
 
 
 def test_an_earlier_upload_stays(tmp_path: Path) -> None:

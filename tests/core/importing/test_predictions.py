@@ -387,7 +387,10 @@ def test_percentages_in_columns_of_any_name_are_no_predicted_classes(tmp_path: P
 def test_a_column_of_predictions_that_holds_no_classes_is_told(tmp_path: Path, store: RunStore) -> None:
     (tmp_path / "x.csv").write_text("label,prediction\n20.5,31.5\n31.5,40.5\n")
     error = refused(tmp_path / "x.csv", store)
-    assert "prediction does not hold classes" in error.message and "names or whole numbers, in prediction" in error.fix
+    assert (
+        "prediction does not hold classes" in error.message
+        and "names or whole numbers from 0, in prediction" in error.fix
+    )
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -960,6 +963,57 @@ def test_predicted_classes_without_probabilities(tmp_path: Path, store: RunStore
     assert not about & {"overconfident", "miscalibrated", "label_errors", "mislabelled_class", "confident_mistakes"}
     (tmp_path / "ids.csv").write_text("y_true,y_pred\n1,1\n2,1\n2,2\n")
     assert import_file(tmp_path / "ids.csv", store).manifest.class_names == ("0", "1", "2")
+
+
+def test_further_columns_of_predictions_with_decimal_commas_are_numbers(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("Klasse;Vorhersage;Gewicht\ncat;cat;0,5\ndog;cat;30,25\n")
+    (tmp_path / "y.csv").write_text("label;dose\ncat;0,5\ndog;1,5\n")
+    np.save(tmp_path / "x.npy", PROBS[:2])
+    for labels, source, column, wanted in (
+        (None, "x.csv", "Gewicht", [0.5, 30.25]),
+        (tmp_path / "y.csv", "x.npy", "dose", [0.5, 1.5]),
+    ):
+        names = None if labels is None else NAMES
+        run = import_file(tmp_path / source, store, names, labels).manifest.run_id
+        assert store.folder(run).load().further_columns(np.arange(2))[column].to_pylist() == wanted
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_predicted_classes_in_arrays_are_made_a_table(
+    tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, kind: str, shape: tuple[int, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    true, predicted = np.array([0, 1, 2, 2]).reshape(shape), np.array([0, 1, 2, 1]).reshape(shape)
+    np.save("y.npy", true)
+    np.save("x.npy", predicted)
+    np.savez("x.npz", y_true=true, y_pred=predicted, ids=np.arange(3))
+    labels = Path("y.npy") if kind == "npy" else None
+    error = refused(Path(f"x.{kind}"), store, labels=labels)
+    assert "holds predicted classes, and no probabilities" in error.message
+    variables: dict[str, Any] = {}
+    exec(error.fix.split("`")[1], variables)
+    if kind == "npz":
+        variables["data"].close()
+    imported = import_file(Path("x-new.csv"), store, labels=labels)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+
+
+def test_minus_1_and_1_are_the_names_of_two_classes(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("y_true,y_pred\n-1,-1\n1,1\n1,-1\n1.0,1.0\n")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.confusion.tolist() == [[1, 0], [1, 2]]
+    assert imported.manifest.class_names == ("-1", "1") and len(imported.manifest.notes) == 1
+    (tmp_path / "p.csv").write_text("prediction\n-1\n1\n")
+    np.save(tmp_path / "y.npy", np.array([-1, 1]))
+    imported = import_file(tmp_path / "p.csv", store, labels=tmp_path / "y.npy")
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+
+
+def test_minus_1_beside_other_numbers_is_no_class(tmp_path: Path, store: RunStore) -> None:
+    for rows in ("-1,0\n0,-1\n1,1\n", "-1,2\n2,-1\n"):
+        (tmp_path / "x.csv").write_text(f"y_true,y_pred\n{rows}")
+        assert "y_pred does not hold classes" in refused(tmp_path / "x.csv", store).message
 
 
 @pytest.mark.parametrize("kind", ["csv", "decimal comma", "parquet"])
