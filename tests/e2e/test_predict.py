@@ -108,13 +108,16 @@ def test_the_word_below_a_sample_acts_like_its_picture(page) -> None:
     page.goto("/")
     page.locator(".sheet .text", has_text="horse").click()
     page.locator(ANSWER).get_by_text("horse").wait_for()
+    page.wait_for_selector(IDLE)  # the large samples are gone
     click_sample(page, "frog")
     page.locator(ANSWER).get_by_text("frog").wait_for()
 
 
 def test_a_photo_of_the_camera_is_predicted(page) -> None:
     page.goto("/")
+    page.wait_for_selector(IDLE)
     page.get_by_text("Camera", exact=True).click()
+    page.wait_for_function("document.querySelector('video')?.readyState > 2")  # else there is nothing to take yet
     page.get_by_text("Take Photo").click()
     page.locator(ANSWER).or_(page.get_by_role("heading", name="Probably none")).first.wait_for()
 
