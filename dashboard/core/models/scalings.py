@@ -217,7 +217,8 @@ def _about_tests(chosen: str, tests: Mapping[str, SelfTest], names_doubted: bool
     right, total = tests[chosen].right, tests[chosen].accuracy.n
     notes = [f"Correct predictions on {total} labelled samples, by scaling: {_counts(tests)}."]
     if not names_doubted and (2 * right < total or not tests[chosen].better_than_guessing()):
-        guessing = "" if tests[chosen].better_than_guessing() else ", which is hardly better than guessing"
+        how = "no" if right * max(2, tests[chosen].classes) <= total else "hardly"
+        guessing = "" if tests[chosen].better_than_guessing() else f", which is {how} better than guessing"
         notes.append(
             f"Warning: with {chosen} the model predicts only {right} of {total} samples correctly{guessing}. "
             "Check the order of the class names, the scaling and the colour order."

@@ -87,7 +87,7 @@ class TestChoosingTheScaling:
         }
         chosen, notes = choose_scaling(None, "raw", "The model scales pixels itself.", tests, "m.keras")
         assert chosen == "raw" and "clearly better" not in " ".join(notes)
-        assert "predicts only 23 of 80 samples correctly, which is hardly better than guessing." in notes[-1]
+        assert "predicts only 23 of 80 samples correctly, which is no better than guessing." in notes[-1]
         _, notes = choose_scaling("raw", "raw", "The model scales pixels itself.", tests, "m.keras")
         assert "clearly better" not in " ".join(notes)
 
