@@ -70,6 +70,7 @@ def test_the_samples_are_two_stops_into_the_page(page, address: str) -> None:
     page.goto(address)
     page.wait_for_selector(IDLE)
     page.get_by_role("button", name="Sample: frog").wait_for()
+    page.locator("[data-testid=stFileUploaderDropzone] button:enabled").first.wait_for()
     tab_to(page, r"^a .*Skip to main content")
     page.keyboard.press("Enter")
     until(page, lambda: focused(page).startswith("main"))
