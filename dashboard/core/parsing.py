@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 def parsing(explained: Callable[[Exception], Exception]) -> Iterator[None]:
     """Turns every exception in the block, except DashboardError, into the one that `explained` makes of it.
 
-    The OSError of a full disk, to which the block copies the file, also stays as it is: it tells no damage.
+    An OSError that says that the disk is full stays as it is, too: then the block could not copy the file, which may be sound.
 
     Libraries raise dozens of kinds of exceptions on damaged files, and no list of them stays complete. The cause and
     its traceback are logged with the level INFO: a batch may hold thousands of damaged files.

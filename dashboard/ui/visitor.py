@@ -41,11 +41,12 @@ def visitors_services() -> Services:
 
 def has_to_log_in() -> bool:
     """True if the visitor has to log in first; then the page offers that. Raises DashboardError as `providers` does."""
-    if not users_log_in() or st.user.is_logged_in:
+    known = providers()
+    if not known or st.user.is_logged_in:
         return False
     st.title("Log in", anchor=False)
     st.text("This dashboard is for users who log in.")
-    for name in (provider.name for provider in providers()):
+    for name in (provider.name for provider in known):
         st.button(
             f"Log in with {plain(name)}" if name else "Log in", key=f"log-in-{name}", type="primary",
             icon=":material/login:", on_click=st.login, args=(name,) if name else (),

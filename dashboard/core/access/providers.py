@@ -44,10 +44,10 @@ def providers_in(section: object, file: str) -> list[Provider]:
     """
     auth = section if isinstance(section, Mapping) else {}
     named = {str(key): value for key, value in auth.items() if isinstance(value, Mapping) and key != _NO_PROVIDER}
-    _refuse_without("auth", auth, _OF_ALL, file)
+    _check_keys("auth", auth, _OF_ALL, file)
     found = []
     if not named or any(key in auth for key in _OF_EACH):
-        _refuse_without("auth", auth, _OF_EACH, file)
+        _check_keys("auth", auth, _OF_EACH, file)
         found.append(Provider("", str(auth["server_metadata_url"])))
     for name, table in named.items():
         if "_" in name:  # Streamlit refuses it
@@ -56,12 +56,12 @@ def providers_in(section: object, file: str) -> list[Provider]:
                 f"Rename it, for example to [auth.{name.replace('_', '-')}].",
                 "settings",
             )
-        _refuse_without(f"auth.{name}", table, _OF_EACH, file)
+        _check_keys(f"auth.{name}", table, _OF_EACH, file)
         found.append(Provider(name, str(table["server_metadata_url"])))
     return found
 
 
-def _refuse_without(section: str, table: Mapping[str, object], keys: Sequence[str], file: str) -> None:
+def _check_keys(section: str, table: Mapping[str, object], keys: Sequence[str], file: str) -> None:
     if missing := [key for key in keys if not table.get(key)]:
         meant = ", ".join(f"{key} ({_MEANING[key]})" for key in missing)
         raise DashboardError(

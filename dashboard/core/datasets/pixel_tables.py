@@ -81,8 +81,7 @@ def _in_columns(header: Sequence[str], cells: Sequence[str]) -> _Pixels | None:
         count = len(cells) - labelled
         return _Pixels("x = t.to_numpy('u1')", count, 0 if labelled else None, None, has_header=False)
     others = [column for column in header if not _DIGITS.search(column)]
-    split = column_among(others, SPLIT_COLUMNS)
-    label = column_among(others, LABEL_COLUMNS) or next((each for each in others if each != split), None)
+    label, split = _label_and_split(others)
     read = "x = t.filter(regex='[0-9]').to_numpy('u1')"
     return _Pixels(read, len(header) - len(others), label, split) if len(others) <= _MOST_OTHERS else None
 
@@ -92,11 +91,16 @@ def _in_one_column(header: Sequence[str], cells: Sequence[str]) -> _Pixels | Non
         numbers = cell.split()
         if len(numbers) >= _LEAST_PIXELS and all(map(_is_pixel, numbers)) and _SAFE.fullmatch(column):
             others = [each for each in header if each != column]
-            split = column_among(others, SPLIT_COLUMNS)
-            label = column_among(others, LABEL_COLUMNS) or next((each for each in others if each != split), None)
+            label, split = _label_and_split(others)
             read = f"x = n.stack([n.array(c.split(), 'u1') for c in t['{column}']])"
             return _Pixels(read, len(numbers), label, split)
     return None
+
+
+def _label_and_split(others: Sequence[str]) -> tuple[str | None, str | None]:
+    """The columns of the labels and of the splits, among those that hold no pixels."""
+    split = column_among(others, SPLIT_COLUMNS)
+    return column_among(others, LABEL_COLUMNS) or next((each for each in others if each != split), None), split
 
 
 def _counts_up(names: Sequence[str]) -> bool:

@@ -165,8 +165,7 @@ def _try_scalings(
         )  # fmt: skip
     if not samples or unknown:
         return {}
-    first = self_test(version, samples, quarantine.predict)
-    return {version.preprocessing.scaling_name: first, **try_others(version, samples, quarantine.predict)}
+    return _tests(version, samples, quarantine)
 
 
 def _in_other_order(
@@ -177,9 +176,14 @@ def _in_other_order(
     if mine.color == "grayscale" or SCALINGS[mine.scaling_name].color:
         return {}
     turned = replace(version, preprocessing=replace(mine, color="rgb" if mine.color == "bgr" else "bgr"))
-    tests = {mine.scaling_name: self_test(turned, samples, quarantine.predict)}
-    tests |= try_others(turned, samples, quarantine.predict)
+    tests = _tests(turned, samples, quarantine)
     return {name: test for name, test in tests.items() if not SCALINGS[name].color}
+
+
+def _tests(version: ModelVersion, samples: Sequence[LabelledFile], quarantine: Quarantine) -> dict[str, SelfTest]:
+    """The self-test with the scaling of the version, and with each other one that works for it, by scaling."""
+    first = self_test(version, samples, quarantine.predict)
+    return {version.preprocessing.scaling_name: first, **try_others(version, samples, quarantine.predict)}
 
 
 def _choose(

@@ -109,7 +109,10 @@ def choose_scaling(
             return best, (why, *_about_tests(best, tests))
         return told, (told_by, *_about_tests(told, tests))
     if winner := _winner(tests):
-        why = f"No scaling was given, and {told_by}. {winner} is used: on the samples it is clearly the best of {listed([*tests])}. {_OWN_SCALING}"
+        why = (
+            f"No scaling was given, and {told_by}. {winner} is used: on the samples it is clearly the best of "
+            f"{listed([*tests])}. {_OWN_SCALING}"
+        )
         return winner, (why, *_about_tests(winner, tests))
     raise _unknown(told_by, tests, what)
 
@@ -150,7 +153,10 @@ def check_colors(
 
 
 def _beats(a: SelfTest, b: SelfTest) -> bool:
-    """True if `a` is clearly better than `b` and no guessing: where another order of the class names is right, that beats `b`, too."""
+    """True if `a` is clearly better than `b`, and also than guessing.
+
+    Where the class names are in the wrong order, guessing alone is right more often than `b`.
+    """
     return clearly_better(a, b) and a.better_than_guessing()
 
 

@@ -37,8 +37,7 @@ def watch_job(services: Services, run_id: str) -> None:
         st.rerun()
         return
     with st.container(border=True, key="progress"):
-        user = services.visitor.told_of(job.user)
-        st.text(f"Evaluating {readable_name(job.dataset.name)} with {job.model}{user and f', {user}'}")
+        st.text(f"Evaluating {_what(services, job)}")
         cancelling = st.session_state.get(_CANCELLED) == run_id
         st.progress(
             _share(job),
@@ -88,6 +87,12 @@ def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
         return True
 
 
+def _what(services: Services, job: Job) -> str:
+    """The dataset and the model of a job, for admins also the user."""
+    user = services.visitor.told_of(job.user)
+    return f"{readable_name(job.dataset.name)} with {job.model}{user and f', {user}'}"
+
+
 def _share(job: Job) -> float:
     return job.progress.done / job.progress.total if job.progress else 0.0
 
@@ -111,8 +116,7 @@ def list_jobs(services: Services, but: str = "") -> None:
     for job in jobs:
         with st.container(horizontal=True, vertical_alignment="center", key=f"job-{job.run_id}"):
             st.progress(_share(job), f"{job.state.capitalize()}: {_in_words(services, job)}", width=320)
-            user = services.visitor.told_of(job.user)
-            st.text(f"{readable_name(job.dataset.name)} with {job.model}{user and f', {user}'}", width="content")
+            st.text(_what(services, job), width="content")
             if st.button("Show", key=f"show-{job.run_id}"):
                 show(job.run_id)
                 st.rerun()

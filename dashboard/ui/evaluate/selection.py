@@ -40,7 +40,7 @@ def selected_images(run_id: str) -> set[int]:
 
 
 def put_selection_in_address(run_id: str) -> None:
-    """Puts the selected images into the address, so that a reload finds them again, unless they are many, which the page says."""
+    """Puts the selected images into the address, so that a reload finds them again. Too many are left out."""
     selected = selected_images(run_id)
     set_parameter(TICKED, ",".join(map(str, sorted(selected))) if len(selected) <= _MOST_IN_ADDRESS else "")
 
