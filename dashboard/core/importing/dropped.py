@@ -22,7 +22,8 @@ from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import OnlyClassesError, open_predictions
 from dashboard.core.importing.other_layouts import OtherLayoutError
-from dashboard.core.importing.tables import NoHeaderError, TablePredictions
+from dashboard.core.importing.table_file import NoHeaderError
+from dashboard.core.importing.tables import TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
 from dashboard.core.importing.which_arrays import (
     Reading,
