@@ -22,6 +22,7 @@ ROOT = (
 )  # has app.py, pages/, models/, data/ and .streamlit/; read only if INSTALLED
 _SCRIPT = "classifier-dashboard"
 _MODULE = re.compile(r"python -m dashboard(?![\w.-]\w)")  # but not dashboard.training
+_SAFE_IN_QUOTES = re.compile(r"[\w. -]+")
 _SPECIAL = frozenset(" \t&|<>^()%!;,'`$@{}#~*?[]")  # in PowerShell or cmd.exe
 
 
@@ -81,6 +82,11 @@ def in_command(text: str) -> str:
             shown = (chr(b) if 32 <= b < 127 and b not in b"'\\`" else f"\\x{b:02x}" for b in os.fsencode(text))
             return f"$'{''.join(shown)}'"
     return shlex.quote(text)
+
+
+def is_safe_in_quotes(text: str) -> bool:
+    """True if the text can stand as it is between quotes of Python and of every shell."""
+    return _SAFE_IN_QUOTES.fullmatch(text) is not None
 
 
 def pip_command(arguments: str) -> str:

@@ -82,11 +82,11 @@ def annotations_elsewhere(
         images: the names of the images that are labelled.
         suffix: of these files. Those that are not .json must lie in a folder that is called for them, such as labels.
     """
-    folders = {name[: max(name.rfind("/"), 0)] for name in images}
+    folders = {name.rpartition("/")[0] for name in images}
     found = [
         i
         for i in positions
-        if suffix_of(names[i]) == suffix and names[i][: max(names[i].rfind("/"), 0)] not in folders
+        if suffix_of(names[i]) == suffix and names[i].rpartition("/")[0] not in folders
         and (suffix == ".json" or bare_folder(folder_of(names[i]), _ANNOTATIONS)[1])
     ]  # fmt: skip
     for key in (_path_without_words, file_stem) if len(found) > 1 else ():
@@ -103,7 +103,7 @@ def annotations_elsewhere(
 
 
 def _path_without_words(name: str) -> tuple[tuple[str, ...], str]:
-    return bare_folder(name[: max(name.rfind("/"), 0)], _ANNOTATIONS)[0], file_stem(name)
+    return bare_folder(name.rpartition("/")[0], _ANNOTATIONS)[0], file_stem(name)
 
 
 def read_annotations(source: FileSource, image_of: Mapping[int, str]) -> LabelsTable:

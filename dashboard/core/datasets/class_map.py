@@ -107,7 +107,7 @@ def give_names(dataset: Numbered, source: FileSource, positions: Sequence[int], 
 
 def _may_be_map(name: str) -> bool:
     suffix = suffix_of(name)
-    if name[name.rfind("/") + 1 :].lower() == "readme.md":
+    if name.rpartition("/")[2].lower() == "readme.md":
         return True
     return suffix in (".json", ".yaml", ".yml", *_TABLES) or (suffix in NAMES_SUFFIXES and _is_called_so(name))
 

@@ -105,7 +105,7 @@ def _images_without_suffix(source: FileSource) -> frozenset[str]:
     first_bytes = source.first_bytes if isinstance(source, _QuickToTell) else source.read
     found = set()
     for position, name in enumerate(source.names):
-        if "." not in name[name.rfind("/") + 1 :].lstrip(".") and not name.endswith("/"):
+        if "." not in name.rpartition("/")[2].lstrip(".") and not name.endswith("/"):
             with contextlib.suppress(ImageError):
                 if readable_kind(first_bytes(position, FIRST_BYTES)):
                     found.add(name)
@@ -157,7 +157,7 @@ def _why_no_images(source: FileSource) -> ImageError | None:
 
 def is_junk(name: str) -> bool:
     """True for files that operating systems and programs leave behind, such as .DS_Store and copies by Jupyter."""
-    last = name[name.rfind("/") + 1 :]
+    last = name.rpartition("/")[2]
     if last.startswith("._") or last.lower() in _JUNK_NAMES:
         return True
     if any(folder in name and folder in name.split("/")[:-1] for folder in _JUNK_FOLDERS):

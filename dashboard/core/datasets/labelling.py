@@ -81,7 +81,7 @@ def is_document(name: str, stems: Container[str] = ()) -> bool:
     Args:
         stems: the names of the images without their suffix. A file without a suffix that is called so tells about that image.
     """
-    suffix, last = suffix_of(name), name[name.rfind("/") + 1 :]
+    suffix, last = suffix_of(name), name.rpartition("/")[2]
     return suffix in _DOCUMENTS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
 
 
@@ -118,7 +118,7 @@ class ClassFolders:
 
     def __call__(self, name: str) -> str | None:
         """The name of the folder that holds a file, with composed accents; None at the top level, and directly below a split."""
-        folder = name[: max(name.rfind("/"), 0)]
+        folder = name.rpartition("/")[0]
         if folder not in self._known:
             self._known[folder] = self.class_of(folder)
         return self._known[folder]

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from dashboard.core.errors import Advice, Choice
+from dashboard.core.shell import is_safe_in_quotes
 
 _LEAST_CLASSES = 2
 _ROUNDING = 0.02  # of a sum of shares
-_SAFE = re.compile(r"[\w. -]+")  # between quotes of Python and of every shell
 _BETWEEN = re.compile(r"[,;\s]+")
 _HARD = "hard_labels"  # what the advice writes
 
@@ -65,7 +65,7 @@ def way_out(file: str, column: str, with_images: bool = False) -> Advice | str:
     """
     name, column = PurePosixPath(file).name, column.strip()
     only_true = "If these are true labels rather than predictions, "
-    if not (_SAFE.fullmatch(name) and _SAFE.fullmatch(column or "-")):
+    if not (is_safe_in_quotes(name) and is_safe_in_quotes(column or "-")):
         return f"{only_true}replace each list by the class with the largest number in it."
     suffix = PurePosixPath(name).suffix.lower()
     largest = "p.Series(x).idxmax()"

@@ -10,6 +10,7 @@ from math import isqrt
 
 from dashboard.core.datasets.columns import LABEL_COLUMNS, SPLIT_COLUMNS, column_among, csv_separator
 from dashboard.core.errors import ImageError
+from dashboard.core.shell import is_safe_in_quotes
 
 PIXEL_TABLES = (".csv", ".tsv")
 HEAD_BYTES = 2**20  # of a table: its first two lines
@@ -17,7 +18,6 @@ _LEAST_PIXELS = 64
 _MOST_OTHERS = 4  # columns beside the pixels
 _LARGEST, _MOST_DIGITS = 255, 3
 _DIGITS = re.compile(r"\d")
-_SAFE = re.compile(r"[\w. -]+")  # between quotes of Python and of every shell
 _ADVICE = "Save them as arrays, images of uint8 (N, height, width) or (N, height, width, 3) and labels"
 
 
@@ -51,7 +51,7 @@ def pixels_in_table(name: str, head: bytes) -> ImageError | None:
     last = name.rpartition("/")[2]
     columns = [each for each in (found.label, found.split) if isinstance(each, str)]
     shape = _shape(found.count)
-    if not shape or not all(map(_SAFE.fullmatch, (last, *columns))):
+    if not shape or not all(map(is_safe_in_quotes, (last, *columns))):
         return ImageError(message, f"{_ADVICE} (N), in one .npz.")
     options = "" if separator == "," else ", sep='\\t'" if separator == "\t" else f", sep='{separator}'"
     options += "" if found.has_header else ", header=None"
@@ -68,7 +68,7 @@ def pixels_in_table(name: str, head: bytes) -> ImageError | None:
     elif not found.has_header:
         told += " It takes the first column as the labels."
     if found.split:
-        told += f" Its column {found.split} tells splits: to evaluate one, keep only its rows before."
+        told += f" Its column {found.split} names splits: to evaluate one of them, first delete the rows of the others."
     return ImageError(message, told)
 
 
@@ -89,7 +89,7 @@ def _in_columns(header: Sequence[str], cells: Sequence[str]) -> _Pixels | None:
 def _in_one_column(header: Sequence[str], cells: Sequence[str]) -> _Pixels | None:
     for column, cell in zip(header, cells, strict=True):
         numbers = cell.split()
-        if len(numbers) >= _LEAST_PIXELS and all(map(_is_pixel, numbers)) and _SAFE.fullmatch(column):
+        if len(numbers) >= _LEAST_PIXELS and all(map(_is_pixel, numbers)) and is_safe_in_quotes(column):
             others = [each for each in header if each != column]
             label, split = _label_and_split(others)
             read = f"x = n.stack([n.array(c.split(), 'u1') for c in t['{column}']])"

@@ -50,7 +50,7 @@ class Folders:
     def of(names: Sequence[str]) -> Folders:
         """The folders of files with these paths."""
         known: dict[str, int] = {}
-        codes = (known.setdefault(name[: max(name.rfind("/"), 0)], len(known)) for name in names)
+        codes = (known.setdefault(name.rpartition("/")[0], len(known)) for name in names)
         return Folders(codes=np.fromiter(codes, np.int32, len(names)), paths=tuple(known))
 
     def holding(self, files: np.ndarray) -> list[str]:

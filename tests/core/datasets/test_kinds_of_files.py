@@ -293,7 +293,10 @@ def test_the_splits_of_a_table_of_pixels_are_told(tmp_path: Path) -> None:
     (tmp_path / "fer2013.csv").write_text(f"emotion,pixels,Usage\n{rows}")
     with pytest.raises(DatasetError, match="holds pixels") as refused:
         open_dataset(tmp_path / "fer2013.csv")
-    assert "Its column Usage tells splits: to evaluate one, keep only its rows before." in refused.value.fix
+    assert (
+        "Its column Usage names splits: to evaluate one of them, first delete the rows of the others."
+        in refused.value.fix
+    )
 
 
 @pytest.mark.parametrize(
