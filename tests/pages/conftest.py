@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 from dashboard.core.engine.pool import WorkerPool
@@ -28,6 +29,17 @@ def installed_components() -> Iterator[None]:
     """Streamlit reads the metadata of every installed package for every AppTest; once is enough."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server_without_tensorflow() -> Iterator[None]:
+    """Before each run of a page, Streamlit resets Keras where it is loaded, which takes most of a test's time.
+
+    Only tests load it beside the pages: the server never does.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script_runner, "_clean_problem_modules", lambda: None)
         yield
 
 
