@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from dashboard.core.runs.array_file import file_content
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import PROPERTY_FIELDS, complete
 from tests.run_rows import manifest
@@ -84,7 +85,7 @@ class Simulated:
         }
         folder.save(manifest(path.name, **{**given, **of_manifest}))
         folder.add_part(0, complete(table, self.names))
-        np.save(path / "thumbnails.npy", self.thumbnails)
+        (path / "thumbnails.npy").write_bytes(file_content(self.thumbnails))
         return folder
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from dashboard.core.datasets.unchanged import check_still_there
 from dashboard.core.files import write_atomically
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.array_file import ArrayFile
+from dashboard.core.runs.array_file import ArrayFile, file_content
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
@@ -70,10 +69,9 @@ class RunEmbeddings:
         for start in range(0, len(samples), CHUNK):
             on_progress(start, len(samples))
             parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
-        buffer = io.BytesIO()
-        np.save(buffer, np.concatenate(parts).astype(np.float32))
+        content = file_content(np.concatenate(parts).astype(np.float32))
         self._store.folder(run.manifest.run_id).manifest()  # the run may have been deleted meanwhile
-        write_atomically(self._path(run.manifest.run_id), buffer.getvalue(), make_folder=False)
+        write_atomically(self._path(run.manifest.run_id), content, make_folder=False)
 
     def _path(self, run_id: str) -> Path:
         return self._store.folder(run_id).path / _FILE

@@ -1,17 +1,26 @@
-"""An array in a `.npy` file of a run, of which only the rows that are asked for are read."""
+"""An array in a `.npy` file of a run, of which only the rows that are asked for are read.
+
+Behind the array, where other readers do not look, stands a checksum of each row. So rows can be written one by one.
+"""
 
 from __future__ import annotations
 
+import io
+import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dashboard.core.datasets.npy import read_header
+from dashboard.core.datasets.npy import ArrayHeader, read_header
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import check_regular
 from dashboard.core.runs.rows import reading
+
+CHECKSUM = np.dtype("<u4")
+_BLOCK_BYTES = 2**20
 
 
 class ArrayFile:
@@ -21,11 +30,13 @@ class ArrayFile:
     open only while rows are read.
     """
 
-    def __init__(self, path: Path, shape: Sequence[int | None], dtype: type) -> None:
+    def __init__(self, path: Path, shape: Sequence[int | None], dtype: type, complete: bool = True) -> None:
         """Reads what the file says of the array.
 
         Args:
             shape: the shape that it must have; None: any length.
+            complete: nobody writes to the file any more, so all checksums are compared: once, and again when the file has
+                changed. Files of earlier versions have none.
 
         Raises:
             OSError: the file is missing, damaged, or holds another array.
@@ -44,8 +55,15 @@ class ArrayFile:
         )
         if not fits:
             raise OSError(f"{path.name} holds another array than expected")
-        if path.stat().st_size < self.header.offset + len(self) * self.header.row_bytes:
+        state = path.stat()
+        behind = state.st_size - self.header.offset - len(self) * self.header.row_bytes
+        if behind < 0:
             raise OSError(f"{path.name} is cut off")
+        if behind not in (0, len(self) * CHECKSUM.itemsize):
+            raise OSError(f"{path.name} has another size than expected")
+        self.has_checksums = behind > 0
+        if complete and self.has_checksums:
+            _check(path, self.header, state.st_ino, state.st_mtime_ns, state.st_size)
 
     def __len__(self) -> int:
         return int(self.shape[0])
@@ -71,3 +89,39 @@ class ArrayFile:
                 "run_unreadable",
             ) from error  # fmt: skip
         return found if wanted.ndim else found[0]
+
+
+def file_header(shape: tuple[int, ...], dtype: type) -> bytes:
+    """What stands in the file before the array."""
+    out = io.BytesIO()
+    fields = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(out, fields)
+    return out.getvalue()
+
+
+def file_content(array: np.ndarray) -> bytes:
+    """The content of the file of an array (N, ...)."""
+    header = file_header(array.shape, array.dtype.type)
+    return header + array.tobytes() + checksums(header, array).tobytes()
+
+
+def checksums(header: bytes, rows: np.ndarray) -> np.ndarray:
+    """The checksums of rows (M, ...), as (M,) uint32: each is the CRC-32 of the header and the row."""
+    begun = zlib.crc32(header)
+    return np.array([zlib.crc32(row, begun) for row in np.ascontiguousarray(rows)], CHECKSUM)
+
+
+@lru_cache(2**16)
+def _check(path: Path, header: ArrayHeader, *state: int) -> None:
+    """Raises OSError unless the file, which is in this state, has the right checksum of each row."""
+    n, at_once = header.shape[0], max(1, _BLOCK_BYTES // max(1, header.row_bytes))
+    with path.open("rb") as file:
+        begin = file.read(header.offset)
+        file.seek(header.offset + n * header.row_bytes)
+        stored = np.frombuffer(file.read(), CHECKSUM)
+        file.seek(header.offset)
+        for first in range(0, n, at_once):
+            expected = stored[first : first + at_once]
+            data = np.frombuffer(file.read(len(expected) * header.row_bytes), np.uint8)
+            if not np.array_equal(checksums(begin, data.reshape(len(expected), header.row_bytes)), expected):
+                raise OSError(f"{path.name}: its checksum does not match")

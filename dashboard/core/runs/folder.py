@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import check_regular, how_to_write_again, read_whole, rename, write_json
+from dashboard.core.files import check_regular, how_to_write_again, rename
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
 from dashboard.core.runs.array_file import ArrayFile
@@ -44,7 +45,7 @@ _STOP = "stop"
 _USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
-_USER_TYPE = TypeAdapter(Annotated[str, Field(min_length=1)])
+_USER_TYPE = TypeAdapter[dict[Literal["user"], str] | str](dict[Literal["user"], str] | str)  # str: of earlier versions
 _FOR_EVALUATION = ("status", "true_label", "predicted_label", "confidence")
 T = TypeVar("T")
 
@@ -114,7 +115,7 @@ class RunFolder:
         Args:
             user: not "".
         """
-        write_json(self.path / _USER, user, make_folder=False)
+        write_checked_json(self.path / _USER, {"user": user})
 
     def may_see(self) -> bool:
         """True if the visitor may see the run. One with a damaged manifest is for its owner and for admins."""
@@ -164,9 +165,20 @@ class RunFolder:
         try:
             return may(self.manifest().user)
         except DatasetError:  # no such run, or a damaged manifest
-            with contextlib.suppress(OSError, DatasetError):
-                return may(self._read(_USER, _USER_TYPE, read_whole))
-            return False
+            return bool(user := self._user()) and may(user)
+
+    def _user(self) -> str:
+        """Who started the run, see `keep_user`; "" if that is not known."""
+        try:
+            found = self._read(_USER, _USER_TYPE, read_checked_json)
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except (OSError, DatasetError) as error:
+            logging.getLogger(__name__).warning(
+                "Only admins see the damaged evaluation %s, since %s cannot be read: %s", self.run_id, _USER, error
+            )
+            return ""
+        return found if isinstance(found, str) else found.get("user", "")
 
     def own(self) -> RunOwner:
         """Takes the right to write to the run.
@@ -385,7 +397,9 @@ class RunFolder:
 
     def _thumbnails(self) -> ArrayFile:
         check_regular(self.path / THUMBNAILS)  # before the manifest, which is not needed if there is no such file
-        return ArrayFile(self.path / THUMBNAILS, (self.manifest().n_images, None, None, 3), np.uint8)
+        manifest = self.manifest()
+        shape = (manifest.n_images, None, None, 3)
+        return ArrayFile(self.path / THUMBNAILS, shape, np.uint8, complete=manifest.state == "finished")
 
     def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
         """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""

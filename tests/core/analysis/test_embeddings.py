@@ -46,6 +46,29 @@ def test_they_are_computed_once_and_kept_beside_the_run(
     assert found is not None and found.shape == (3, 8) and found.dtype == np.float32 and np.isfinite(found).all()
 
 
+def test_a_flipped_bit_is_told_and_the_embeddings_are_made_again(
+    run: Run, store: RunStore, inference: Inference, tiny_version: ModelVersion, caplog: pytest.LogCaptureFixture
+) -> None:
+    embeddings, path = RunEmbeddings(inference, store), store.folder(run.manifest.run_id).path / "embeddings.npy"
+    embeddings.start(run, tiny_version)
+    finished(embeddings, run)
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(whole[:140] + bytes([whole[140] ^ 1]) + whole[141:])
+    assert embeddings.stored(run) is None and "embeddings.npy: its checksum does not match" in caplog.text
+    embeddings.start(run, tiny_version)
+    finished(embeddings, run)
+    assert path.read_bytes() == whole and embeddings.stored(run) is not None
+
+
+def test_embeddings_of_earlier_versions_without_checksums_are_read(
+    run: Run, store: RunStore, inference: Inference
+) -> None:
+    given = np.arange(24, dtype=np.float32).reshape(3, 8)
+    np.save(store.folder(run.manifest.run_id).path / "embeddings.npy", given)
+    assert np.array_equal(np.asarray(RunEmbeddings(inference, store).stored(run)), given)
+
+
 def test_what_belongs_to_another_state_of_the_run_is_not_used(run: Run, store: RunStore, inference: Inference) -> None:
     path = store.folder(run.manifest.run_id).path / "embeddings.npy"
     for content in (np.zeros((2, 8), np.float32), np.array([{}], object)):

@@ -45,10 +45,16 @@ def link_to_zeros(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes() or b"0")
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 DAMAGES: list[Callable[[Path], object]] = [
     lambda path: path.write_bytes(b""),
     lambda path: path.write_bytes(np.random.default_rng(0).bytes(3000)),
-    truncate, make_folder, make_pipe, link_to_zeros,
+    truncate, flip_a_bit, make_folder, make_pipe, link_to_zeros,
 ]  # fmt: skip
 each_damage = pytest.mark.parametrize("damage", DAMAGES)
 

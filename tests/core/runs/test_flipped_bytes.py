@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,12 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
+from dashboard.core.runs.array_file import ArrayFile, file_content
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.checked_json import read_checked_json
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import STORED, RowFiles, read_notes
+from tests.conftest import picture
 from tests.run_rows import NAMES, manifest, ok, table_of
 
 ROWS = [ok(0, "cat", "cat"), ok(1, "dog", "cat"), ok(2, "dog", "dog"), ok(3, None, "cat")]
@@ -115,6 +119,96 @@ def test_no_flipped_bit_changes_the_manifest(folder: RunFolder) -> None:
 def test_no_flipped_bit_changes_what_people_noted(folder: RunFolder) -> None:
     folder.annotate(lambda found: replace(found.tagged("odd", [1, 2]), note="seen", verdict="accepted"))
     no_flipped_bit_changes_json(folder.path / "annotations.json", folder.annotations)
+
+
+def test_each_flipped_bit_of_an_array_is_told(tmp_path: Path) -> None:
+    array, chance = np.arange(5 * 3, dtype=np.float32).reshape(5, 3), random.Random(7)
+    content = file_content(array)
+    (tmp_path / "whole.npy").write_bytes(content)
+    assert np.array_equal(ArrayFile(tmp_path / "whole.npy", (5, None), np.float32), array)
+    assert np.array_equal(np.load(tmp_path / "whole.npy"), array)  # by other programs
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << chance.randrange(8)
+        path = tmp_path / f"{place}.npy"
+        path.write_bytes(damaged)
+        with pytest.raises(OSError, match=path.name):
+            ArrayFile(path, (5, None), np.float32)
+
+
+def with_thumbnails(folder: RunFolder) -> np.ndarray:
+    """Writes three of four thumbnails and finishes the run. Gives all four; the third is black."""
+    thumbnails = np.stack([picture(seed, 6, 4) for seed in range(4)])
+    thumbnails[2] = 0
+    kept = folder.keep_thumbnails(4, (4, 6))
+    assert kept
+    kept.write(np.array([3, 0, 1]), thumbnails[[3, 0, 1]])
+    folder.save(replace(manifest(), state="finished"))
+    return thumbnails
+
+
+@pytest.mark.parametrize("place", ["header", "picture", "picture that was never written", "checksum"])
+def test_a_flipped_bit_in_the_thumbnails_is_told_and_nothing_is_shown_of_them(folder: RunFolder, place: str) -> None:
+    with_thumbnails(folder)
+    path, sums = folder.path / "thumbnails.npy", 4 * 4
+    content = bytearray(path.read_bytes())
+    pictures_at = len(content) - sums - 4 * 72
+    at = {"header": 12, "picture": pictures_at + 72, "picture that was never written": pictures_at + 2 * 72}
+    content[at.get(place, len(content) - 1)] ^= 1
+    path.write_bytes(content)
+    assert folder.thumbnails() is None
+    fault = folder.file_faults()["thumbnails.npy"]
+    assert fault.code == "run_file_damaged" and "its small pictures come from the dataset" in fault.message
+    assert place == "header" or "(its checksum does not match)" in fault.message
+    assert len(folder.load().table) == 4
+
+
+def test_whole_thumbnails_are_read_also_those_of_earlier_versions_without_checksums(folder: RunFolder) -> None:
+    thumbnails = with_thumbnails(folder)
+    assert np.array_equal(np.asarray(folder.thumbnails()), thumbnails) and not folder.file_faults()
+    path = folder.path / "thumbnails.npy"
+    path.unlink()
+    np.save(path, thumbnails)
+    assert np.array_equal(np.asarray(folder.thumbnails()), thumbnails) and not folder.file_faults()
+    kept = folder.keep_thumbnails(4, (4, 6), new=False)  # for a run that an earlier version began
+    assert kept
+    kept.write(np.array([2]), thumbnails[:1])
+    assert path.stat().st_size == 128 + thumbnails.nbytes
+    assert np.array_equal(np.asarray(folder.thumbnails()), thumbnails[[0, 1, 0, 3]])
+
+
+def test_thumbnails_of_a_run_under_way_are_not_called_damaged_while_one_is_written(folder: RunFolder) -> None:
+    with_thumbnails(folder)
+    folder.save(replace(manifest(), state="running"))
+    path = folder.path / "thumbnails.npy"
+    content = bytearray(path.read_bytes())
+    content[-17] ^= 1  # a picture whose checksum is not written yet
+    path.write_bytes(content)
+    assert folder.thumbnails() is not None and not folder.file_faults()
+
+
+def test_a_flipped_bit_makes_no_other_user_the_owner_of_a_damaged_run(
+    folder: RunFolder, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder.path / "manifest.json").write_text("{}")
+    folder.keep_user("anna")
+    path = folder.path / "user.json"
+    whole = path.read_bytes()
+
+    def seen_by(*users: str) -> list[str]:
+        return [user for user in users if RunFolder(folder.path, Visitor(user)).may_see()]
+
+    assert seen_by("anna", "anla") == ["anna"] and not caplog.records
+    for place in range(len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            user = re.search(r'"user": "(.*)"', damaged.decode(errors="replace"))
+            assert seen_by(user[1] if user else "anla", "anla") == []
+    assert "Only admins see the damaged evaluation" in caplog.text and "checksum does not match" in caplog.text
+    path.write_text('"anna"\n')  # as earlier versions wrote it
+    assert seen_by("anna", "anla") == ["anna"]
 
 
 def test_a_flipped_bit_is_told_and_a_sound_file_can_be_read_by_other_programs(folder: RunFolder) -> None:
