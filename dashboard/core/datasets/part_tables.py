@@ -95,7 +95,9 @@ class PartTables:
 
     def _one_of_splits(self, tables: Mapping[int, Table]) -> Table | None:
         """See `joined_by_split`; None also if tables may not tell the splits."""
-        return joined_by_split(without_templates(list(tables.values()))) if self._may_split else None
+        if not self._may_split:
+            return None
+        return joined_by_split(without_templates(list(tables.values())), bool(self._choices.split))
 
     def split_of(self, table: str) -> str | None:
         """The split that a table is called like; None if it is called like none."""

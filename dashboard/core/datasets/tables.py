@@ -238,6 +238,8 @@ def _as_template(table: Table) -> Table:
         "it is called a submission, which is an example with made-up labels"
         if _is_submission(table)
         else f"it gives every image the same label, {table.content.labels[0]}"
+        if any(table.content.labels)
+        else "it gives no image a label"
     )
     fault = DatasetError(
         f"{table.name} is not used: {why}.", Advice("To use it: ", Choice("labels", table.name)), "labels_file"
@@ -245,12 +247,19 @@ def _as_template(table: Table) -> Table:
     return replace(table, fault=fault, template=True)
 
 
-def joined_by_split(tables: Sequence[Table]) -> Table | None:
-    """One table of all that name images, with their splits, if each is called like another split; else None."""
+def joined_by_split(tables: Sequence[Table], split_is_wanted: bool = False) -> Table | None:
+    """One table of all that name images, with their splits, if each is called like another split; else None.
+
+    Args:
+        split_is_wanted: then a single one will do, if another table is called like a split, but gives no labels.
+    """
     usable = [table for table in tables if table.content and table.matched and not table.fault]
     splits = [split_named_in(file_stem(table.name), SPLITS) for table in usable]
     contents = [table.content for table in usable if table.content]
-    if len(usable) < 2 or None in splits or len(set(splits)) < len(splits):
+    named = {split_named_in(file_stem(table.name), SPLITS): table.fault for table in tables if table.fault}
+    without_labels = {split: fault.message for split, fault in named.items() if split and split not in splits}
+    alone = split_is_wanted and without_labels and len(usable) == 1 and not contents[0].splits
+    if (len(usable) < 2 and not alone) or None in splits or len(set(splits)) < len(splits):
         return None
     if len({folder_of(table.name) for table in usable}) > 1:
         return None
@@ -277,6 +286,7 @@ def joined_by_split(tables: Sequence[Table]) -> Table | None:
         attributes=attributes if any(read) else None,
         splits=tuple(split or "" for split, size in zip(splits, sizes, strict=True) for _ in range(size)),
         table_of_split={split or "": table.name for split, table in zip(splits, usable, strict=True)},
+        without_labels=without_labels,
         question=next((content.question for content in contents if content.question), None),
     )
     matched, labelled = sum(table.matched for table in usable), sum(table.labelled for table in usable)
