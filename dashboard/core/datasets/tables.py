@@ -12,6 +12,7 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes, joined
 from dashboard.core.datasets.class_files import annotations_elsewhere
+from dashboard.core.datasets.csv_labels import names_files
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
@@ -32,6 +33,7 @@ _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
 _COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 _TEMPLATE = "submission"  # in the names of tables with made-up labels, which Kaggle's competitions give as an example
 _NEARLY_ALL = 0.9  # share of the images
+_HEAD_BYTES = 2**16  # of a table; its first line has to fit
 MOST_TABLES = 40  # more are records of single images rather than tables of many
 
 
@@ -78,6 +80,28 @@ def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequ
         if len(tables) > MOST_TABLES or 2 * len(beside) > len(stems):
             tables = [i for i in tables if i not in beside]
     return tables[:MOST_TABLES]
+
+
+def tables_without_suffix(source: FileSource, is_image: np.ndarray, wanted: str) -> frozenset[int]:
+    """The files without a suffix that are CSV with a column of files, as Harvard Dataverse gives HAM10000_metadata.
+
+    Args:
+        is_image: (n,) bool, whether each file is an image.
+        wanted: the name of a file that is one, whatever its first line is.
+    """
+    names = source.names
+    found = [i for i in np.flatnonzero(~is_image).tolist() if not suffix_of(names[i]) and names[i][-1:] != "/"]
+    if not 0 < len(found) <= MOST_TABLES:
+        return frozenset()
+    stems = {names[i].rpartition(".")[0] for i in np.flatnonzero(is_image).tolist()}
+    return frozenset(i for i in found if names[i] not in stems and (names[i] == wanted or _names_files(source, i)))
+
+
+def _names_files(source: FileSource, position: int) -> bool:
+    try:
+        return names_files(source.read(position, _HEAD_BYTES))
+    except ImageError:
+        return False
 
 
 def foreign_tables(names: Sequence[str], positions: Sequence[int]) -> list[int]:
