@@ -16,8 +16,8 @@ from dashboard.ui.session import is_remembered, remembered, rows_key, stored_run
 
 _SHELF = "label-issues"
 WHAT_DOUBT_MEANS = (
-    "A label in orange with a question mark may be wrong: the model is more confident of another class than it usually is "
-    "for images of that class."
+    "A label with a question mark may be wrong: the model is more confident of another class than it usually is for images "
+    "of that class."
 )
 
 
@@ -77,6 +77,11 @@ def _is_left_to_the_view(services: Services, run: Run) -> bool:
 def _whole(services: Services, run: Run) -> Run:
     """The run without its filter."""
     return stored_run(services, run.manifest.run_id) if run.conditions else run
+
+
+def marked(labels: pd.Series, doubtful: np.ndarray) -> pd.Series:
+    """The labels of a table. Those that are doubtful (N,) bool have a question mark, as below a picture."""
+    return labels.astype(object).mask(doubtful, labels.astype(str) + "?")
 
 
 def suspect_labels(run: Run) -> None:

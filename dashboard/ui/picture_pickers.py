@@ -26,6 +26,7 @@ SAMPLES_SHOWN = 24
 SIDE = 72  # least width of a sample, in pixels
 _TILE = 96  # pixels of a sample in the file that the browser gets
 SHEET_KEY = "samples"
+_SHOWN = "samples-shown"  # their files, in the order on the page
 
 
 def sample_files(samples_dir: Path, class_names: Sequence[str]) -> list[Path]:
@@ -61,7 +62,7 @@ def stored_picture(upload: UploadedFile, name: str) -> tuple[str, bytes] | None:
 
 
 def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
-    """Shows the samples. A click anywhere on one chooses it.
+    """Shows the samples. A click anywhere on one chooses it. If its file cannot be read any more, a line says why.
 
     Returns:
         What the sample that was just clicked is called, such as "sample ship", and its content; None if none was clicked.
@@ -73,7 +74,8 @@ def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
             readable.append(path)
         except (OSError, ImageError):
             unreadable.append(readable_name(path.name))
-    clicked = None
+    clicked, before = None, st.session_state.get(_SHOWN, [])
+    st.session_state[_SHOWN] = readable
     if readable:
         labels = [readable_name(path.parent.name) for path in readable]
         items = [SheetItem(place, label, "", "", f"Sample: {label}") for place, label in enumerate(labels)]
@@ -82,8 +84,14 @@ def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
         st.caption(plain(f"Samples that cannot be read: {listed(unreadable)}"))
     if clicked is None:
         return None
-    sample = readable[clicked]
-    return f"sample {readable_name(sample.parent.name)}", sample.read_bytes()  # nobody has seen its file name
+    sample = before[clicked]  # what was clicked; files may have come or gone since
+    label = readable_name(sample.parent.name)
+    try:
+        return f"sample {label}", read_whole(sample, MAX_FILE_BYTES)  # nobody has seen its file name
+    except OSError as error:
+        told = f"The sample {label}/{readable_name(sample.name)} cannot be read: {error.strerror or error}."
+        st.error(plain(told), icon=":material/error:")
+        return None
 
 
 @st.cache_data(show_spinner=False)

@@ -337,7 +337,7 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
 def test_doubtful_labels_are_marked_in_the_lists_of_changed_images(open_page: Open, dashboard: Services) -> None:
     better, others = clean(1, n=300), np.arange(300)[:, None] % 9 == 0
     worse = replace(better, pred_probs=np.where(others, np.roll(better.pred_probs, 1, axis=1), better.pred_probs))
-    root, legend = dashboard.runs.root, "A label in orange with a question mark may be wrong:"
+    root, legend = dashboard.runs.root, "A label with a question mark may be wrong:"
     a, b = (
         each.store(root / name, model=f"{name}@1", dataset_sha256="same").manifest().run_id
         for name, each in (("20260101-000000-aaaaaaaa", better), ("20260101-000000-bbbbbbbb", worse))
@@ -347,6 +347,13 @@ def test_doubtful_labels_are_marked_in_the_lists_of_changed_images(open_page: Op
     listed = [item for items in sheets(at).values() for item in items]
     assert {item["index"] for item in listed if item["tone"] == "doubt"} == doubted & {i["index"] for i in listed}
     assert {item["note"].endswith("?") for item in listed} == {True, False} and legend in text_of(at)
+    marked = {f"{item['index']}.png": item["note"] for item in listed}
+    for run_id in (a, b):
+        (root / run_id / "thumbnails.npy").unlink()
+    at = opened(open_page("compare"), a=a, b=b, tab="Images")  # as a table, because there are no pictures
+    rows = [row for each in at.dataframe if "file" in each.value.columns for row in each.value.to_dict("records")]
+    assert {row["file"]: f"labelled {row['true_label']}" for row in rows}.items() >= marked.items()
+    assert not sheets(at) and legend in text_of(at)
 
 
 def test_the_address_keeps_the_tab(open_page: Open, runs: Path) -> None:

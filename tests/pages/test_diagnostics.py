@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.core.diagnostics import storage_checks
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.settings import Settings
 from dashboard.services import Services, services_of
@@ -87,6 +88,22 @@ def test_what_needs_no_tensorflow_is_shown_while_it_is_awaited(
     assert {metric.label: metric.value for metric in at.metric}["Accuracy on samples"] == "Checking ..."
     go_on.set()
     assert not opened().exception
+
+
+def test_a_data_folder_whose_name_is_no_utf_8_is_shown(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_registry(services.settings.models_dir)
+    data = tmp_path / os.fsdecode(b"donn\xe9es")  # Latin-1
+    (tmp_path / "data").rename(data)
+    other = services_of(services.settings.model_copy(update={"data_dir": data}), services.engine)
+    monkeypatch.setattr("dashboard.ui.resources.get_services", lambda: other)
+    at = opened()
+    assert not at.exception and "The data folder" in tables(at) and "donn\ufffdes can be written to" in tables(at)
+    monkeypatch.setattr(storage_checks, "free_mib", lambda folder: 0)
+    at.button(key="check-again").click().run()
+    at = opened()
+    assert not at.exception and "donn\ufffdes/runs" in text_of(at)
 
 
 def test_a_killed_worker_is_never_below_everything_works(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

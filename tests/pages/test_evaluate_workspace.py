@@ -243,9 +243,22 @@ def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Ope
     mistakes = sheet(view(at, "Images"))
     assert issues == {item["index"] for item in mistakes if item["note"].endswith("?")}
     assert 0 < len(issues) < len(mistakes)
-    legend = "A label in orange with a question mark may be wrong:"
+    legend = "A label with a question mark may be wrong:"
     assert legend in text_of(at)
+    [table] = [each.value for each in at.dataframe if "file" in each.value.columns]
+    assert [f"labelled {label}" for label in table["true_label"]] == [item["note"] for item in mistakes]
+    (stored.path / "thumbnails.npy").unlink()
+    assert not sheet(at.run()) and legend in text_of(at)
     assert legend not in text_of(set_filter(at, stored.manifest(), "correct=yes"))
+
+
+def test_doubtful_labels_of_imported_predictions_are_marked(open_page: Open, dashboard: Services) -> None:
+    stored = clean(1, n=300).store(dashboard.runs.root / "20260101-000000-abcdabcd", imported=True)
+    doubted = set(label_issues.label_issues(stored.load())["file"])
+    at = view(open_run(open_page, stored.manifest()), "Images")
+    [table] = [each.value for each in at.dataframe if "file" in each.value.columns]
+    assert {row["file"] for row in table.to_dict("records") if row["true_label"].endswith("?")} == doubted
+    assert 0 < len(doubted) < len(table) and "A label with a question mark may be wrong:" in text_of(at)
 
 
 def test_where_doubtful_labels_are_not_looked_for_the_page_says_so_until_the_view_labels_was_opened(

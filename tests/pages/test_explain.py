@@ -475,6 +475,21 @@ def test_the_most_similar_images_of_an_evaluation(page: AppTest, dashboard: Serv
     assert not page.exception and page.query_params["image"] == str(first) and "The 4 most similar" in text_of(page)
 
 
+def test_a_doubtful_label_is_marked_below_its_picture_and_in_the_table(
+    page: AppTest, dashboard: Services, run: RunManifest
+) -> None:
+    embed(dashboard, run)
+    view(of_run(page, run.run_id, 0), "Most similar images")
+    differs = next(item for item in sheet(page) if f"predicted as {item['note'].split()[-1]}" not in item["alt"])
+    [issues] = page.session_state["label-issues"].values()
+    issues.loc[0, "index"] = differs["index"]
+    page.run()
+    [table] = [d.value for d in page.dataframe]
+    notes = [item["note"] for item in sheet(page)]
+    assert [f"labelled {label}" for label in table["true_label"]] == notes
+    assert any(note.endswith("?") for note in notes) and "A label with a question mark may be wrong:" in text_of(page)
+
+
 def test_an_uploaded_copy_of_an_image_is_not_compared_with_itself(
     page: AppTest, dashboard: Services, run: RunManifest
 ) -> None:

@@ -488,6 +488,32 @@ def test_a_damaged_sample_leaves_the_others(open_page: Open, dashboard: Services
     assert samples_of(at) >= {"airplane", "truck"} and "cat" not in samples_of(at)
 
 
+@pytest.mark.parametrize("name", ["predict", "explain"])
+def test_a_clicked_sample_that_has_gone_or_cannot_be_read_any_more_is_told(
+    open_page: Open, dashboard: Services, name: str
+) -> None:
+    samples = dashboard.settings.samples_dir
+    at = open_page(name)
+    first = sorted((samples / "airplane").glob("*.png"))[0]
+    first.unlink()
+    first.symlink_to(first.name)  # leads to itself, which nobody can read
+    click_sample(at, "airplane")
+    assert not at.exception and not at.metric and "truck" in samples_of(at)
+    assert f"The sample airplane/{first.name} cannot be read: {os.strerror(errno.ELOOP)}." in at.error[0].value.replace(
+        "\\", ""
+    )
+    last = sorted((samples / "truck").glob("*.png"))[0]
+    for folder in ("ship", "truck"):
+        shutil.rmtree(samples / folder)  # the places of the samples change
+    click_sample(at, "truck")
+    assert not at.exception and not at.metric
+    assert f"The sample truck/{last.name} cannot be read: {os.strerror(errno.ENOENT)}." in at.error[0].value.replace(
+        "\\", ""
+    )
+    click_sample(at, "frog")
+    assert not at.exception and not at.error
+
+
 @pytest.mark.usefixtures("own_models")
 def test_only_samples_of_the_models_classes_are_offered(open_page: Open, dashboard: Services) -> None:
     make_registry(dashboard.settings.models_dir)

@@ -241,6 +241,17 @@ def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterab
     return [i for i in among if any(file_stem(cell) in stems for cell in cells[i])] if stems else []
 
 
+def names_files(head: bytes) -> bool:
+    """True for the beginning of a CSV in UTF-8 whose first line names a column of files among others."""
+    line, end, _ = head.partition(b"\n")
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r")
+        columns = next(csv.reader([text], delimiter=csv_separator(text)), []) if end else []
+    except (UnicodeDecodeError, csv.Error):
+        return False
+    return len(columns) > 1 and column_among(columns, FILE_COLUMNS) is not None
+
+
 def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
     """The cells of a CSV as text; a header is the first row. Its `attrs` have the separator. May raise any exception.
 

@@ -18,7 +18,8 @@ from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import check_regular
 
-_SUFFIXES = LABELS_SUFFIXES | {".txt"}  # Excel's "Unicode Text"; among images, it is likelier to list the classes
+# Excel's "Unicode Text", which among images likelier lists the classes; "": CSV, as HAM10000_metadata of Harvard Dataverse
+_SUFFIXES = LABELS_SUFFIXES | {".txt", ""}
 
 
 def is_elsewhere(labels: str) -> bool:

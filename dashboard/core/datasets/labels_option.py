@@ -30,5 +30,6 @@ def labels_choice(dataset: Path, typed: str) -> str:
     has_members = ".tar" in dataset.name.lower() or dataset.suffix.lower() == ".tgz" or is_pattern(dataset)
     if has_members and not path.is_file():
         return typed
-    inside = dataset.is_dir() and path.suffix.lower() in LABELS_SUFFIXES and path.is_relative_to(dataset.absolute())
+    may_be_table = path.suffix.lower() in (*LABELS_SUFFIXES, "")
+    inside = dataset.is_dir() and may_be_table and path.is_relative_to(dataset.absolute())
     return path.relative_to(dataset.absolute()).as_posix() if inside and path.is_file() else str(path)

@@ -152,7 +152,8 @@ class PartLabels:
         stems: set[str] = set()
         if not all(suffix_of(self._names[i]) for i in no_images):
             stems = {name.rpartition("/")[2].rpartition(".")[0] for name in part.image_names}
-        ignored = [i for i in no_images if is_document(self._names[i], stems)]
+        tables = self._tables.without_suffix
+        ignored = [i for i in no_images if i in tables or is_document(self._names[i], stems)]
         return np.setdiff1d(positions, ignored), ignored
 
     def _files_beside(self, part: Part, by_folders: bool) -> FilesBeside:

@@ -24,6 +24,7 @@ from dashboard.core.datasets.tables import (
     replaces_folders,
     rivals_of_folders,
     table_positions,
+    tables_without_suffix,
     without_templates,
 )
 from dashboard.core.errors import DatasetError, listed
@@ -36,6 +37,7 @@ class PartTables:
         self._name, self._splits, self._choices = dataset_name, splits, choices
         self._source, self._names, self._is_image = files.source, files.names, files.is_image
         self._may_split = splits is None and choices.split != NO_SPLITS
+        self.without_suffix = tables_without_suffix(files.source, files.is_image, choices.labels)
 
     def among(self, part: Part) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""
@@ -43,6 +45,7 @@ class PartTables:
         if not positions:
             return {}
         found = table_positions(self._names, positions, part.image_names)
+        found = sorted({*found, *self.without_suffix.intersection(positions)})
         if not found and len(part.folders) < 2:  # beside class folders, they may be anything
             found = foreign_tables(self._names, positions)
         if not self._choices.labels:
@@ -95,7 +98,9 @@ class PartTables:
 
     def _one_of_splits(self, tables: Mapping[int, Table]) -> Table | None:
         """See `joined_by_split`; None also if tables may not tell the splits."""
-        return joined_by_split(without_templates(list(tables.values()))) if self._may_split else None
+        if not self._may_split:
+            return None
+        return joined_by_split(without_templates(list(tables.values())), bool(self._choices.split))
 
     def split_of(self, table: str) -> str | None:
         """The split that a table is called like; None if it is called like none."""

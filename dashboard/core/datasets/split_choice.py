@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import ALL_SPLITS, NO_SPLITS
@@ -40,6 +40,7 @@ def choose_split(
     certain: bool = True,
     noun: str = "split",
     about_others: Sequence[str] = (),
+    without_labels: Mapping[str, str] | None = None,
 ) -> SplitChoice:
     """Takes the split that the user wants; else test; else the only split with labels.
 
@@ -51,6 +52,7 @@ def choose_split(
         certain: False if the user has to say whether these are splits.
         noun: what they are, for messages: "split", "copy" or "split or copy".
         about_others: sentences about images in none of them.
+        without_labels: further splits that have no labels, with a sentence that says why.
 
     Raises:
         UndecidedError: the user has to choose; code `several_splits`.
@@ -71,6 +73,8 @@ def choose_split(
     chosen, why = _chosen(names, wanted, labelled, splits) if wanted or certain else (None, "")
     if wanted and chosen not in [answer.value for answer in answers]:
         why = f"has no {noun} {wanted!r}" if chosen is None else f"has {plural} that cannot be read as one dataset"
+        if reason := (without_labels or {}).get(split_called(wanted) or ""):
+            why = f"has no labels for the {noun} {wanted!r}. {reason.removesuffix('.')}"
         raise DatasetError(f"{dataset_name} {why}.", question.way_out, "choice")
     doubt = "" if certain else f", or {instead} in folders that are called so"
     if chosen is None:

@@ -33,6 +33,7 @@ class LabelsTable:
     attributes: Callable[[], Attributes] | None = None  # reads the other columns
     splits: tuple[str, ...] = ()  # of each row, see `splits_of`; () if the table tells none
     table_of_split: Mapping[str, str] = field(default_factory=dict)  # if each split has a table of its own
+    without_labels: Mapping[str, str] = field(default_factory=dict)  # split -> why its own table gives no labels
     question: Question | None = None  # which column holds the labels, if the user has chosen it
 
     def at(self, rows: Sequence[int]) -> LabelsTable:
@@ -161,10 +162,12 @@ def no_columns(
     """
     found = ", ".join(repr(column[:40]) for column in columns[:8]) or "none"
     if has_files:
-        error = refused(
-            name, f"it is not certain which of its columns holds the labels (it has {found})",
-            "Call the column of the labels `label`.",
+        why, fix = (
+            (f"it is not certain which of its columns holds the labels (it has {found})", "Call the column of the labels `label`.")
+            if len(columns) > 1
+            else (f"it has no column of labels (it has only {found})", "Give it a column `label`.")
         )  # fmt: skip
+        error = refused(name, why, fix)
         if not names_images:
             return error
         return no_label_column(error, answers)

@@ -124,9 +124,9 @@ def choose_rows(
         for split, count in counts.items()
         if count
     ]
-    if len(sizes) < 2:
+    if len(sizes) < 2 and not (sizes and wanted and table.without_labels):
         return None
-    choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__)
+    choice = choose_split(dataset_name, sizes, wanted, labelled.__contains__, without_labels=table.without_labels)
     if choice.question.chosen == ALL_SPLITS:
         return table, np.arange(len(names)), choice
     used = set(choice.splits)

@@ -12,6 +12,7 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes, joined
 from dashboard.core.datasets.class_files import annotations_elsewhere
+from dashboard.core.datasets.csv_labels import names_files
 from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
@@ -32,6 +33,7 @@ _LIKELY_STEMS = frozenset({*LABELS_STEMS, "metadata", "annotations"})
 _COCO_STEM = re.compile(r"_annotations\.coco|instances_\w+")  # as Roboflow and COCO call their files
 _TEMPLATE = "submission"  # in the names of tables with made-up labels, which Kaggle's competitions give as an example
 _NEARLY_ALL = 0.9  # share of the images
+_HEAD_BYTES = 2**16  # of a table; its first line has to fit
 MOST_TABLES = 40  # more are records of single images rather than tables of many
 
 
@@ -78,6 +80,28 @@ def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequ
         if len(tables) > MOST_TABLES or 2 * len(beside) > len(stems):
             tables = [i for i in tables if i not in beside]
     return tables[:MOST_TABLES]
+
+
+def tables_without_suffix(source: FileSource, is_image: np.ndarray, wanted: str) -> frozenset[int]:
+    """The files without a suffix that are CSV with a column of files, as Harvard Dataverse gives HAM10000_metadata.
+
+    Args:
+        is_image: (n,) bool, whether each file is an image.
+        wanted: the name of a file that is one, whatever its first line is.
+    """
+    names = source.names
+    found = [i for i in np.flatnonzero(~is_image).tolist() if not suffix_of(names[i]) and names[i][-1:] != "/"]
+    if not 0 < len(found) <= MOST_TABLES:
+        return frozenset()
+    stems = {names[i].rpartition(".")[0] for i in np.flatnonzero(is_image).tolist()}
+    return frozenset(i for i in found if names[i] not in stems and (names[i] == wanted or _names_files(source, i)))
+
+
+def _names_files(source: FileSource, position: int) -> bool:
+    try:
+        return names_files(source.read(position, _HEAD_BYTES))
+    except ImageError:
+        return False
 
 
 def foreign_tables(names: Sequence[str], positions: Sequence[int]) -> list[int]:
@@ -238,6 +262,8 @@ def _as_template(table: Table) -> Table:
         "it is called a submission, which is an example with made-up labels"
         if _is_submission(table)
         else f"it gives every image the same label, {table.content.labels[0]}"
+        if any(table.content.labels)
+        else "it gives no image a label"
     )
     fault = DatasetError(
         f"{table.name} is not used: {why}.", Advice("To use it: ", Choice("labels", table.name)), "labels_file"
@@ -245,12 +271,19 @@ def _as_template(table: Table) -> Table:
     return replace(table, fault=fault, template=True)
 
 
-def joined_by_split(tables: Sequence[Table]) -> Table | None:
-    """One table of all that name images, with their splits, if each is called like another split; else None."""
+def joined_by_split(tables: Sequence[Table], split_is_wanted: bool = False) -> Table | None:
+    """One table of all that name images, with their splits, if each is called like another split; else None.
+
+    Args:
+        split_is_wanted: then a single one will do, if another table is called like a split, but gives no labels.
+    """
     usable = [table for table in tables if table.content and table.matched and not table.fault]
     splits = [split_named_in(file_stem(table.name), SPLITS) for table in usable]
     contents = [table.content for table in usable if table.content]
-    if len(usable) < 2 or None in splits or len(set(splits)) < len(splits):
+    named = {split_named_in(file_stem(table.name), SPLITS): table.fault for table in tables if table.fault}
+    without_labels = {split: fault.message for split, fault in named.items() if split and split not in splits}
+    alone = split_is_wanted and without_labels and len(usable) == 1 and not contents[0].splits
+    if (len(usable) < 2 and not alone) or None in splits or len(set(splits)) < len(splits):
         return None
     if len({folder_of(table.name) for table in usable}) > 1:
         return None
@@ -277,6 +310,7 @@ def joined_by_split(tables: Sequence[Table]) -> Table | None:
         attributes=attributes if any(read) else None,
         splits=tuple(split or "" for split, size in zip(splits, sizes, strict=True) for _ in range(size)),
         table_of_split={split or "": table.name for split, table in zip(splits, usable, strict=True)},
+        without_labels=without_labels,
         question=next((content.question for content in contents if content.question), None),
     )
     matched, labelled = sum(table.matched for table in usable), sum(table.labelled for table in usable)

@@ -15,6 +15,7 @@ from dashboard.core.datasets.described import read_description
 from dashboard.core.datasets.folder_files import is_pattern, pattern_root
 from dashboard.core.datasets.formats import FORMATS
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.tables import MOST_TABLES
 from dashboard.core.errors import DatasetError
 from dashboard.core.labels.names_file import NAMES_SUFFIXES
 
@@ -61,6 +62,9 @@ def _folders_and_tables(folder: Path) -> Iterator[str]:
     for root, folders, files in os.walk(folder):
         yield from (f"{root}/{name}" for name in folders)  # even if it cannot be opened yet
         yield from (f"{root}/{name}" for name in files if _is_table(name.lower()))
+        without_suffix = [name for name in files if "." not in name]
+        if len(without_suffix) <= MOST_TABLES:  # else none of them is read as a table
+            yield from (f"{root}/{name}" for name in without_suffix)
 
 
 def _is_table(name: str) -> bool:

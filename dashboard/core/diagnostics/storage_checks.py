@@ -10,7 +10,7 @@ from pathlib import Path
 from dashboard.core.diagnostics.checks import MIB, Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.errors import DashboardError
-from dashboard.core.files import how_to_write_again
+from dashboard.core.files import how_to_write_again, readable_name
 from dashboard.core.settings import check_data_dir
 from dashboard.core.shell import set_variable
 
@@ -23,17 +23,18 @@ def steps(context: CheckContext) -> list[Step]:
     """The checks of the data folder."""
     settings = context.settings
     folders = (settings.data_dir, settings.runs_dir, settings.uploads_dir, settings.downloads_dir)
+    shown = readable_name(str(settings.data_dir))
     return [
         Step(
             "storage.writable",
             "storage",
-            f"whether the data folder {settings.data_dir} can be written to",
+            f"whether the data folder {shown} can be written to",
             lambda _: [check_writable(folders)],
         ),
         Step(
             "storage.space",
             "storage",
-            f"the free space for {settings.data_dir}",
+            f"the free space for {shown}",
             lambda _: [check_space(settings.data_dir, free_mib(settings.data_dir), settings.max_upload_mb)],
         ),
     ]
@@ -58,10 +59,12 @@ def check_writable(folders: Sequence[Path]) -> Check:
     except DashboardError as error:
         return Check("storage.writable", "storage", "error", without_full_stop(error.message), error.fix)
     except OSError as error:
-        summary = f"The data folder {folder} cannot be written to: {error.strerror or error}"
-        fix = f"{how_to_write_again(error)}, {_OTHER_FOLDER}"
+        summary = f"The data folder {readable_name(str(folder))} cannot be written to: {error.strerror or error}"
+        fix = f"{readable_name(how_to_write_again(error))}, {_OTHER_FOLDER}"
         return Check("storage.writable", "storage", "error", summary, fix)
-    return Check("storage.writable", "storage", "ok", f"The data folder {data_dir} can be written to")
+    return Check(
+        "storage.writable", "storage", "ok", f"The data folder {readable_name(str(data_dir))} can be written to"
+    )
 
 
 def free_mib(data_dir: Path) -> int:
@@ -72,10 +75,11 @@ def free_mib(data_dir: Path) -> int:
 
 def check_space(data_dir: Path, free_mib: int, max_upload_mb: int) -> Check:
     """Checks whether there is space for an upload, or at least for an evaluation."""
-    summary = f"{free_mib / 1024:,.1f} GiB of disk are free for {data_dir}"
+    shown = Path(readable_name(str(data_dir)))
+    summary = f"{free_mib / 1024:,.1f} GiB of disk are free for {shown}"
     if free_mib >= max(max_upload_mb, LEAST_FREE_MIB):
         return Check("storage.space", "storage", "ok", summary)
-    fix = f"Remove deleted evaluations with `python -m dashboard runs empty-bin`, old ones in {data_dir / 'runs'} and datasets in {data_dir / 'uploads'}, {_OTHER_FOLDER}"
+    fix = f"Remove deleted evaluations with `python -m dashboard runs empty-bin`, old ones in {shown / 'runs'} and datasets in {shown / 'uploads'}, {_OTHER_FOLDER}"
     if free_mib >= LEAST_FREE_MIB:
         return Check(
             "storage.space", "storage", "warning", f"{summary}, less than one upload of {max_upload_mb:,} MiB", fix

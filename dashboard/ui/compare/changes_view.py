@@ -23,7 +23,7 @@ from dashboard.services import Services
 from dashboard.ui.address import whole_address
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
-from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, marked, unknown_doubt
 from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import stored_run
 from dashboard.ui.turned_pages import page_of, turn_pages
@@ -75,7 +75,7 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
     found = _pictures(services, a, b)
     if isinstance(found, DashboardError):
         st.caption(plain(f"The images cannot be shown. {found}"))
-        _show_files(b, rows.head(FILES_SHOWN), "position_b")
+        _show_files(services, a, b, rows.head(FILES_SHOWN))
         return
     images, run, position = found
     key = f"{a.manifest.run_id}-{b.manifest.run_id}-{about}"
@@ -92,10 +92,7 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
     if opened is not None:
         among = run.detail(rows.set_index(position), ["index"])["index"].to_numpy()
         open_run_image(run.manifest.run_id, opened, among, {COMPARED: urlencode(whole_address(), doseq=True)})
-    if doubtful.any():
-        st.caption(WHAT_DOUBT_MEANS)
-    for unknown in dict.fromkeys(filter(None, (unknown_doubt(services, each) for each in (a, b)))):
-        st.caption(unknown)
+    _explain_doubt(services, a, b, doubtful)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")
     turn_pages(page_key, pages, lists=2)
@@ -128,6 +125,14 @@ def _doubtful(services: Services, a: Run, b: Run, rows: pd.DataFrame) -> np.ndar
     return doubtful
 
 
+def _explain_doubt(services: Services, a: Run, b: Run, doubtful: np.ndarray) -> None:
+    """Says what the marks of `_doubtful` mean, and why there may be none."""
+    if doubtful.any():
+        st.caption(WHAT_DOUBT_MEANS)
+    for unknown in dict.fromkeys(filter(None, (unknown_doubt(services, each) for each in (a, b)))):
+        st.caption(unknown)
+
+
 def _item(row: dict[Any, Any], doubtful: bool) -> SheetItem:
     a, b = (f"{side.upper()}: {row[f'predicted_{side}']}{_share(row[f'confidence_{side}'])}" for side in "ab")
     words = f"Labelled {row['true_label']}, A predicted {row['predicted_a']}, B predicted {row['predicted_b']}"
@@ -140,10 +145,11 @@ def _share(confidence: float) -> str:
     return "" if pd.isna(confidence) else f" {percent(confidence)}"
 
 
-def _show_files(run: Run, rows: pd.DataFrame, position: str) -> None:
+def _show_files(services: Services, a: Run, b: Run, rows: pd.DataFrame) -> None:
     columns = ["file", "true_label", "predicted_a", "predicted_b", "confidence_a", "confidence_b"]
+    doubtful = _doubtful(services, a, b, rows)
+    shown = _with_files(b, rows, "position_b").assign(true_label=marked(rows["true_label"], doubtful))
     st.dataframe(
-        safe_for_spreadsheets(_with_files(run, rows, position)[columns]),
-        hide_index=True,
-        alt="Files with their label and both predictions",
+        safe_for_spreadsheets(shown[columns]), hide_index=True, alt="Files with their label and both predictions"
     )
+    _explain_doubt(services, a, b, doubtful)

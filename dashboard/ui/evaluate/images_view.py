@@ -19,7 +19,7 @@ from dashboard.core.runs.run import Order, Run, ordered
 from dashboard.services import Services
 from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.contact_sheet import SheetItem
-from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, marked, unknown_doubt
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import ALL, MISTAKES, cell, choose_images, chosen_images
 from dashboard.ui.evaluate.many_maps_view import show_bulk
@@ -79,7 +79,7 @@ def show_image_list(services: Services, run: Run, beside: bool = False) -> pd.Da
         return chosen.evaluated
     rows = ordered(chosen, order)
     if run.manifest.imported:
-        _show_imported(run, rows)
+        _show_imported(services, run, rows)
     else:
         _show_page(services, run, rows, order, beside)
     return rows
@@ -145,21 +145,32 @@ def _show_page(services: Services, run: Run, rows: pd.DataFrame, order: Order, b
             show_error(error, "The images of this evaluation are no longer on the server.")
         else:
             st.text(error.message)
-    doubtful = doubtful_labels(services, run)
-    if pictures and rows["index"].isin(doubtful).any():
-        st.caption(WHAT_DOUBT_MEANS)
+    _say_what_doubt_means(services, run, rows)
     texts = as_texts(chosen_images(run))
     parameters = {SHOW: texts, SORT: order}
     items = _items(services, run)
     shown = show_sheet_page(services, run, pictures, rows, items, "&".join((*texts, order)), parameters, beside)
-    differs = shown["true_label"].notna() & (shown["true_label"].astype(str) != shown["predicted_label"].astype(str))
-    if pictures and differs.any() and (unknown := unknown_doubt(services, run)):
-        st.caption(unknown)
+    _say_why_no_doubt(services, run, shown)
     if shown[DOUBT].eq(True).any():
         words = none_of(len(run.manifest.class_names))
         st.caption(f'"{words}?": the picture probably shows none of the classes of the model.')
     with st.expander("File names", expanded=pictures is None):
-        _show_rows(shown, "File, labels and confidence of these images")
+        _show_rows(services, run, shown, "File, labels and confidence of these images")
+
+
+def _say_what_doubt_means(services: Services, run: Run, rows: pd.DataFrame) -> None:
+    if rows["index"].isin(doubtful_labels(services, run)).any():
+        st.caption(WHAT_DOUBT_MEANS)
+
+
+def _say_why_no_doubt(services: Services, run: Run, shown: pd.DataFrame) -> None:
+    if _differs(shown).any() and (unknown := unknown_doubt(services, run)):
+        st.caption(unknown)
+
+
+def _differs(rows: pd.DataFrame) -> pd.Series:
+    """(N,) bool: whether the row has a label, and another one than it is predicted as."""
+    return rows["true_label"].notna() & (rows["true_label"].astype(str) != rows["predicted_label"].astype(str))
 
 
 def _items(services: Services, run: Run) -> Callable[[dict[Hashable, Any]], SheetItem]:
@@ -181,17 +192,22 @@ def _item(row: dict[Hashable, Any], doubtful: bool, classes: int) -> SheetItem:
     return SheetItem(int(str(row["index"])), text, f"labelled {label}", tone, labels_in_words(row))  # type: ignore[arg-type]
 
 
-def _show_imported(run: Run, rows: pd.DataFrame) -> None:
+def _show_imported(services: Services, run: Run, rows: pd.DataFrame) -> None:
     st.info("These predictions were imported, so there are no images to show.", icon=":material/hide_image:")
     some = rows.head(ROWS_OF_IMPORTED)
     some = some.assign(file=run.detail(some, ["file"])["file"])
+    _say_what_doubt_means(services, run, some)
     if run.has_probabilities:
-        _show_rows(some, "File, labels and confidence of these predictions", key="imported-rows")
+        _show_rows(services, run, some, "File, labels and confidence of these predictions", key="imported-rows")
     else:
-        _show_rows(some.drop(columns="confidence"), "File and labels of these predictions", key="imported-rows")
+        some = some.drop(columns="confidence")
+        _show_rows(services, run, some, "File and labels of these predictions", key="imported-rows")
+    _say_why_no_doubt(services, run, some)
 
 
-def _show_rows(rows: pd.DataFrame, alt: str, key: str | None = None) -> None:
+def _show_rows(services: Services, run: Run, rows: pd.DataFrame, alt: str, key: str | None = None) -> None:
+    doubtful = rows["index"].isin(doubtful_labels(services, run)) & _differs(rows)
+    rows = rows.assign(true_label=marked(rows["true_label"], doubtful.to_numpy()))
     shown = safe_for_spreadsheets(rows[[name for name in _COLUMNS if name in rows]])
     st.dataframe(
         in_percents(shown, ["confidence"]) if "confidence" in shown else shown,

@@ -24,7 +24,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.contact_sheet import ONLY_SEEN, SheetItem, show_sheet
-from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, unknown_doubt
+from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, marked, unknown_doubt
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import turn_to_run_image
@@ -168,8 +168,9 @@ def _show_similar(services: Services, run: Run, embeddings: ArrayFile, question:
         st.caption(unknown)
     with st.expander("File names"):
         columns = ["file", "true_label", "predicted_label", "similarity"]
+        labels = marked(found["true_label"], np.array([item.tone == "doubt" for item in items]))
         st.dataframe(
-            safe_for_spreadsheets(found[columns]),
+            safe_for_spreadsheets(found.assign(true_label=labels)[columns]),
             hide_index=True,
             alt="File, labels and similarity of these images",
             column_config={"similarity": st.column_config.NumberColumn(format="%.3f")},

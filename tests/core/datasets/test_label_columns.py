@@ -165,3 +165,40 @@ def test_the_column_of_a_table_for_one_split_only(tmp_path: Path) -> None:
         open_dataset(tmp_path)
     dataset = open_dataset(tmp_path, Choices(label_column="species"))
     assert used(dataset) == {"cat": 2, "dog": 2} and "since no other has labels" in dataset.notes[0]
+
+
+@pytest.mark.parametrize("folder", ["", "images/", "HAM10000_images_part_{}/"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_csv_without_a_suffix_is_read(tmp_path: Path, folder: str, end: bytes) -> None:
+    """As Harvard Dataverse gives the table of HAM10000."""
+    path = folder_of(tmp_path / "d", [f"{folder.format(1 + i // 3)}ISIC_{i}.png" for i in range(6)])
+    (path / "HAM10000_metadata").write_bytes(written("csv").replace(b"\n", end))
+    with pytest.raises(UndecidedError, match="none of its columns is called like labels") as asked:
+        open_dataset(path)
+    assert "HAM10000_metadata" in asked.value.message
+    for labels in ("", labels_choice(path, "HAM10000_metadata"), labels_choice(path, str(path / "HAM10000_metadata"))):
+        dataset = open_dataset(path, Choices(labels=labels, label_column="dx"))
+        assert used(dataset) == COUNTS and len(dataset.samples) == 6
+    (path / "HAM10000_metadata").write_bytes(written("csv").replace(b"ship", b"cat"))
+    assert used(open_dataset(path, Choices(label_column="dx"))) == {"cat": 4, "dog": 2}
+    (path / "HAM10000_metadata").rename(tmp_path / "truth")
+    labels = labels_choice(path, str(tmp_path / "truth"))
+    assert used(open_dataset(path, Choices(labels=labels, label_column="dx"))) == {"cat": 4, "dog": 2}
+
+
+def test_a_csv_without_a_suffix_that_is_not_used_is_no_failed_image(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "d", ["cat/ISIC_0.png", "dog/ISIC_1.png"])
+    (path / "HAM10000_metadata").write_bytes(written("csv"))
+    dataset = open_dataset(path)
+    assert used(dataset) == {"cat": 1, "dog": 1} and len(dataset.samples) == 2
+    (path / "HAM10000_metadata").unlink()
+    (path / "notes").write_bytes(b"image_id is what the microscope wrote, dx what the doctors said\n")
+    [_, _, other] = open_dataset(path).samples
+    assert other.name == "notes"
+
+
+def test_without_a_suffix_the_first_line_tells_a_table_unless_it_is_wanted(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "d", [f"ISIC_{i}.png" for i in range(6)])
+    (path / "truth").write_bytes(written("csv").replace(b"image_id", b"which"))
+    assert used(open_dataset(path)) == {} and len(open_dataset(path).samples) == 7
+    assert used(open_dataset(path, Choices(labels="truth", label_column="dx"))) == COUNTS

@@ -572,6 +572,31 @@ def test_tables_that_are_called_like_splits_are_splits(make_zip: MakeZip) -> Non
         open_dataset(path, Choices(split="val"))
 
 
+@pytest.mark.parametrize(
+    ("unlabelled", "reason"),
+    [
+        (b"image\nd\n", "it has no column of labels (it has only 'image')"),
+        (b"image,label\nd,\ne,\n", "gives no image a label"),
+    ],
+)
+def test_a_table_of_a_split_without_labels_is_told_with_the_splits_that_have_some(
+    make_zip: MakeZip, unlabelled: bytes, reason: str
+) -> None:
+    images = {f"images/{name}.png": encoded(picture(i)) for i, name in enumerate("abcde")}
+    tables = {"train.csv": b"image,label\na,cat\nb,dog\n", "test.csv": unlabelled}
+    of_train = {"images/a.png": "cat", "images/b.png": "dog"}
+    for val, answers in (({}, ["train", "all"]), ({"val.csv": b"image,label\nc,cat\n"}, ["val", "train", "all"])):
+        path = make_zip({}, extra={**images, **tables, **val})
+        with pytest.raises(DatasetError, match=r"has no labels for the split 'test'\. test\.csv") as refused:
+            open_dataset(path, Choices(split="test"))
+        assert reason in refused.value.message and "has no splits" not in str(refused.value)
+        assert [line.split()[1] for line in refused.value.fix.splitlines()[1:]] == answers
+        for split in answers:
+            found = labelled(open_dataset(path, Choices(split=split)))
+            assert (of_train.items() <= found.items()) is (split != "val") and found["images/d.png"] is None
+    assert of_train.items() <= labelled(open_dataset(make_zip({}, extra={**images, **tables}))).items()
+
+
 BY_SPLIT = {"train.csv": "image,dx\na,cat\nb,dog\n", "val.csv": "image,dx\nc,dog\nd,cat\n"}
 
 
