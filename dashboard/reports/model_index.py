@@ -20,9 +20,11 @@ _ON_THE_HUB = {  # names of metrics there, where they differ from ours
 
 
 def model_index(report: Document) -> dict[str, Any]:
-    """The metadata: a model name, and one result with all metrics over the dataset of the run."""
+    """The metadata: a model name, and one result with all metrics over the images of the report."""
     m = report.manifest
     dataset = {"type": dataset_slug(m) or "dataset", "name": m.dataset_name}
+    if report.filter:  # programs read only this block
+        dataset["name"] += f" ({report.filter.rstrip('.')})"
     if m.dataset_sha256:
         dataset["revision"] = m.dataset_sha256
     figures = [

@@ -7,6 +7,8 @@ from itertools import pairwise
 import pytest
 import yaml
 
+from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.markdown_file import plain, to_markdown
@@ -32,6 +34,13 @@ def test_the_metadata_follow_the_format_of_model_cards(store: RunStore) -> None:
     assert accuracy["type"] == "accuracy" and accuracy["value"] == 0.75
     assert accuracy["args"] == {"ci95": [0.300642, 0.954413], "n": 4}
     assert metrics["Macro F1"]["type"] == "f1" and metrics["Macro F1"]["args"]["average"] == "macro"
+
+
+def test_the_metadata_of_some_images_say_so(store: RunStore) -> None:
+    run = store.folder(pets(store).manifest.run_id).load(VIEW_COLUMNS, parse_filter(["true_label=cat"]))
+    [result] = front_matter(to_markdown(report_of(run, store, ())))["model-index"][0]["results"]
+    assert result["dataset"]["name"] == "pets.zip (Only these images: labelled cat)"
+    assert all(metric["args"]["n"] < 4 for metric in result["metrics"])
 
 
 @pytest.mark.parametrize("make", [pets, hostile])

@@ -29,6 +29,7 @@ from dashboard.core.importing.other_layouts import OtherLayout
 from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
+    MOST_CLASSES,
     NO_PROBABILITIES,
     NUMBERS_UNUSED,
     NUMBERS_UNUSED_OF_SEVERAL,
@@ -51,7 +52,7 @@ EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"}) 
 NAME_THE_COLUMNS = "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 _MOST_IN_EXAMPLE = 12  # columns
 _BEST = re.compile(r"[_ ]?1$")  # ends the name of the column of the likeliest class, beside those of the next ones
-_ZEROS_AND_ONES = frozenset({"", "0", "1", 0, 1})  # also 0.0 and True
+_ZEROS_AND_ONES = frozenset({"", "0", "1", "0.0", "1.0", "False", "True"})
 
 
 class _Predictions(NamedTuple):
@@ -104,10 +105,11 @@ class _Choice:
         self._label = self._labels[0] if self._labels else None
         self._file = column_among(others, FILE_COLUMNS)  # a class may be called photo
         self._reason = column_among(others, REASON_COLUMNS)
+        self._lists = list_columns(table.path)
 
     def columns(self) -> ChosenColumns:
         known = (self._label, self._file, self._reason)
-        if of_lists := column_among(list_columns(self._table.path), PROBS_NAMES):
+        if of_lists := column_among(self._lists, PROBS_NAMES):
             self._check_cells([of_lists])
             found = _Predictions([of_lists], own_class_names(self._table.path))
             n_classes = list_length(self._table.path, of_lists)
@@ -132,7 +134,7 @@ class _Choice:
             called[0] if called else columns_among(others, CONFIDENCE_COLUMNS), [*self._labels, *predicted]
         )
         if not called:
-            found = self._predicted_column(others)
+            found = self._predicted_column(others) or self._called_like_classes(others)
             if found is None:
                 raise self._which_columns(others)
             return found
@@ -188,6 +190,22 @@ class _Choice:
                     unused = () if found.probs else (CONFIDENCE_UNUSED.format(column=column),)
                     return found._replace(notes=(*found.notes, *unused))
         return _Predictions([column], None)
+
+    def _called_like_classes(self, others: Sequence[str]) -> _Predictions | None:
+        """Probabilities in columns that are called like the given classes, the true labels, or numbers of classes.
+
+        As in `cat_prob`, `dog_prob`, or in the columns `0`, `1`, `2` that pandas gives to an array.
+        """
+        others = [column for column in others if column and column not in self._lists]
+        numbers = sorted((column for column in others if column.isdecimal()), key=int)
+        counted = 2 <= len(numbers) <= MOST_CLASSES and numbers == [*map(str, range(len(numbers)))]
+        with contextlib.suppress(ValueError):  # then the column of labels holds something else
+            for names in (self._class_names, classes_of(self._true_labels(), ())):
+                if names and (found := self._probabilities_of(others, names)).probs:
+                    return found
+            if counted and (found := self._probabilities_of(numbers, numbers)).probs:
+                return found
+        return None
 
     def _probabilities_of(self, others: Sequence[str], class_names: Sequence[str]) -> _Predictions:
         """The columns that are called like the classes and hold their probabilities, and the names of the classes.
@@ -263,7 +281,9 @@ class _Choice:
     def _which_columns(self, others: Sequence[str]) -> DatasetError:
         """The error for a table in which no column is known to hold probabilities."""
         name, likely = self._table.path.name, None
-        named = [column for column in others if column]  # pandas calls the others by their place
+        named = [
+            column for column in others if column and column not in self._lists
+        ]  # pandas calls the others by their place
         best = next((c for c in named if column_among([_BEST.sub("", c)], PREDICTED_COLUMNS) and _BEST.search(c)), None)
         with contextlib.suppress(Exception):  # then there is no better example
             likely = likely_probabilities(first := next(self._table.frames(named, n_classes=len(others))))
@@ -274,14 +294,18 @@ class _Choice:
                     + NAME_THE_COLUMNS[:1].lower() + NAME_THE_COLUMNS[1:],
                     "predictions",
                 )  # fmt: skip
-        columns = ", ".join(self._table.columns[:12])
+        columns = ", ".join(column or "one without a name" for column in self._table.columns[:12])
         predicted = column_among(others, PREDICTED_COLUMNS)
         if likely is not None and not predicted:
-            classes = [
-                column for column in named if column not in likely and not _ZEROS_AND_ONES.issuperset(first[column])
-            ]
+            classes = [c for c in named if c not in likely and not _ZEROS_AND_ONES.issuperset(map(str, first[c]))]
             if several := self._layout().several_predictions(classes):
                 return several
+        if self._lists and not likely:
+            return DatasetError(
+                f"{name} does not say which column holds probabilities; it has {columns}.",
+                f"If each list in {' or '.join(self._lists)} has the probabilities of all classes, call that column "
+                "pred_probs.", "predictions",
+            )  # fmt: skip
         if likely == []:
             return DatasetError(
                 f"{name} has no columns of probabilities, and "

@@ -10,7 +10,8 @@ from pathlib import Path
 from dashboard.core.errors import DatasetError, listed
 
 _ROUNDING = 0.02  # of the sum of the numbers in a cell
-_NUMBERS = re.compile(r"\[[\s0-9.,eE+-]+\]")  # as JSON, Python and NumPy write them
+_NUMBERS = re.compile(r"\[[\s0-9.,eE+-]+\]|[0-9.eE+-]+(\s+[0-9.eE+-]+)+")  # as JSON, Python and NumPy write them
+_OF_NUMPY = re.compile(r"np\.\w+\(([^()]*)\)")  # a number of NumPy in a Python list
 _PREDICTIONS = re.compile(r"(.*[\W_])?(y_?)?pred(icted|ictions?|s)?[0-9]*([\W_].*)?", re.IGNORECASE)
 
 
@@ -88,7 +89,7 @@ class OtherLayout:
         )  # fmt: skip
 
     def _error(self, has: str, line: str, how: str = "Write it in another form with pandas") -> OtherLayoutError:
-        modules = "ast, pandas as pd" if "ast." in line else "pandas as pd"
+        modules = ", ".join([name for name in ("ast", "re") if f"{name}." in line] + ["pandas as pd"])
         return OtherLayoutError(
             f"{self._name} has {has}.",
             f"{how}: `import {modules}; t = {self._read}; {line}`. Then import {self._written}.", "predictions",
@@ -102,15 +103,17 @@ def _as_dict(cell: object) -> tuple[str, dict[object, float]] | None:
     """
     row = "row"
     if isinstance(cell, str):
-        text = cell.strip()
+        text, plain = cell.strip(), row
+        if (numbers_only := _OF_NUMPY.sub(r"\1", text)) != text:
+            text, plain = numbers_only, f"re.sub({_OF_NUMPY.pattern!r}, r'\\1', row)"
         try:
             if _NUMBERS.fullmatch(text):
                 numbers: dict[object, float] = dict(enumerate(map(float, text.strip("[]").replace(",", " ").split())))
-                python = "dict(enumerate(row.strip('[] ').replace(',', ' ').split()))"
+                python = f"dict(enumerate({plain}.strip('[] ').replace(',', ' ').split()))"
                 return (python, numbers) if _are_probabilities([*numbers.items()]) else None
             if not text.startswith(("[", "{")):
                 return None
-            cell, row = ast.literal_eval(text), "ast.literal_eval(row)"
+            cell, row = ast.literal_eval(text), f"ast.literal_eval({plain})"
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return None
     if isinstance(cell, dict) and _are_probabilities([*cell.items()]):

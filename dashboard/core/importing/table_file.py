@@ -229,7 +229,8 @@ class CsvTable:
 
 def _no_header(name: str, numbers: Sequence[str]) -> NoHeaderError:
     """The error for a file whose first line holds these numbers instead of the names of the columns."""
-    names = ",".join(f"p_{i}" for i in range(len(numbers))) if len(numbers) > 1 else "p_yes"
+    n_probs = len(numbers) - (len(numbers) > 2 and numbers[-1].isdecimal())  # a label may stand behind them
+    names = ",".join(f"p_{i}" for i in range(n_probs)) if n_probs > 1 else "p_yes"
     return NoHeaderError(
         f"{name} has no header line: its first line holds numbers, not the names of the columns.",
         "Name the columns in a new first line, p_CLASS for the probabilities of a class and label for true labels. "

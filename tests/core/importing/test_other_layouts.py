@@ -105,6 +105,9 @@ def cells(kind: str) -> list[object]:
     all_cells: dict[str, list[object]] = {
         "numbers": [[*row.values()] for row in rows],
         "array": [np.array([*row.values()]) for row in rows],
+        "numpy numbers": [[*map(np.float64, row.values())] for row in rows],
+        "numpy dictionary": [{name: np.float32(prob) for name, prob in row.items()} for row in rows],
+        "plain": [" ".join(map(str, row.values())) for row in rows],
         "dictionary": [*rows],
         "json": [json.dumps(row) for row in of_pipeline],
         "records": [*of_pipeline],
@@ -113,14 +116,16 @@ def cells(kind: str) -> list[object]:
     return all_cells[kind]
 
 
-@pytest.mark.parametrize("kind", ["numbers", "array", "dictionary", "json", "records", "pairs"])
+@pytest.mark.parametrize(
+    "kind", ["numbers", "array", "numpy numbers", "numpy dictionary", "plain", "dictionary", "json", "records", "pairs"]
+)
 @pytest.mark.parametrize("column", ["probs", "prediction", "result"])
 def test_all_probabilities_in_one_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, column: str) -> None:
     path = tmp_path / "x.csv"
     pd.DataFrame({"file": FILES, column: cells(kind)}).to_csv(path, index=False)
     error, imported = after_the_advice(path, monkeypatch)
     assert f"all classes of an image in one cell of the column {column}" in error.message
-    if kind in ("numbers", "array"):  # which have no names
+    if kind in ("numbers", "array", "numpy numbers", "plain"):  # which have no names
         imported = import_predictions(ImportRequest(tmp_path / "x-new.csv", NAMES), RunStore(tmp_path / "runs"))
     has_all(imported, path)
 

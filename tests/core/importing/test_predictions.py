@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import pytest
 from dashboard.core.analysis.findings.find import find_in, find_of
 from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.datasets.attributes import MOST_COLUMNS
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing import predictions_file
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.importing.which_arrays import Reading
@@ -314,15 +315,18 @@ def test_one_probability_per_row_is_that_of_the_second_class(
 
 
 def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunStore) -> None:
-    table(prefix="").assign(age=[30, 40, 50, 60]).to_csv(tmp_path / "x.csv", index=False)
+    table(prefix="").assign(age=[30, 40, 50, 60]).drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
     assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
 
 
-def test_columns_of_numbered_classes_beside_one_without_a_name_can_be_named(tmp_path: Path, store: RunStore) -> None:
+@pytest.mark.parametrize("names", [None, ("0", "1", "2")])
+def test_columns_of_numbered_classes_beside_one_without_a_name(
+    tmp_path: Path, store: RunStore, names: tuple[str, ...] | None
+) -> None:
     pd.DataFrame(PROBS).to_csv(tmp_path / "x.csv")
-    assert "`--class-names 0,1,2`" in refused(tmp_path / "x.csv", store).fix
-    imported = import_file(tmp_path / "x.csv", store, ("0", "1", "2"))
+    imported = import_file(tmp_path / "x.csv", store, names)
     assert imported.manifest.class_names == ("0", "1", "2") and imported.n_evaluated == 4
+    assert bool(names) != ("The columns 0, 1, 2 are used as probabilities" in " ".join(imported.manifest.notes))
 
 
 def test_the_likeliest_classes_of_each_row_are_used_as_predicted_classes(tmp_path: Path, store: RunStore) -> None:
@@ -617,6 +621,11 @@ def test_the_advice_on_a_file_without_a_header_line_works_when_followed(
     code = refused(tmp_path / "one.csv", RunStore(tmp_path / "other")).fix
     exec(code[code.index("np.savetxt") :].removesuffix("."), {"np": np, "probs": probs[:, 0]})
     assert import_file(tmp_path / "one.csv", store, ("no", "yes")).n_evaluated == len(probs)
+
+
+def test_labels_behind_numbers_without_a_header_line_are_no_probability(tmp_path: Path, store: RunStore) -> None:
+    np.savetxt(tmp_path / "x.csv", np.column_stack([PROBS, [0, 1, 2, 0]]), "%.3f,%.3f,%.3f,%d")
+    assert "header='p_0,p_1,p_2'" in refused(tmp_path / "x.csv", store).fix
 
 
 def test_classes_that_are_called_by_numbers_are_a_header_line(tmp_path: Path, store: RunStore) -> None:
@@ -1014,6 +1023,60 @@ def test_minus_1_beside_other_numbers_is_no_class(tmp_path: Path, store: RunStor
     for rows in ("-1,0\n0,-1\n1,1\n", "-1,2\n2,-1\n"):
         (tmp_path / "x.csv").write_text(f"y_true,y_pred\n{rows}")
         assert "y_pred does not hold classes" in refused(tmp_path / "x.csv", store).message
+
+
+@pytest.mark.parametrize("given", [None, ("cat", "dog", "frog")])
+@pytest.mark.parametrize("column", ["{}", "score_{}", "{}_prob"])
+def test_columns_that_are_called_like_the_true_labels_are_their_probabilities(
+    tmp_path: Path, store: RunStore, column: str, given: Sequence[str] | None
+) -> None:
+    frame = table()
+    frame.columns = ["file", "label", *map(column.format, NAMES)]
+    if column != "{}":  # then no other column may seem to be one of a class that no label names
+        frame = frame.assign(blur=[0.5, 0.25, 0.1, 0.9])
+    frame.to_csv(tmp_path / "x.csv")
+    imported = import_file(tmp_path / "x.csv", store, given)
+    check(imported, store)
+    told = not (given and column == "{}")
+    assert imported.manifest.notes == (
+        (f"The columns {listed([column.format(name) for name in NAMES])} are used as probabilities: they are called like "
+         "the classes and sum to 1.",) if told else ()
+    )  # fmt: skip
+
+
+def test_numbered_columns_of_probabilities_get_their_names_as_the_advice_says(tmp_path: Path, store: RunStore) -> None:
+    frame = table()
+    frame.columns = ["file", "label", "0", "1", "2"]
+    frame["label"] = ["cat", "dog", "frog", "cat"]
+    frame[["2", "file", "0", "label", "1"]].to_csv(tmp_path / "x.csv", index=False)
+    error = refused(tmp_path / "x.csv", store)
+    assert "is one of the classes (0, 1, 2)" in error.message
+    names = error.fix.split("--class-names ")[1].split("`")[0].split(",")
+    imported = import_file(tmp_path / "x.csv", store, names)
+    rows = store.folder(imported.manifest.run_id).load().table
+    assert rows["predicted_label"].tolist() == rows["true_label"].tolist() == frame["label"].tolist()
+    assert "The classes of x.csv are renamed in order: 0 is cat, 1 is dog, 2 is frog." in imported.manifest.notes
+
+
+def test_many_numbered_columns_that_are_no_probabilities_are_refused_soon(tmp_path: Path, store: RunStore) -> None:
+    pixels = np.random.default_rng(0).random((2, 3072)).round(3)
+    pd.DataFrame(pixels).assign(label=["cat", "dog"]).to_csv(tmp_path / "x.csv", index=False)
+    began = time.process_time()
+    assert "does not say which columns are probabilities" in refused(tmp_path / "x.csv", store).message
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("labels", [["cat", "dog"], None])
+def test_a_list_column_of_another_name_is_used_as_the_advice_says(
+    tmp_path: Path, store: RunStore, labels: list[str] | None
+) -> None:
+    columns = {"file": ["a.png", "b.png"], "scores": [[0.75, 0.25], [0.5, 0.5]], "box": [{"x": 1}, {"x": 2}]}
+    columns |= {"label": labels} if labels else {}
+    pd.DataFrame(columns).to_parquet(tmp_path / "x.parquet")
+    error = refused(tmp_path / "x.parquet", store)
+    assert error.fix == "If each list in scores has the probabilities of all classes, call that column pred_probs."
+    pd.DataFrame(columns).rename(columns={"scores": "pred_probs"}).to_parquet(tmp_path / "x.parquet")
+    assert import_file(tmp_path / "x.parquet", store, ("cat", "dog")).n_evaluated == 2
 
 
 @pytest.mark.parametrize("kind", ["csv", "decimal comma", "parquet"])
