@@ -212,6 +212,7 @@ class DatabaseError(DashboardError):
 
     default_code: Code = "database_unavailable"
     rows_refused = False  # True: what was to be written is at fault, so trying again does not help
+    only_a_value = False  # True: all else can be used
 
     def again(self) -> DatabaseError:
         """An error that says the same, to be raised by another thread."""

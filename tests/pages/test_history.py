@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +196,21 @@ def test_an_unusable_database_is_told_and_the_answer_is_still_given(open_page: O
     at = at.switch_page(HISTORY).run()
     assert not at.exception and "The history cannot be shown." in text_of(at).replace("\\", "")
     assert at.warning
+
+
+def test_a_damaged_value_is_told_and_the_other_list_is_there(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 2)
+    file = dashboard.database.address.file
+    assert file is not None
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE predictions SET time_utc = 'soon'")
+    at = open_page("history")
+    told = text_of(at).replace("\\", "")
+    assert not at.exception and "The history cannot be shown." in told and "predictions.time_utc holds 'soon'" in told
+    at = open_page("predict")
+    at.query_params["list"] = "Feedback"
+    at = at.switch_page(HISTORY).run()
+    assert not at.exception and "cannot be shown" not in text_of(at)
 
 
 def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dashboard: Services) -> None:

@@ -100,7 +100,7 @@ class Database:
             with told(self.address):
                 yield
         except DatabaseError as error:
-            if error.code == "database_damaged":
+            if error.code == "database_damaged" and not error.only_a_value:
                 self._disconnect()  # it is checked again before it is used again
             raise
 

@@ -14,7 +14,11 @@ from dashboard.core.errors import DatabaseError
 from dashboard.core.files import NotAFileError, check_regular, disk_is_full, how_to_write_again
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
-_DAMAGED = ("malformed", "file is not a database", "database corruption")
+_DAMAGED = ("malformed", "file is not a database", "database corruption", "decode to UTF-8", "codec can't decode")
+HOW_TO_RESTORE = (
+    "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
+    "to another folder to begin an empty database."
+)
 _LONGEST = 300  # characters of a driver's message
 
 
@@ -25,15 +29,19 @@ def told(address: Address) -> Iterator[None]:
 
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
         # no cause: tracebacks of the drivers may show how they connected
         raise as_database_error(address, error) from None
 
 
 def as_database_error(address: Address, error: Exception) -> DatabaseError:
-    """What happened, why, and a way out. `rows_refused` of the error is True if the rows themselves were at fault."""
+    """What happened, why, and a way out. `rows_refused` of the error is True if the rows to be written were at fault."""
     from sqlalchemy.exc import DataError, IntegrityError
 
+    from dashboard.core.database.column_types import UnreadableValueError
+
+    if isinstance(error, UnreadableValueError):
+        return unreadable_value(address, str(error))
     original = getattr(error, "orig", None) or error
     text = address.without_password(" ".join(str(original).split()))[:_LONGEST].rstrip(". ")
     kind = type(original).__name__
@@ -45,7 +53,7 @@ def as_database_error(address: Address, error: Exception) -> DatabaseError:
         refused = DatabaseError(f"A record was refused by {address.name}: {text}.", "Please report this.")
         refused.rows_refused = True
         return refused
-    if address.file and re.search(r"no such (table|column)|has no column", text):
+    if address.file and re.search(r"no such (table|column)|has no column|duplicate column|already exists", text):
         return damaged(address, text)
     if address.file and (other := _no_file(address.file)):
         return unavailable(address, f"{other.filename}: {other.strerror}", other)
@@ -93,12 +101,22 @@ def locked(address: Address) -> DatabaseError:
     )
 
 
+def unreadable_value(address: Address, reason: str) -> DatabaseError:
+    """A value in the file is none that the dashboard stores."""
+    error = DatabaseError(
+        f"The database file {address.name} is damaged: {reason}. What needs this value cannot be shown; all else can be used.",
+        HOW_TO_RESTORE,
+        "database_damaged",
+    )
+    error.only_a_value = True
+    return error
+
+
 def damaged(address: Address, reason: str) -> DatabaseError:
     """The file is not a database, or no longer. Nothing is written to it."""
     return DatabaseError(
         f"The database file {address.name} is damaged: {' '.join(reason.split())}. The dashboard does not use it; predictions continue "
         "without history.",
-        "Stop the dashboard, then restore a backup with `python -m dashboard database restore BACKUP`, or move the file "
-        "to another folder to begin an empty database.",
+        HOW_TO_RESTORE,
         "database_damaged",
     )

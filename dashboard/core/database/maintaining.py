@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import ExitStack, closing, suppress
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dashboard.core.database import faults
 from dashboard.core.database.address import Address, file_address
@@ -17,7 +18,11 @@ from dashboard.core.errors import DashboardError, DatabaseError
 from dashboard.core.files import how_to_write_again, how_to_write_there
 from dashboard.core.shell import in_command
 
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
 _PAGES_AT_ONCE = 1024  # of a copy; other programs may write between two steps
+_ROWS_AT_ONCE = 1000
 _LOCK_S = 10.0
 _BEGINS = b"SQLite format 3\0"  # every SQLite file, https://www.sqlite.org/fileformat.html
 
@@ -37,10 +42,22 @@ def check(database: Database) -> dict[str, int]:
             found = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
             if found != "ok":
                 raise faults.damaged(database.address, found)
+            return {name: _count_readable(connection, table) for name, table in metadata.tables.items()}
         return {
             name: connection.execute(select(func.count()).select_from(table)).scalar_one()
             for name, table in metadata.tables.items()
         }
+
+
+def _count_readable(connection: Connection, table: Table) -> int:
+    """Reads all values but images and stored answers, which are larger than all others together."""
+    from sqlalchemy import select
+
+    from dashboard.core.database.column_types import Content
+
+    small = [column for column in table.columns if not isinstance(column.type, Content)]
+    rows = connection.execute(select(*small).execution_options(yield_per=_ROWS_AT_ONCE))
+    return sum(1 for _ in rows)
 
 
 def back_up(database: Database, target: Path) -> None:
@@ -150,10 +167,10 @@ def _check_backup(backup: Path) -> None:
         with closing(sqlite3.connect(f"{backup.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
             ours = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'dashboard_version'").fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter if the names of tables are damaged
         found, ours = str(error), (1,)
     if found != "ok" or not ours[0]:
-        reason = "it is not a database of the dashboard" if found == "ok" else found
+        reason = "it is not a database of the dashboard" if found == "ok" else " ".join(found.split())
         raise DatabaseError(
             f"The backup {backup} cannot be used: {reason}. Nothing was changed.",
             "Name another backup.",
@@ -172,7 +189,7 @@ def _copy(source: Path, target: Path) -> None:
         ):
             old.backup(new, pages=_PAGES_AT_ONCE)
             new.execute("PRAGMA journal_mode=DELETE")  # one file without companions
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if faults.is_full(error):  # only the target grows
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         known = faults.as_database_error(file_address(source), error)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.core.database import faults
 from dashboard.core.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -18,13 +20,12 @@ _LOCK = 7_301_865_114  # of PostgreSQL, for those who migrate at the same time
 
 
 def version_of(connection: Connection) -> str | None:
-    """The step that the tables are at; None for an empty database."""
+    """The step that the tables are at, or what a damaged database has in its place; None for an empty database."""
     from sqlalchemy import inspect, text
 
     if not inspect(connection).has_table(_VERSION_TABLE):
         return None
-    found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()
-    return found
+    return ", ".join(map(str, connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalars()))
 
 
 def migrate(connection: Connection, name: str) -> None:
@@ -35,7 +36,7 @@ def migrate(connection: Connection, name: str) -> None:
         name: of the database, as the beginning of a message.
 
     Raises:
-        DatabaseError: a newer program made the tables.
+        DatabaseError: a newer program made the tables, or it is damaged.
     """
     from sqlalchemy import text
 
@@ -69,6 +70,12 @@ def do_steps(connection: Connection, current: str | None, name: str) -> None:
 
     steps = scripts()
     if current is not None and current not in {step.revision for step in steps.walk_revisions()}:
+        if not re.fullmatch(r"\d{4}", current) or current < HEAD:
+            raise DatabaseError(
+                f"{name} is damaged: its table {_VERSION_TABLE} holds {current[:40]!r}, which is no version.",
+                faults.HOW_TO_RESTORE,
+                "database_damaged",
+            )
         raise DatabaseError(
             f"{name} was made by a newer version of the dashboard (step {current[:40]}; this version knows {HEAD}).",
             "Update the dashboard, or restore the backup that was made before the update.",

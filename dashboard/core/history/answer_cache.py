@@ -87,24 +87,27 @@ class AnswerCache:
             return None
         from dashboard.core.database.tables import cached_answers
 
+        row, is_damaged = None, False
         try:
             with self._database.reading() as connection:
                 row = connection.execute(
                     cached_answers.select().where(cached_answers.c.answer_key == key)
                 ).one_or_none()
-        except (DatabaseError, DependencyError):
-            row = None
+        except DatabaseError as error:
+            is_damaged = error.only_a_value
+            if not is_damaged:
+                self._paused_until = time.monotonic() + _PAUSE_S
+        except DependencyError:
             self._paused_until = time.monotonic() + _PAUSE_S
-        is_damaged = row is not None and hashlib.sha256(row.value).hexdigest() != row.value_sha256
-        is_hit = row is not None and not is_damaged
+        if row is not None and hashlib.sha256(row.value).hexdigest() != row.value_sha256:
+            row, is_damaged = None, True
         with self._lock:
             self._damaged += is_damaged
-            self._hits += is_hit
-            self._misses += not is_hit
-        if row is None:
-            return None
+            self._hits += row is not None
+            self._misses += row is None
         if is_damaged:
             self._writer.put(_delete, key)
+        if row is None:
             return None
         now = now_utc()
         if row.used_utc < now - _USE_NOTED_EACH:

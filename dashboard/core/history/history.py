@@ -18,6 +18,7 @@ from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.images.preprocessing import FIT_NAMES
 from dashboard.core.models.registry import Registry
 
 if TYPE_CHECKING:
@@ -289,4 +290,5 @@ def _place_of(cursor: str | None) -> tuple[str, str, int | None, str]:
 
 
 def _entry(row: Row[Any]) -> Entry:
-    return Entry(**{**row._mapping, "top3": tuple((label, probability) for label, probability in row.top3)})
+    known_fit = row.fit if row.fit in FIT_NAMES else None  # the file may be damaged
+    return Entry(**{**row._mapping, "fit": known_fit})
