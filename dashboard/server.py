@@ -24,7 +24,7 @@ from dashboard.api import host_refusal, routes
 from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
-from dashboard.core.access.providers import why_unusable
+from dashboard.core.access.providers import why_failed, why_refused, why_unusable
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import with_password
 from dashboard.core.errors import AccessError, DashboardError
@@ -190,7 +190,14 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
             base=base,
         ),
         Middleware(ReturnAfterLogin, pages=ADDRESSES, base=base),
-        Middleware(LoginFaults, why_unusable=why_unusable, pages=ADDRESSES, base=base),
+        Middleware(
+            LoginFaults,
+            why_unusable=why_unusable,
+            why_failed=why_failed,
+            why_refused=why_refused,
+            pages=ADDRESSES,
+            base=base,
+        ),
         Middleware(UploadsOnDisk, folder=settings.uploads_dir),
     ],
 }

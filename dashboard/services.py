@@ -80,6 +80,7 @@ class Services:
     visitor: Visitor = OPERATOR  # who uses them
     shared: Services | None = None  # of all visitors; None: these are they
     is_command: bool = False  # it says itself what is lost, so that the log need not
+    secrets_files: tuple[str, ...] = ()  # in which Streamlit looks for the log-in; (): those of its settings
     will_resume: threading.Event = field(default_factory=threading.Event)  # set until `start` takes up evaluations
 
     def seen_by(self, visitor: Visitor) -> Services:
@@ -133,7 +134,9 @@ class Services:
         def records() -> Records:
             return Records(self.database, self.history, self.answer_cache)
 
-        return Diagnosis(self.settings, self.inference, self.registry, self.engine, self.health, records)
+        return Diagnosis(
+            self.settings, self.inference, self.registry, self.engine, self.health, records, self.secrets_files
+        )
 
     @property
     @_made_once

@@ -1,11 +1,14 @@
 """What Streamlit's secrets say about the log-in with OpenID Connect.
 
-As a program, which the diagnostics start, it asks each provider for its metadata.
+As a program, which the diagnostics start, it asks each provider for its metadata. Its arguments are files of secrets in
+place of those of Streamlit's settings.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 from streamlit import config
@@ -57,6 +60,9 @@ def fault_of(provider: Provider) -> str:
 
 def main() -> None:
     """Prints a JSON array [name, address of the metadata, fault] for each provider, or an object with what is wrong."""
+    # the last is how `streamlit run` reads it, but not its settings
+    if files := sys.argv[1:] or os.environ.get("STREAMLIT_SECRETS_FILES", "").split():
+        config.set_option("secrets.files", files)
     try:
         print(json.dumps([[each.name, each.metadata_url, fault_of(each)] for each in providers()]))
     except DashboardError as error:

@@ -48,21 +48,21 @@ def logout_page() -> HTMLResponse:
     return _page("Log out", '<h1>Log out?</h1><form method="post"><button autofocus>Log out</button></form>')
 
 
-def no_login_page(reason: str, wanted: str) -> HTMLResponse:
-    """Says that a log-in with OpenID Connect cannot begin.
+def no_login_page(fault: str, advice: str, wanted: str, status: int) -> HTMLResponse:
+    """Says that a log-in with OpenID Connect cannot begin, or has failed.
 
     Args:
-        reason: a sentence without its full stop; "" if only the log has it.
+        fault: what happened, in sentences.
+        advice: what to do besides trying again, in sentences.
         wanted: path from which the user can try again.
     """
     return _page(
         "Log in",
         f"""<h1>Classifier dashboard</h1>
-<p class="fault" role="alert">You cannot log in at the moment. {escape(reason or "The log of the server says why")}.</p>
-<p>{"That is the address of the service that logs users in. " if reason else ""}If this does not change soon, tell whoever runs the \
-dashboard.</p>
+<p class="fault" role="alert">{escape(fault)}</p>
+<p>{escape(advice)}</p>
 <p><a href="{escape(wanted)}">Try again</a></p>""",
-        503,
+        status,
     )
 
 

@@ -59,10 +59,15 @@ class ReturnAfterLogin:
 
     def _lead_back(self, request: Request, headers: MutableHeaders) -> None:
         if headers.get("location") == self.home:
-            headers["location"] = own_page(request.cookies.get(_COOKIE, ""), self.paths, self.home)
+            headers["location"] = wanted_page(request, self.paths, self.home)
         cookie = Response()
         cookie.delete_cookie(_COOKIE, self.home, httponly=True, samesite="lax")
         headers.append("set-cookie", cookie.headers["set-cookie"])
+
+
+def wanted_page(request: Request, paths: Collection[str], home: str) -> str:
+    """The address at which the log-in began that this request ends, see `own_page`."""
+    return own_page(request.cookies.get(_COOKIE, ""), paths, home)
 
 
 def own_page(address: str, paths: Collection[str], home: str) -> str:

@@ -27,6 +27,8 @@ class Provider:
         self.url = url
         self.claims: dict[str, Any] = {}  # of the next log-in
         self.works = True  # otherwise it answers with an error
+        self.refuses = ""  # the error with which it sends the browser back
+        self.token_fault: tuple[int, bytes] | None = None  # status and body with which it answers instead of tokens
         self.key = RSAKey.generate_key(2048, {"kid": "test", "use": "sig", "alg": "RS256"})
         self._asked: dict[str, dict[str, str]] = {}  # by code: what the browser was sent with
 
@@ -51,8 +53,11 @@ class Provider:
         }
 
     def authorize(self, asked: dict[str, str]) -> str:
-        """Where the browser is sent, with a code."""
+        """Where the browser is sent, with a code or an error."""
         assert asked["client_id"] == CLIENT and asked["response_type"] == "code"
+        if self.refuses:
+            told = {"error": self.refuses, "error_description": "<b>No.</b>", "state": asked["state"]}
+            return f"{asked['redirect_uri']}?{urllib.parse.urlencode(told)}"
         code = secrets.token_urlsafe()
         self._asked[code] = asked
         return f"{asked['redirect_uri']}?{urllib.parse.urlencode({'code': code, 'state': asked['state']})}"
@@ -88,14 +93,19 @@ def running_provider() -> Iterator[Provider]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self._answer(provider.token(dict(urllib.parse.parse_qsl(body))))
+            if provider.token_fault:
+                self._send(*provider.token_fault)
+            else:
+                self._answer(provider.token(dict(urllib.parse.parse_qsl(body))))
 
         def log_message(self, *_: object) -> None:
             pass
 
         def _answer(self, record: dict[str, Any]) -> None:
-            body = json.dumps(record).encode()
-            self.send_response(200)
+            self._send(200, json.dumps(record).encode())
+
+        def _send(self, status: int, body: bytes) -> None:
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

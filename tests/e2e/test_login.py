@@ -144,6 +144,30 @@ def test_users_are_told_that_the_provider_does_not_work_and_can_try_again(browse
     assert log.count("answers with status 503") == 1 and "Traceback" not in log
 
 
+def test_users_who_are_not_let_in_are_told_on_the_way_back_and_can_try_again(browser, users: Users) -> None:
+    users.provider.claims, users.provider.refuses = {"sub": "finn"}, "access_denied"
+    with opened(browser, users.server) as page:
+        page.goto("/history?source=page")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text("did not let you in, or you stopped there (access_denied).").wait_for()
+        users.provider.refuses, users.provider.token_fault = "", (500, b"")
+        page.get_by_role("link", name="Try again").click()
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_text(f"{users.provider.url}/token answers with status 500.").wait_for()
+        users.provider.token_fault = None
+        page.get_by_role("link", name="Try again").click()
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("heading", name="History").wait_for()
+        assert page.url.endswith("/history?source=page")
+
+
+def test_diagnostics_asks_the_provider_in_the_secrets_that_an_option_named(browser, users: Users) -> None:
+    with opened(browser, users.server) as page:
+        log_in(page, users, sub="gil")
+        page.get_by_role("link", name="Diagnostics").click()
+        page.get_by_text("Users can log in:").first.wait_for()
+
+
 def test_an_address_that_the_provider_did_not_verify_makes_nobody_an_admin(browser, users: Users) -> None:
     with opened(browser, users.server) as page:
         log_in(page, users, sub="mallory", email=ADMIN, email_verified=False)

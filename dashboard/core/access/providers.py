@@ -15,6 +15,16 @@ _OF_ALL = ("redirect_uri", "cookie_secret")
 _OF_EACH = ("client_id", "client_secret", "server_metadata_url")
 _NO_PROVIDER = "client_kwargs"  # a table in [auth] that is none
 _FORM = {"redirect_uri": re.compile("https?://.+/oauth2callback"), "server_metadata_url": re.compile("https?://.+")}
+_REFUSALS = {  # by the codes of OAuth 2.0 (RFC 6749, sections 4.1.2.1 and 5.2)
+    "access_denied": "The service that logs users in did not let you in, or you stopped there",
+    "server_error": "The service that logs users in has a fault",
+    "temporarily_unavailable": "The service that logs users in is overloaded or under maintenance",
+    "invalid_grant": "The service that logs users in does not know this log-in any more",
+    **dict.fromkeys(
+        ("invalid_request", "invalid_client", "unauthorized_client", "unsupported_response_type", "invalid_scope", "unsupported_grant_type"),
+        "The service that logs users in does not accept this dashboard: their settings do not fit together",
+    ),
+}  # fmt: skip
 _MEANING = {
     "redirect_uri": "the address of the dashboard with /oauth2callback, such as https://dashboard.example.com/oauth2callback",
     "cookie_secret": "a long random text",
@@ -76,6 +86,19 @@ def _check_keys(section: str, table: Mapping[str, object], keys: Sequence[str], 
                 f"Write {_MEANING[key]}.",
                 "settings",
             )
+
+
+def why_refused(code: str) -> str:
+    """What a provider means by this code of an error: a sentence without its full stop; "" for an unknown code."""
+    return f"{_REFUSALS[code]} ({code})" if code in _REFUSALS else ""
+
+
+def why_failed(error: BaseException) -> str:
+    """Why a log-in that the provider had let through failed with this error, as `why_unusable` gives it."""
+    if refused := why_refused(str(getattr(error, "error", ""))):
+        return refused
+    # such an error is of the answer with the tokens, and not of the metadata
+    return "" if isinstance(error, ValueError | TypeError) else why_unusable(error)
 
 
 def why_unusable(error: BaseException, url: str = "The address in server_metadata_url") -> str:

@@ -41,6 +41,7 @@ class CheckContext:
     health: ModelHealth
     done: Mapping[str, Check] = field(default_factory=dict)  # by id
     records: Callable[[], Records] | None = None  # of a server; asked late, since it needs the database
+    secrets_files: tuple[str, ...] = ()  # that a server reads; (): those of Streamlit's settings
 
     def failed(self, check_id: str) -> bool:
         """True if this check was made and found an error."""

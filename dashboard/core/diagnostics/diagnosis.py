@@ -48,8 +48,11 @@ class Diagnosis:
         engine: Engine,
         health: ModelHealth,
         records: Callable[[], Records] | None = None,
+        secrets_files: tuple[str, ...] = (),
     ) -> None:
-        self._context = CheckContext(settings, registry, inference, engine, health, records=records)
+        self._context = CheckContext(
+            settings, registry, inference, engine, health, records=records, secrets_files=secrets_files
+        )
         self._task = BackgroundTask("diagnosis", lambda task: self._diagnose())
         self._running: Diagnosing | None = None
         self._report: Report | None = None

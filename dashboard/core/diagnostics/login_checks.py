@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from dashboard.core.diagnostics.checks import Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Step
@@ -25,39 +27,43 @@ def steps(context: CheckContext) -> list[Step]:
 def _check(context: CheckContext) -> list[Check]:
     if context.failed("package.streamlit"):
         return [Check(GROUP, GROUP, "skipped", "Log-in skipped: Streamlit cannot be used")]
-    return check_login()
+    return check_login(context.secrets_files)
 
 
-def check_login() -> list[Check]:
+def check_login(files: Sequence[str] = ()) -> list[Check]:
     """A check for each provider; none if there is no section [auth].
+
+    Args:
+        files: of secrets; none: those of Streamlit's settings.
 
     Raises:
         OSError: the program that asks them cannot be started.
         DependencyError: it ended with an error, which only a broken package explains.
     """
-    found = _ask()
+    found = _ask(files)
     if isinstance(found, dict):  # the server does not start then
         return [Check(GROUP, GROUP, "error", without_full_stop(found["message"]), found["fix"])]
-    return [_of_provider(*each) for each in found]
+    there = " or ".join(file for file in files if Path(file).exists()) or ".streamlit/secrets.toml"
+    return [_of_provider(name, url, fault, there) for name, url, fault in found]
 
 
-def _of_provider(name: str, url: str, fault: str) -> Check:
+def _of_provider(name: str, url: str, fault: str, file: str) -> Check:
     check_id, whom = (f"{GROUP}.{name}", f" with {name}") if name else (GROUP, "")
     if not fault:
         return Check(check_id, GROUP, "ok", f"Users can log in{whom}: {url} answers")
     section = f"auth.{name}" if name else "auth"
     fix = (
         f"Start the provider, see that the network lets this machine reach it, or correct server_metadata_url in the section "
-        f"[{section}] of .streamlit/secrets.toml and restart the dashboard."
+        f"[{section}] of {file} and restart the dashboard."
     )
     return Check(check_id, GROUP, "error", f"Nobody can log in{whom}: {fault}", fix)
 
 
-def _ask() -> dict[str, str] | list[list[str]]:
+def _ask(files: Sequence[str]) -> dict[str, str] | list[list[str]]:
     """What the program prints, see there."""
     places = filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH")))
     done = subprocess.run(
-        [sys.executable, "-m", _ASK], stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
+        [sys.executable, "-m", _ASK, *files], stdin=subprocess.DEVNULL, capture_output=True, text=True, encoding="utf-8",
         errors="replace", timeout=_LIMIT_S, env={**os.environ, "PYTHONPATH": os.pathsep.join(places)}, check=False,
     )  # fmt: skip
     if done.returncode or not done.stdout:

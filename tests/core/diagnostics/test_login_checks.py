@@ -42,6 +42,23 @@ def test_a_provider_that_answers_and_one_that_does_not(secrets: Path) -> None:
         assert "server_metadata_url in the section [auth] of" in check.fix
 
 
+def test_the_files_that_the_server_reads_are_read(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.toml"
+    with running_provider() as provider:
+        other.write_text(provider.secrets_of("http://localhost:8501"))
+        assert check_login() == []
+        [check] = check_login([str(secrets), str(other)])
+        assert check.status == "ok"
+        provider.works = False
+        [check] = check_login([str(secrets), str(other)])
+        assert check.status == "error" and f"in the section [auth] of {other} and" in check.fix
+        monkeypatch.setenv("STREAMLIT_SECRETS_FILES", str(other))  # as `run` reads it
+        [check] = check_login()
+        assert check.status == "error" and "status 503" in check.summary
+
+
 def test_a_page_that_is_no_metadata(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_provider() as provider:
         monkeypatch.setattr(Provider, "metadata", lambda _: {"hello": "world"})
