@@ -8,7 +8,16 @@ from dataclasses import replace
 from dashboard.core.errors import ModelError, listed
 from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Preprocessing
 from dashboard.core.models.name_order import OtherNames, other_names
-from dashboard.core.models.self_test import LabelledFile, Predict, SelfTest, best_of, clearly_better, judge, self_test
+from dashboard.core.models.self_test import (
+    CLEARLY,
+    LabelledFile,
+    Predict,
+    SelfTest,
+    best_of,
+    clearly_better,
+    judge,
+    self_test,
+)
 from dashboard.core.models.version import ModelVersion
 
 # Significance level where the right scaling is probably among them: then another one seldom wins by chance.
@@ -56,9 +65,11 @@ def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: 
 def better_scaling(
     tests: Mapping[str, SelfTest], version: ModelVersion, found: SelfTest
 ) -> tuple[str, SelfTest] | None:
-    """The best scaling with its self-test, if it passes and is clearly better than `found`; else None."""
+    """The best scaling with its self-test, if it passes, is mostly right and clearly better than `found`; else None."""
     best = best_of(tests)
-    if best and clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
+    if not best or not _mostly_right(tests[best]):
+        return None
+    if clearly_better(tests[best], found) and judge(tests[best], version).status != "error":
         return best, tests[best]
     return None
 
@@ -84,7 +95,7 @@ def choose_scaling(
         given = OTHER_NAMES.get(given, given)
         names = other_names(tests, given)
         warning = doubt = ""
-        if told not in (None, given) and not (told in tests and clearly_better(tests[given], tests[told])):
+        if told is not None and told != given and not _overrules(given, told, tests):
             doubt = (
                 f"Warning: {told_by} That asks for the scaling {told}, but {given} was requested, so the answers may be "
                 f"wrong. Unless you know that it was trained so, add it again with --scale {told}."
@@ -97,14 +108,14 @@ def choose_scaling(
                 f" If the names are in the wrong order, add the model again with {names.option} "
                 f"--scale {names.scaling}."
             )
-        elif best and best != given and (_beats(tests[best], tests[given]) or (told is None and _winner(tests))):
+        elif best and best != given and (_overrules(best, given, tests) or (told is None and _winner(tests))):
             warning = f"Warning: on the samples {best} is clearly better than {given}, which was requested."
         return given, tuple(filter(None, (doubt, warning, *_about_tests(given, tests, names is not None))))
     names = other_names(tests, told)
     if names and (told is not None or clearly_better(names.test, tests[best]) or _winner(tests)):
         raise _names_in_doubt(names, tests, what)
     if told is not None:
-        if best and best != told and told in tests and _beats(tests[best], tests[told]):
+        if best != told and _overrules(best, told, tests):
             why = f"{told_by} But on the samples {best} is clearly better, so it is used."
             return best, (why, *_about_tests(best, tests))
         return told, (told_by, *_about_tests(told, tests))
@@ -132,8 +143,8 @@ def check_colors(
         ModelError: none was given, and the samples speak for the other one (code `color_unknown`).
     """
     best = best_of(turned)
-    if not best or not _beats(turned[best], tests[chosen]):
-        return ()
+    if not best or not (clearly_better(turned[best], tests[chosen]) and turned[best].better_than_guessing()):
+        return ()  # where the class names are in the wrong order, guessing alone beats the right order of colours
     mine: ColorMode = SCALINGS[chosen].color or color or "rgb"
     other: ColorMode = "rgb" if color == "bgr" else "bgr"
     found = (
@@ -152,12 +163,17 @@ def check_colors(
     )
 
 
-def _beats(a: SelfTest, b: SelfTest) -> bool:
-    """True if `a` is clearly better than `b`, and also than guessing.
+def _overrules(scaling: str, other: str, tests: Mapping[str, SelfTest]) -> bool:
+    """True if the samples speak for `scaling` so clearly that it is taken, whatever else speaks for `other`."""
+    if scaling not in tests or other not in tests or not _mostly_right(tests[scaling]):
+        return False
+    level = CLEARLY / (len(tests) - 1)  # of several others, one is soon better by chance
+    return clearly_better(tests[scaling], tests[other], level)
 
-    Where the class names are in the wrong order, guessing alone is right more often than `b`.
-    """
-    return clearly_better(a, b) and a.better_than_guessing()
+
+def _mostly_right(test: SelfTest) -> bool:
+    """True if at least half is right and guessing is not: if all scalings are wrong, one of them is the luckiest."""
+    return 2 * test.right >= test.accuracy.n and test.better_than_guessing()
 
 
 def _winner(tests: Mapping[str, SelfTest]) -> str:

@@ -21,7 +21,7 @@ from dashboard.core.images.preprocessing import ColorMode, Preprocessing, normal
 from dashboard.core.models.foreign import BATCH, ForeignModel, ForeignModelFacts
 from dashboard.core.models.scalings import scaled
 from dashboard.worker.adding.foreign_file import load_foreign, trained_with
-from dashboard.worker.adding.outputs import count_outputs, kind_of_output, refuse_other_logits, with_one_output
+from dashboard.worker.adding.outputs import count_outputs, kind_of_output, with_logits, with_one_output
 from dashboard.worker.adding.pixels import scaling_of
 
 _NOT_LIMITED = "This system cannot limit the memory of a process, so the model was tried without a limit."
@@ -76,7 +76,9 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
     inputs = _probe_inputs(preprocessing)
     answers = _probe_answers(model, inputs, order.shown_as)
     output, notes = kind_of_output(model, outputs, answers, loss, order.shown_as)
-    refuse_other_logits(model, inputs, answers, order.shown_as)
+    if output == "probabilities" and outputs > 1:
+        model, more = with_logits(model, inputs, answers)
+        notes += more
     model.save(order.converted)
     return ForeignModelFacts(
         (height, width, channels), color, outputs, output, pixels.scaling, pixels.told_by, keras.__version__, notes

@@ -20,6 +20,7 @@ _OF_REGRESSION = {
     "mean_squared_logarithmic_error", "huber", "huber_loss", "log_cosh", "logcosh",
 }  # fmt: skip
 _LEAST_SHARE = 0.01  # of the largest probability
+_LEAST_PROBABILITY = 1e-12  # is added to each, because 0 has no logarithm
 
 
 def with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
@@ -35,9 +36,11 @@ def with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
         first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
         if order.output is not None:
             first = f"{order.shown_as} has no output {order.output!r}; it has {listed}."
-        raise ModelError(
-            first, f"Name the one that holds the classes, for example --output {names[0]}.", "several_outputs"
-        )
+        usable = [name for name, output in zip(names, outputs, strict=True) if len(output.shape) == 2]
+        fix = "None of them is one row of numbers per image: end the model with a Dense layer with one unit per class."
+        if usable:
+            fix = f"Name the one that holds the classes, for example --output {usable[0]}."
+        raise ModelError(first, fix, "several_outputs")
     return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
 
 
@@ -99,9 +102,15 @@ def kind_of_output(
     if outputs == 1:
         if activation == "linear":
             return "logits", ("One output: a value below 0 means the first class name, above 0 the second.",)
+        fix = "End a two-class model with a Dense layer with one sigmoid unit or two softmax units, and train it."
+        if answers.min() >= 0 and answers.max() <= 1:
+            fix = (
+                "If it is the probability of the second class, save a model that gives both: `keras.Model(model.inputs[0], "
+                f"keras.layers.Concatenate()([1 - model.outputs[0], model.outputs[0]]))`. If not: {fix}"
+            )
         raise ModelError(
             f"{what} gives one number that is neither a logit nor a sigmoid ({activation}): perhaps a regression.",
-            "End a two-class model with a Dense layer with one sigmoid unit or two softmax units.", "model_shape",
+            fix, "model_shape",
         )  # fmt: skip
     if activation == "softmax":  # no test of the sum: half precision rounds each number
         return "probabilities", ()
@@ -109,19 +118,33 @@ def kind_of_output(
     return ("probabilities", ()) if sums_to_one else ("logits", ())
 
 
-def refuse_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray, what: str) -> None:
-    """Raises ModelError unless the logits, as they will be served, give the model's own probabilities again.
+def with_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray) -> tuple[keras.Model, tuple[str, ...]]:
+    """A model that gives the same probabilities and has logits, with a note if it is not the same model.
 
-    They do not if, for example, the layer with the last softmax also works elsewhere in the model.
+    It has none if the mean of several models or the like comes after the softmax, or if the layer with the last softmax
+    also works elsewhere in the model. Then a softmax over the logarithms of the probabilities is put behind it.
+
+    Args:
+        model: gives probabilities of at least two classes.
+        inputs: (N, height, width, channels), what it was tried with.
+        answers: (N, outputs), what it answered.
     """
+    if _last_activation(model) in ("softmax", "sigmoid") and not _has_other_logits(model, inputs, answers):
+        return model, ()
+    logs = keras.ops.log(keras.ops.cast(model.outputs[0], "float32") + _LEAST_PROBABILITY)
+    note = (
+        f"Its logits are the logarithms of its probabilities: behind its last layer, {last_operation(model).name}, a "
+        "softmax over them was added. The answers stay the same."
+    )
+    return keras.Model(model.inputs[0], keras.layers.Softmax(dtype="float32")(logs), name=model.name), (note,)
+
+
+def _has_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray) -> bool:
+    """True if the model without its last softmax does not give the logits of its own probabilities."""
     if _last_activation(model) != "softmax":
-        return
+        return False
     logits = Network(Taps(model, "probabilities", inputs.shape[1:])).logits(inputs)
-    if np.abs(softmax(logits) - answers).max() > _SAME_ANSWER or _other_ratios(logits, answers):
-        raise ModelError(
-            f"The last softmax of {what} cannot be taken off: without it, the model gives other answers.",
-            "End the model with a Dense layer of its own with softmax, then save it again.", "no_logits",
-        )  # fmt: skip
+    return bool(np.abs(softmax(logits) - answers).max() > _SAME_ANSWER) or _other_ratios(logits, answers)
 
 
 def _other_ratios(logits: np.ndarray, probabilities: np.ndarray) -> bool:

@@ -258,8 +258,8 @@ def _without_squashing(layer: Any) -> Callable[[tf.Tensor], tf.Tensor]:
     """The last layer without its softmax or sigmoid, as a function of its input. Raises ModelError if it has none."""
     if not _squashes(layer):
         raise ModelError(
-            f"The model gives probabilities, but its last layer, {layer.name}, is not a softmax or sigmoid.",
-            "Without logits it cannot be explained or calibrated: end the model with a Dense layer with softmax.",
+            f"By model.json the model gives probabilities, but its last layer, {layer.name}, is not a softmax or sigmoid.",
+            "Add the original file with `python -m dashboard models add`, which gives it logits.",
             "no_logits",
         )
     if is_squashing(layer) or isinstance(layer, keras.layers.Activation):

@@ -79,6 +79,27 @@ class TestChoosingTheScaling:
         chosen, notes = self.choose(None, "raw", raw=9, scaled=14)  # 5 to 0: p = 1/32
         assert chosen == "1/255" and "But on the samples 1/255 is clearly better, so it is used." in notes
 
+    def test_a_few_lucky_samples_overrule_nothing(self) -> None:
+        """Where the names or the weights are wrong, every scaling guesses, and one of the five is the luckiest."""
+        tests = {name: SelfTest((True,) * 4 + (False,) * 18, "a", 0.1, 10) for name in ("1/255", "-1..1", "imagenet")}
+        tests["raw"] = SelfTest((False,) * 22, "a", 0.1, 10)
+        tests["caffe"] = SelfTest((True,) * 5 + (False,) * 17, "a", 0.1, 10)
+        chosen, notes = choose_scaling(None, "raw", "The model scales pixels itself.", tests, "m.keras")
+        assert chosen == "raw" and "clearly better" not in " ".join(notes)
+        assert "with raw the model predicts only 0 of 22 samples correctly, which is no better" in notes[-1]
+        _, notes = choose_scaling("raw", "raw", "The model scales pixels itself.", tests, "m.keras")
+        assert "clearly better" not in " ".join(notes)
+        _, notes = choose_scaling("caffe", "raw", "The model scales pixels itself.", tests, "m.keras")
+        assert notes[0].startswith("Warning: The model scales pixels itself. That asks for the scaling raw")
+        version = ModelVersion("m", "1", Path(), tuple("abcdefghij"), Preprocessing(8, 8), "logits", sha256="")
+        assert better_scaling(tests, version, tests["raw"]) is None
+
+    def test_the_more_scalings_are_tried_the_clearer_the_better_one_must_be(self) -> None:
+        four = dict.fromkeys(("-1..1", "imagenet", "caffe"), self.results(raw=0)["raw"])
+        for right, chosen in ((14, "raw"), (16, "1/255")):  # 5 to 0: p = 1/32, one of four; 7 to 0: p = 1/128
+            tests = self.results(raw=9, scaled=right) | four
+            assert choose_scaling(None, "raw", "", tests, "m.keras")[0] == chosen
+
     def test_a_scaling_that_only_guesses_never_replaces_what_the_layers_tell(self) -> None:
         """Where the names of two classes are exchanged, any other scaling is right more often: it guesses."""
         tests = {

@@ -342,17 +342,62 @@ def test_teachable_machine_is_recognised_by_its_layers() -> None:
     assert scaling_of(exported(size=96), 96, 96, 3).scaling is None
 
 
+def same_answers(model: keras.Model, folder: Path, note: str) -> None:
+    """The converted model, loaded as it is served, gives the same probabilities, and the note is given."""
+    facts = tried(model, folder)
+    assert facts.output == "probabilities" and note in " ".join(facts.notes)
+    image = picture(0, *facts.input_shape[:2])
+    expected = np.asarray(model(image[None].astype(np.float32)))[0]
+    found = served(facts, folder, tuple(map(str, range(facts.outputs))), image, 1.0)
+    np.testing.assert_allclose(found.pred_probs, expected, atol=1e-5)
+    assert expected.max() - expected.min() > 1e-3, "equal answers would prove nothing"
+
+
 @pytest.mark.parametrize("size", [0.15, 10])
-def test_a_softmax_that_is_also_used_elsewhere_is_refused(tmp_path: Path, size: float) -> None:
+def test_a_softmax_that_is_also_used_elsewhere_stays_and_gets_another_behind_it(tmp_path: Path, size: float) -> None:
     """Without it, the attention inside would be another one, and so would the answers.
 
     With small weights, all classes are nearly equally likely either way.
     """
     keras.utils.set_random_seed(1)
-    squash = keras.layers.Softmax()
+    squash = keras.layers.Softmax(name="squash")
     pixels = keras.Input((8, 8, 3))
     x = keras.layers.Flatten()(pixels)
     attended = squash(keras.layers.Dense(5)(x))
     model = keras.Model(pixels, squash(keras.layers.Dense(5)(attended)))
     model.set_weights([size * weight for weight in model.get_weights()])
-    assert "without it, the model gives other answers" in refused("no_logits", model, tmp_path).message
+    same_answers(model, tmp_path, "behind its last layer, squash, a softmax over them was added")
+
+
+def two_networks(last: list[Any], last_of_second: list[Any] | None = None) -> tuple[Any, list[Any]]:
+    """The input of an ensemble, and the outputs of both of its members."""
+    members = [small((16, 16, 3), last), small((16, 16, 3), last_of_second or last)]
+    members[1].set_weights([-weight for weight in members[1].get_weights()])
+    pixels = keras.Input((16, 16, 3))
+    inputs = keras.layers.Rescaling(1 / 255)(pixels)
+    return pixels, [member(inputs) for member in members]
+
+
+def test_a_mean_of_several_networks_gets_logits_and_keeps_its_answers(tmp_path: Path) -> None:
+    pixels, probabilities = two_networks(dense(3, "softmax"), dense(3, "softmax"))
+    model = keras.Model(pixels, keras.layers.Average(name="mean")(probabilities))
+    same_answers(model, tmp_path, "behind its last layer, mean, a softmax over them was added")
+
+
+def test_both_probabilities_of_a_sigmoid_get_logits_and_keep_their_answers(tmp_path: Path) -> None:
+    """Also those that the advice on a mean of two sigmoids makes."""
+    pixels, seconds = two_networks(dense(1, "sigmoid"), dense(1, "sigmoid"))
+    model = keras.Model(pixels, keras.layers.Average()(seconds))
+    error = refused("model_shape", model, tmp_path)
+    assert "If it is the probability of the second class, save a model that gives both: " in error.fix
+    both = eval(error.fix.split("`")[1], {"keras": keras, "model": model})
+    same_answers(both, tmp_path, "a softmax over them was added")
+
+
+def test_the_output_that_is_named_as_an_example_can_be_used(tmp_path: Path) -> None:
+    pixels = keras.Input((8, 8, 3))
+    grid = keras.layers.Conv2D(2, 3, name="grid")(pixels)
+    head = keras.layers.Dense(3, "softmax", name="head")(keras.layers.Flatten()(grid))
+    assert "--output head" in refused("several_outputs", keras.Model(pixels, [grid, head]), tmp_path).fix
+    fix = refused("several_outputs", keras.Model(pixels, [grid, grid]), tmp_path).fix
+    assert "--output" not in fix and "Dense layer with one unit per class" in fix
