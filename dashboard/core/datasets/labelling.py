@@ -18,7 +18,7 @@ from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE
 from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
-from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
+from dashboard.core.datasets.table_rows import RENAME_UPLOADED, LabelsTable, names_no_image, were_uploaded_alike
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
 NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
@@ -180,6 +180,7 @@ def by_labels_file(
     extra_rows: list[int] = []
     missing: list[str] = []
     several: list[str] = []
+    uploaded_alike = were_uploaded_alike(names)
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, file in enumerate(table.files):
         found = find(file, folder)
@@ -189,7 +190,7 @@ def by_labels_file(
             continue
         if find_elsewhere and not len(found) and len(find_elsewhere(file, folder)):
             continue
-        faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
+        faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found), uploaded_alike)
         extra.append((file, table.labels[row]))
         extra_rows.append(row)
         (several if len(found) else missing).append(file)
@@ -245,7 +246,10 @@ def by_labels_file(
         )
         notes.append(f"{is_missing}: {listed(missing)}.")
     if several:
-        notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
+        notes.append(
+            f"Named in {table.name}, but several images are called so: {listed(several)}."
+            + (f" {RENAME_UPLOADED}" if uploaded_alike else "")
+        )
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
     samples = SampleList(all_names, chain(labels, (label for _, label in extra)), n_without_image=len(extra))
     row_of = np.full(len(samples), -1)
@@ -318,11 +322,11 @@ def no_images(dataset_name: str, names: Sequence[str], reason: ImageError | None
     )
 
 
-def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
+def _no_single_image(table_name: str, file: str, found: int, uploaded_alike: bool) -> ImageError:
     if found:
         return ImageError(
             f"{table_name} {NO_IMAGE_OF_ITS_OWN}{found} images have this name.",
-            "Write the whole path in the row.",
+            RENAME_UPLOADED if uploaded_alike else "Write the whole path in the row.",
             "ambiguous",
         )
     return ImageError(
