@@ -183,6 +183,8 @@ def by_labels_file(
     uploaded_alike = were_uploaded_alike(names)
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, file in enumerate(table.files):
+        if not file and table.labels[row] is None and row not in table.faults:
+            continue  # an empty row of a spreadsheet
         found = find(file, folder)
         if len(found) == 1:
             if (position := int(found[0])) < len(names):
