@@ -292,7 +292,7 @@ def _without_blank_rows(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells without the rows that are all empty, as spreadsheets save them. Raises ValueError if all are."""
     blank = cells.index
     for column in cells:
-        blank = blank[cells.loc[blank, column].str.strip() == ""]
+        blank = blank[cells[column].loc[blank].str.strip() == ""]
         if blank.empty:
             return cells
     if len(blank) == len(cells):

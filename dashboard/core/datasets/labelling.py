@@ -60,6 +60,30 @@ _DOCUMENTS = frozenset(
         ".names",
     ]
 )
+_BESIDE_PHOTOS = frozenset(  # edits and films of a phone, links, PDF: a table may still name them as images
+    [
+        ".aae",
+        ".xmp",
+        ".mov",
+        ".mp4",
+        ".m4v",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".3gp",
+        ".mpg",
+        ".mpeg",
+        ".mts",
+        ".wmv",
+        ".mp3",
+        ".m4a",
+        ".wav",
+        ".url",
+        ".lnk",
+        ".webloc",
+        ".pdf",
+    ]
+)
 _DOCUMENTS_WITHOUT_SUFFIX = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "makefile"})
 _UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})  # unless another split has a class of this name
 IsImage = Callable[[str], bool]  # True for the name of an image
@@ -76,13 +100,24 @@ class Labelling:
 
 
 def is_document(name: str, stems: Container[str] = ()) -> bool:
-    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted.
+    """True for files that lie beside images, such as readme.txt, a film or a table that is not used. They are not counted.
 
     Args:
         stems: the names of the images without their suffix. A file without a suffix that is called so tells about that image.
     """
     suffix, last = suffix_of(name), name.rpartition("/")[2]
-    return suffix in _DOCUMENTS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
+    return (
+        suffix in _DOCUMENTS | _BESIDE_PHOTOS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
+    )
+
+
+def named_as_images(names: Sequence[str], positions: Sequence[int], table: LabelsTable) -> list[int]:
+    """The films and the like, among the files at these positions, that a table names: these are counted."""
+    beside = [i for i in positions if suffix_of(names[i]) in _BESIDE_PHOTOS]
+    if not beside:
+        return []
+    find, folder = Finder([names[i] for i in beside]), folder_of(table.name)
+    return sorted({beside[place] for file in table.files for place in find(file, folder).tolist()})
 
 
 def by_folder(
