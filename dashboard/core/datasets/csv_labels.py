@@ -283,8 +283,21 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
                 f"its line {int(longer[2]) + (said is not None)} has {longer[3]} cells, but its first line has {longer[1]}"
             ) from error
         raise
+    cells = _without_blank_rows(cells)
     cells.attrs[_SEPARATOR] = separator
     return cells
+
+
+def _without_blank_rows(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells without the rows that are all empty, as spreadsheets save them. Raises ValueError if all are."""
+    blank = cells.index
+    for column in cells:
+        blank = blank[cells[column].loc[blank].str.strip() == ""]
+        if blank.empty:
+            return cells
+    if len(blank) == len(cells):
+        raise ValueError("it is empty")
+    return cells.drop(index=blank).reset_index(drop=True)
 
 
 def csv_columns(cells: pd.DataFrame, used: Collection[int | str]) -> Columns:

@@ -11,6 +11,7 @@ from itertools import accumulate
 import numpy as np
 
 from dashboard.core.datasets.file_names import is_image_name, normal_name
+from dashboard.core.datasets.repeated_names import name_before
 
 _AFTER_SLASH = chr(ord("/") + 1)
 
@@ -19,13 +20,19 @@ class Finder:
     """Finds the images that a row may mean: by path, else by the end of the path, else by that without suffix.
 
     Folders may be missing at the beginning of the row's path, or of the image's path. Upper and lower case matter only
-    where an image is found with them.
+    where an image is found with them. Images that were uploaded with the same name are found by it, see `name_before`.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """Takes the names of all images. Needs one string for each, and finds by binary search."""
-        self._names = names
-        paths = [normal_name(name) for name in names]
+    def __init__(self, names: Sequence[str], by_own_names: bool = False) -> None:
+        """Takes the names of all images. Needs one string for each, and finds by binary search.
+
+        Args:
+            by_own_names: True: only by these names, and not by those with which images were uploaded.
+        """
+        self._names, self._by_own_names = names, by_own_names
+        own = [normal_name(name) for name in names]
+        paths = own if by_own_names else [*map(name_before, own)]
+        self._numbered = Finder(names, by_own_names=True) if paths != own else None
         keys = [_backwards(path) for path in paths]
         order = sorted(range(len(keys)), key=keys.__getitem__)
         self._keys, self._positions = [keys[i] for i in order], np.array(order, np.int64)
@@ -41,12 +48,13 @@ class Finder:
         found = self._in_this_case(file, folder)
         if len(found) or not file:
             return found
-        return self._in_any_case._in_this_case(file.casefold(), folder.casefold())
+        found = self._in_any_case._in_this_case(file.casefold(), folder.casefold())
+        return self._numbered(file, folder) if self._numbered and not len(found) else found
 
     @cached_property
     def _in_any_case(self) -> Finder:
         folded = [name.casefold() for name in self._names]
-        return Finder(folded) if any(map(operator.ne, folded, self._names)) else self
+        return Finder(folded, self._by_own_names) if any(map(operator.ne, folded, self._names)) else self
 
     def _in_this_case(self, file: str, folder: str) -> np.ndarray:
         path = normal_name(file)

@@ -33,6 +33,7 @@ from dashboard.core.images.other_files import (
 
 _MOST_ASKED = 100  # files of a dataset without images that are asked what they are
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
+_JUNK_BEGINS = ("._", "~$", ".~lock.")  # the last two lie beside a file that Office or LibreOffice has open
 _JUNK_NAMES = {".ds_store", "thumbs.db", "desktop.ini", "icon\r"}
 _JUNK_FOLDERS = (
     "__MACOSX", ".ipynb_checkpoints", "@eaDir", ".AppleDouble", ".thumbnails", ".git",
@@ -156,9 +157,9 @@ def _why_no_images(source: FileSource) -> ImageError | None:
 
 
 def is_junk(name: str) -> bool:
-    """True for files that operating systems and programs leave behind, such as .DS_Store and copies by Jupyter."""
+    """True for files that operating systems and programs leave behind, such as .DS_Store, copies by Jupyter and locks."""
     last = name.rpartition("/")[2]
-    if last.startswith("._") or last.lower() in _JUNK_NAMES:
+    if last.startswith(_JUNK_BEGINS) or last.lower() in _JUNK_NAMES:
         return True
     if any(folder in name and folder in name.split("/")[:-1] for folder in _JUNK_FOLDERS):
         return True

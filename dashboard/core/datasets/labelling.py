@@ -18,7 +18,7 @@ from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE
 from dashboard.core.datasets.read_instead import read_instead
 from dashboard.core.datasets.sample_list import PackedNames, SampleList
-from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
+from dashboard.core.datasets.table_rows import RENAME_UPLOADED, LabelsTable, names_no_image, were_uploaded_alike
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
 NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
@@ -60,6 +60,30 @@ _DOCUMENTS = frozenset(
         ".names",
     ]
 )
+_BESIDE_PHOTOS = frozenset(  # edits and films of a phone, links, PDF: a table may still name them as images
+    [
+        ".aae",
+        ".xmp",
+        ".mov",
+        ".mp4",
+        ".m4v",
+        ".avi",
+        ".mkv",
+        ".webm",
+        ".3gp",
+        ".mpg",
+        ".mpeg",
+        ".mts",
+        ".wmv",
+        ".mp3",
+        ".m4a",
+        ".wav",
+        ".url",
+        ".lnk",
+        ".webloc",
+        ".pdf",
+    ]
+)
 _DOCUMENTS_WITHOUT_SUFFIX = frozenset({"readme", "license", "licence", "copying", "notice", "authors", "makefile"})
 _UNLABELLED = frozenset({"unknown", "unlabeled", "unlabelled"})  # unless another split has a class of this name
 IsImage = Callable[[str], bool]  # True for the name of an image
@@ -76,13 +100,24 @@ class Labelling:
 
 
 def is_document(name: str, stems: Container[str] = ()) -> bool:
-    """True for files that lie beside images, such as readme.txt or a table that is not used. They are not counted.
+    """True for files that lie beside images, such as readme.txt, a film or a table that is not used. They are not counted.
 
     Args:
         stems: the names of the images without their suffix. A file without a suffix that is called so tells about that image.
     """
     suffix, last = suffix_of(name), name.rpartition("/")[2]
-    return suffix in _DOCUMENTS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
+    return (
+        suffix in _DOCUMENTS | _BESIDE_PHOTOS if suffix else last.lower() in _DOCUMENTS_WITHOUT_SUFFIX or last in stems
+    )
+
+
+def named_as_images(names: Sequence[str], positions: Sequence[int], table: LabelsTable) -> list[int]:
+    """The films and the like, among the files at these positions, that a table names: these are counted."""
+    beside = [i for i in positions if suffix_of(names[i]) in _BESIDE_PHOTOS]
+    if not beside:
+        return []
+    find, folder = Finder([names[i] for i in beside]), folder_of(table.name)
+    return sorted({beside[place] for file in table.files for place in find(file, folder).tolist()})
 
 
 def by_folder(
@@ -180,8 +215,11 @@ def by_labels_file(
     extra_rows: list[int] = []
     missing: list[str] = []
     several: list[str] = []
+    uploaded_alike = were_uploaded_alike(names)
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, file in enumerate(table.files):
+        if not file and table.labels[row] is None and row not in table.faults:
+            continue  # an empty row of a spreadsheet
         found = find(file, folder)
         if len(found) == 1:
             if (position := int(found[0])) < len(names):
@@ -189,7 +227,7 @@ def by_labels_file(
             continue
         if find_elsewhere and not len(found) and len(find_elsewhere(file, folder)):
             continue
-        faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found))
+        faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found), uploaded_alike)
         extra.append((file, table.labels[row]))
         extra_rows.append(row)
         (several if len(found) else missing).append(file)
@@ -245,7 +283,10 @@ def by_labels_file(
         )
         notes.append(f"{is_missing}: {listed(missing)}.")
     if several:
-        notes.append(f"Named in {table.name}, but several images are called so: {listed(several)}.")
+        notes.append(
+            f"Named in {table.name}, but several images are called so: {listed(several)}."
+            + (f" {RENAME_UPLOADED}" if uploaded_alike else "")
+        )
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
     samples = SampleList(all_names, chain(labels, (label for _, label in extra)), n_without_image=len(extra))
     row_of = np.full(len(samples), -1)
@@ -318,11 +359,11 @@ def no_images(dataset_name: str, names: Sequence[str], reason: ImageError | None
     )
 
 
-def _no_single_image(table_name: str, file: str, found: int) -> ImageError:
+def _no_single_image(table_name: str, file: str, found: int, uploaded_alike: bool) -> ImageError:
     if found:
         return ImageError(
             f"{table_name} {NO_IMAGE_OF_ITS_OWN}{found} images have this name.",
-            "Write the whole path in the row.",
+            RENAME_UPLOADED if uploaded_alike else "Write the whole path in the row.",
             "ambiguous",
         )
     return ImageError(

@@ -27,6 +27,7 @@ from dashboard.core.datasets.labelling import (
     by_labels_file,
     is_document,
     named_after_folders,
+    named_as_images,
 )
 from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_in_names
 from dashboard.core.datasets.other_names import file_stem
@@ -116,6 +117,8 @@ class PartLabels:
                 notes = (*notes, *about_annotations(self._source, sorted({*ignored, *part.outside})))
         elif without_table and by_folders and not table:
             notes = (*notes, *about_texts(self._source, ignored, part.image_names))
+        if table and (named := named_as_images(self._names, ignored, table)):
+            kept, ignored = np.union1d(kept, named), [i for i in ignored if i not in named]
         split = None
         if table and self._tables_may_split:
             names = [self._names[i] for i in kept.tolist()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 
@@ -14,9 +14,11 @@ from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.numbers_of_classes import count_of_classes, way_out, what_it_holds
+from dashboard.core.datasets.repeated_names import name_before
 from dashboard.core.errors import Advice, DatasetError, ImageError
 from dashboard.core.questions import Answer, Question
 
+RENAME_UPLOADED = "Rename these images and their rows, then upload them again."
 HEADER = "Begin the file with a line of column names, such as `file,label`."
 
 
@@ -115,7 +117,8 @@ def names_no_image(table: LabelsTable, names: Sequence[str], find: Finder) -> Da
     if several := len(find(first, folder_of(table.name))):
         return DatasetError(
             f"{message} clearly: its first row is for {first[:80]!r}, and {several} images are called so.",
-            "Write the whole path of each image in the table, as it is in the dataset.", "labels_file",
+            RENAME_UPLOADED if were_uploaded_alike(names)
+            else "Write the whole path of each image in the table, as it is in the dataset.", "labels_file",
         )  # fmt: skip
     alike = find(normal_name(first).rpartition("/")[2])
     image = names[int(alike[0]) if len(alike) else 0]
@@ -126,6 +129,11 @@ def names_no_image(table: LabelsTable, names: Sequence[str], find: Finder) -> Da
     else:
         fix = f"Write the file names in the table as they are in the dataset, such as {image[:80]}."
     return DatasetError(message, fix, "labels_file")
+
+
+def were_uploaded_alike(names: Iterable[str]) -> bool:
+    """True if some images of this dataset were uploaded with the same name."""
+    return any(name_before(name) != name for name in names)
 
 
 def _common_end(one: str, other: str) -> str:

@@ -24,6 +24,7 @@ from dashboard.core.datasets.labels_file import (
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem, without_hosts
+from dashboard.core.datasets.repeated_names import name_before
 from dashboard.core.datasets.split_names import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed, listed_and
@@ -174,7 +175,8 @@ def read_tables(
     """
     if not positions:
         return {}
-    stems, find = {file_stem(image) for image in images}, Finder(images)
+    stems = {file_stem(name) for image in images for name in (image, name_before(image))}
+    find = Finder(images)
     left, tables = MAX_LABELS_BYTES, {}
     for position in positions:
         tables[position], n_bytes = _read_table(source, position, images, stems, find, left, column)

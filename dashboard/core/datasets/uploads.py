@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.formats import KINDS, OFFERED
 from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.repeated_names import numbered_name
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.files import how_to_write_again, portable_name, rename, sha256_of
 from dashboard.core.settings import Settings
@@ -70,6 +74,8 @@ def keep_part(file: IO[bytes], name: str, settings: Settings) -> Path:
 def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
     """Stores a dataset of one file, or packs several loose files into one ZIP with the same names.
 
+    Different images with the same name are all numbered, so that no row of a table is for the one that came first.
+
     The ZIP is called after the first file, without the suffix of a ZIP, which the user did not make.
 
     Raises:
@@ -85,10 +91,10 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
             )  # fmt: skip
 
     def write(out: IO[bytes]) -> None:
-        taken: set[str] = set()
+        names = _different(files)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for name, file in files:
-                member = zipfile.ZipInfo(_unlike(name, taken))  # with a fixed date, so equal uploads give equal ZIPs
+            for name, (_, file) in zip(names, files, strict=True):
+                member = zipfile.ZipInfo(name)  # with a fixed date, so equal uploads give equal ZIPs
                 with archive.open(member, "w", force_zip64=True) as to:
                     shutil.copyfileobj(file, to, _BLOCK_BYTES)
 
@@ -153,14 +159,44 @@ def _bytes_in(file: IO[bytes]) -> int:
     return size
 
 
-def _unlike(name: str, taken: set[str]) -> str:
-    """The name, with a number if it is taken. Adds the result to `taken`."""
+def _different(files: Sequence[tuple[str, IO[bytes]]]) -> list[str]:
+    """A name of its own for each file, as far as possible the one that it has."""
+    given = [name for name, _ in files]
+    count = Counter(given)
+    contents: dict[str, set[bytes]] = {}
+    for name, file in files:
+        if count[name] > 1 and is_image_name(name):
+            contents.setdefault(name, set()).add(_digest(file))
+    taken = set(given)
+    met: Counter[str] = Counter()
+    names = []
+    for name in given:
+        met[name] += 1
+        if len(contents.get(name, ())) > 1:
+            name = _unlike(numbered_name(name, met[name], count[name]), taken)
+        elif met[name] > 1:
+            name = _unlike(name, taken)
+        taken.add(name)
+        names.append(name)
+    return names
+
+
+def _digest(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    digest = hashlib.sha256()
+    while block := file.read(_BLOCK_BYTES):
+        digest.update(block)
+    file.seek(0)
+    return digest.digest()
+
+
+def _unlike(name: str, taken: Collection[str]) -> str:
+    """The name, with a number if it is taken."""
     path = PurePosixPath(name)
     number = 1
     while name in taken:
         number += 1
         name = f"{path.with_suffix('')} ({number}){path.suffix}"
-    taken.add(name)
     return name
 
 

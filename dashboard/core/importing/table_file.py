@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.datasets.attributes import MOST_COLUMNS, Columns, from_text, parquet_columns
-from dashboard.core.datasets.columns import SEPARATOR_LINE, csv_separator
+from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, SEPARATOR_LINE, column_among, csv_separator
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predicted_classes import is_number
@@ -129,20 +129,25 @@ class CsvTable:
         said = SEPARATOR_LINE.match(begin)
         self._said, self._is_comment = said is not None, bool(_COMMENT.match(begin))
         with self._text() as text:
-            first = next((line for line in text if line.strip()), "")
+            n_lines, first = next(((number, line) for number, line in enumerate(text, 1) if line.strip()), (0, ""))
             self.separator = said[1] if said else csv_separator(first)
             self.columns = next(csv.reader([first], delimiter=self.separator), [])
             if numbers := _numbers_instead_of_names(first):
                 raise _no_header(path.name, numbers)
             if len(set(self.columns)) < len(self.columns):
                 raise ValueError("two columns have the same name")
-            self.n_rows = 0
-            for cells in csv.reader(text, delimiter=self.separator):
+            n_read, blank = 0, []
+            for number, cells in enumerate(csv.reader(text, delimiter=self.separator), n_lines + 1):
                 if any(cells[len(self.columns) :]):
-                    raise ValueError(
-                        f"row {self.place(self.n_rows)} has {len(cells)} cells, but there are {len(self.columns)} columns"
-                    )
-                self.n_rows += bool(cells)
+                    raise ValueError(f"row {number} has {len(cells)} cells, but there are {len(self.columns)} columns")
+                if not any(map(str.strip, cells)) and _is_read(cells):
+                    blank.append(n_read)
+                n_read += _is_read(cells)
+        self._blank = np.array(blank, np.int64)  # the rows without any content, as spreadsheets save them
+        if not column_among(self.columns, (*FILE_COLUMNS, *LABEL_COLUMNS)):
+            # labels may follow row by row, so only rows at the end cannot move others
+            self._blank = self._blank[self._blank - np.arange(len(blank)) == n_read - len(blank)]
+        self.n_rows = n_read - len(self._blank)
 
     @contextmanager
     def _text(self) -> Iterator[TextIO]:
@@ -169,7 +174,12 @@ class CsvTable:
             chunksize=piece_rows(n_classes), dtype=types, keep_default_na=False, index_col=False,  # False: lines may end with a separator
             na_values={column: ["", "nan", "NaN"] for column in numbers},
         ) as reader:  # fmt: skip
-            yield from reader
+            done = 0
+            for frame in reader:
+                kept = frame[~np.isin(np.arange(done, done + len(frame)), self._blank)]
+                done += len(frame)
+                if len(kept) or not len(frame):
+                    yield kept
 
     def decimal(self, columns: Sequence[str]) -> str:
         """The comma if the first number with decimals has one, as European spreadsheets write it; else the point."""
@@ -184,7 +194,7 @@ class CsvTable:
     def first_row(self, columns: Sequence[str]) -> dict[str, object]:
         """See `TableFile`."""
         with self._text() as text:
-            filled = (cells for cells in csv.reader(text, delimiter=self.separator) if any(cells))
+            filled = (cells for cells in csv.reader(text, delimiter=self.separator) if any(map(str.strip, cells)))
             next(filled, None)  # the header
             cells = dict(zip(self.columns, next(filled, []), strict=False))
         return {column: cells[column] for column in columns if column in cells}
@@ -203,8 +213,9 @@ class CsvTable:
         """See `TableFile`."""
         with self._text() as text:
             lines = enumerate(csv.reader(text, delimiter=self.separator), 1)
-            filled = (number for number, cells in lines if len(cells) > 1 or "".join(cells).strip())
-            return next(islice(filled, row + 1, None), row + 2)  # the first is the header line
+            read = enumerate((number for number, cells in lines if _is_read(cells)), -1)  # the first is the header line
+            blank = set(self._blank.tolist())
+            return next(islice((number for i, number in read if i not in blank), row + 1, None), row + 2)
 
     def no_number(self, columns: Sequence[str]) -> DatasetError | None:
         """See `TableFile`."""
@@ -225,6 +236,11 @@ class CsvTable:
                     )  # fmt: skip
                 done += len(frame)
         return None
+
+
+def _is_read(cells: Sequence[str]) -> bool:
+    """True for the cells of a line that pandas reads as a row; it passes over lines without a cell."""
+    return len(cells) > 1 or "".join(cells).strip() != "" or [*cells] == [""]  # the last is a quoted empty cell
 
 
 def _no_header(name: str, numbers: Sequence[str]) -> NoHeaderError:

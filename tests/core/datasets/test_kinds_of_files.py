@@ -70,6 +70,43 @@ def test_documents_and_files_about_an_image_are_no_failed_images(make_zip: MakeZ
     assert dataset.notes == ("3 files that are not images are ignored: about.docx, classes.names, annotation/cat/1.",)
 
 
+BESIDE = {
+    "cat/IMG_1.MOV": b"\0\0\0\x14ftypqt  " + bytes(99), "cat/IMG_1.AAE": b"<?xml version='1.0'?><plist/>",
+    "cat/film.mp4": b"\0\0\0\x20ftypisom" + bytes(90), "Link.url": b"[InternetShortcut]\nURL=x", "dog/Blatt.pdf": b"%PDF-1.7\n",
+}  # fmt: skip
+
+
+def test_films_and_edits_of_a_phone_links_and_pdfs_are_no_failed_images(make_zip: MakeZip) -> None:
+    photos = {"cat/IMG_1.JPG": encoded(picture(0), "JPEG"), "dog/IMG_2.JPG": encoded(picture(1), "JPEG")}
+    dataset = open_dataset(make_zip({}, extra=photos | BESIDE))
+    assert labels(dataset) == {"cat/IMG_1.JPG": "cat", "dog/IMG_2.JPG": "dog"}
+    [note] = dataset.notes
+    assert note.startswith("5 files that are not images are ignored: ") and all(name in note for name in BESIDE)
+
+
+def test_what_may_be_taken_for_an_image_is_still_counted(make_zip: MakeZip) -> None:
+    others = {
+        "cat/a.psd": b"8BPS" + bytes(90),
+        "cat/b.DNG": b"II*\0" + bytes(90),
+        "cat/noext": b"x",
+        "cat/c.heic": b"x",
+    }
+    dataset = open_dataset(make_zip({"cat": 1}, extra=others))
+    assert set(labels(dataset)) == {"cat/0.png", *others}
+
+
+def test_a_film_that_a_table_names_is_counted(make_zip: MakeZip) -> None:
+    photos = {"IMG_1.JPG": encoded(picture(0), "JPEG"), "IMG_2.JPG": encoded(picture(1), "JPEG")}
+    films = {f"IMG_{i}.MOV": BESIDE["cat/IMG_1.MOV"] for i in (1, 2)}
+    table = b"file,label\nIMG_1,cat\nIMG_2.JPG,dog\nIMG_2.MOV,dog\n"
+    dataset = open_dataset(make_zip({}, extra=photos | films | {"labels.csv": table}))
+    assert labels(dataset) == {"IMG_1.JPG": "cat", "IMG_2.JPG": "dog", "IMG_2.MOV": "dog"}
+    assert "film" in reason(dataset, "IMG_2.MOV").message
+    assert (
+        "1 file that is not an image is ignored: IMG_1.MOV." in dataset.notes and dataset.samples.n_without_image == 0
+    )
+
+
 def test_files_without_extensions_and_a_labels_file(make_zip: MakeZip, tmp_path: Path) -> None:
     files = {"0a1b": encoded(picture(0)), "0c2d": encoded(picture(1)), "labels.csv": b"id,label\n0a1b,cat\n0c2d,dog\n"}
     dataset = open_dataset(make_zip({}, extra=files))

@@ -123,6 +123,30 @@ def test_a_label_may_be_an_object_with_one_name(labelled, suffix: str, file: str
     assert labels(labelled(f"truth.{suffix}", content)) == ALL
 
 
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("t.csv", "file;label;age\r\na.png;cat;1\r\n;;\r\nb.png;dog;2\r\nc.png;cat;3\r\n;;\r\n ; ;\r\n"),
+        ("t.csv", ",,\nfile,label,age\na.png,cat,1\nb.png,dog,2\nc.png,cat,3\n,,\n,,Mean: 2\n"),
+        ("t.tsv", "file\tcat\tdog\tage\na.png\t1\t0\t1\nb.png\t0\t1\t2\n\t\t\t\nc.png\t1\t0\t3\n\t\t\t\n"),
+        ("t.csv", "a.png,cat\nb.png,dog\n,\nc.png,cat\n,\n"),
+        ("t.json", json.dumps([*RECORDS[:1], {"file": None, "label": None}, *RECORDS[1:], {"file": "", "label": ""}])),
+        ("t.parquet", parquet(pd.DataFrame([*RECORDS[:2], {"file": None, "label": None}, *RECORDS[2:]]))),
+    ],
+)
+def test_empty_rows_of_a_spreadsheet_are_no_rows(labelled, name: str, content: bytes | str) -> None:
+    dataset = labelled(name, content)
+    assert labels(dataset) == ALL and dataset.samples.n_without_image == 0
+    assert not any("missing" in note for note in dataset.notes)
+    if "age" in str(content):
+        assert [str(age) for age in dataset.attributes().columns["age"].to_pylist()] == ["1", "2", "3"]
+
+
+def test_a_table_of_empty_rows_only_is_called_empty(labelled) -> None:
+    with pytest.raises(DatasetError, match="it is empty"):
+        labelled("labels.csv", ";;\r\n;;\r\n")
+
+
 @pytest.mark.parametrize("label", [{"id": 3}, {"name": "cat", "class": "animal"}, {"name": ["cat"]}, {}, 0.5])
 def test_a_label_that_has_not_exactly_one_name_is_told_how_to_write_it(labelled, label: object) -> None:
     def error(label: object) -> DatasetError:

@@ -64,7 +64,15 @@ def test_backslashes_separate_folders_too(make_zip: MakeZip) -> None:
 
 
 def test_what_systems_leave_behind_is_ignored(make_zip: MakeZip) -> None:
-    junk = ["__MACOSX/cat/._0.png", "cat/.DS_Store", "cat/Thumbs.db", "cat/desktop.ini", "dog/._1.png"]
+    junk = [
+        "__MACOSX/cat/._0.png",
+        "cat/.DS_Store",
+        "cat/Thumbs.db",
+        "cat/desktop.ini",
+        "dog/._1.png",
+        ".~lock.Tabelle1.csv#",
+        "~$Liste.xlsx",
+    ]
     dataset = open_dataset(make_zip({"cat": 1}, extra=dict.fromkeys(junk, b"x")))
     assert names(dataset) == ["cat/0.png"]
 

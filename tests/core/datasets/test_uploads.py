@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.core.datasets import cifar10_archive, is_there, open_dataset
+from dashboard.core.datasets import Dataset, cifar10_archive, is_there, open_dataset
 from dashboard.core.datasets.library import library
 from dashboard.core.datasets.uploads import is_whole, keep_upload, keep_uploads, kept_upload, plain_name
-from dashboard.core.errors import DatasetError
+from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.settings import Settings
 from tests.conftest import encoded, picture
 
@@ -110,7 +110,7 @@ def files(**contents: bytes) -> list[tuple[str, io.BytesIO]]:
 def test_several_loose_files_become_one_dataset_that_keeps_their_names(settings: Settings) -> None:
     given = [
         ("my cat.png", io.BytesIO(encoded(picture(1)))), ("ü 猫.jpg", io.BytesIO(encoded(picture(2), "JPEG"))),
-        ("my cat.png", io.BytesIO(encoded(picture(3)))), ("labels.csv", io.BytesIO(b"file,label\nmy cat.png,cat\n")),
+        ("my dog.png", io.BytesIO(encoded(picture(3)))), ("labels.csv", io.BytesIO(b"file,label\nmy cat.png,cat\n")),
     ]  # fmt: skip
     path = keep_uploads(given, settings)
     assert path.name == "my cat and 3 more"
@@ -118,11 +118,77 @@ def test_several_loose_files_become_one_dataset_that_keeps_their_names(settings:
     assert [(s.name, s.label) for s in dataset.samples] == [
         ("my cat.png", "cat"),
         ("ü 猫.jpg", None),
-        ("my cat (2).png", None),
+        ("my dog.png", None),
     ]
     assert np.array_equal(dataset.image(2), picture(3))
     assert keep_uploads(given, settings) == path  # stored once
     assert [p for p in settings.uploads_dir.rglob("*") if p.is_file()] == [path]
+
+
+TABLE = b"Datei;Klasse\nIMG_0001.JPG;airplane\nIMG_0002.JPG;ship\n"
+FIRST, SECOND = ("IMG_0001 (1 of 2 with this name).JPG", "IMG_0001 (2 of 2 with this name).JPG")
+
+
+def uploaded(settings: Settings, *given: tuple[str, bytes]) -> Dataset:
+    return open_dataset(keep_uploads([(name, io.BytesIO(data)) for name, data in given], settings))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_name_that_different_images_have_labels_none_of_them(settings: Settings, order: tuple[int, int]) -> None:
+    alike = [("IMG_0001.JPG", encoded(picture(i), "JPEG")) for i in order]
+    dataset = uploaded(settings, *alike, ("IMG_0002.JPG", encoded(picture(2), "JPEG")), ("l.csv", TABLE))
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        (FIRST, None),
+        (SECOND, None),
+        ("IMG_0002.JPG", "ship"),
+        ("IMG_0001.JPG", "airplane"),
+    ]
+    with pytest.raises(ImageError, match=r"l\.csv names this file, but 2 images have this name") as caught:
+        dataset.image(3)
+    assert caught.value.fix == "Rename these images and their rows, then upload them again."
+    assert f"several images are called so: IMG_0001.JPG. {caught.value.fix}" in " ".join(dataset.notes)
+
+
+@pytest.mark.parametrize("row", ["IMG_0001.JPG", "IMG_0001", "img_0001.jpg", "photos/IMG_0001.JPG"])
+def test_a_table_of_nothing_but_such_names_is_refused_with_what_to_do(settings: Settings, row: str) -> None:
+    alike = [("IMG_0001.JPG", encoded(picture(i), "JPEG")) for i in range(2)]
+    with pytest.raises(DatasetError, match="names none of the 2 images clearly") as caught:
+        uploaded(settings, *alike, ("l.csv", f"file,label\n{row},cat\n".encode()))
+    assert caught.value.fix.startswith("Rename these images and their rows, then upload them again.")
+
+
+def test_such_images_are_labelled_by_the_names_that_the_dashboard_gave_them(settings: Settings) -> None:
+    alike = [("IMG_0001.JPG", encoded(picture(i), "JPEG")) for i in range(2)]
+    dataset = uploaded(settings, *alike, ("l.csv", f"file,label\n{SECOND},cat\n{FIRST},dog\n".encode()))
+    assert [(s.name, s.label) for s in dataset.samples] == [(FIRST, "dog"), (SECOND, "cat")]
+
+
+def test_the_same_image_twice_has_its_label_once(settings: Settings) -> None:
+    alike = [("IMG_0001.JPG", encoded(picture(0), "JPEG"))] * 2
+    dataset = uploaded(settings, *alike, ("IMG_0002.JPG", encoded(picture(2), "JPEG")), ("l.csv", TABLE))
+    assert [(s.name, s.label) for s in dataset.samples] == [
+        ("IMG_0001.JPG", "airplane"),
+        ("IMG_0001 (2).JPG", None),
+        ("IMG_0002.JPG", "ship"),
+    ]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_numbers_in_the_names_of_the_user_stay_as_they_are(settings: Settings, at: int) -> None:
+    given = [("IMG_0001.JPG", encoded(picture(0), "JPEG"))] * 2
+    given.insert(at, ("IMG_0001 (2).JPG", encoded(picture(1), "JPEG")))
+    table = b"file,label\nIMG_0001.JPG,cat\nIMG_0001 (2).JPG,dog\n"
+    dataset = uploaded(settings, *given, ("l.csv", table))
+    assert {s.name: s.label for s in dataset.samples} == {
+        "IMG_0001.JPG": "cat",
+        "IMG_0001 (2).JPG": "dog",
+        "IMG_0001 (3).JPG": None,
+    }
+    assert np.array_equal(
+        dataset.image(at), open_dataset(keep_upload(io.BytesIO(given[at][1]), "x.jpg", settings)).image(0)
+    )
+    dataset = uploaded(settings, *given[at : at + 1], given[at - 1], ("l.csv", table))
+    assert {s.name: s.label for s in dataset.samples} == {"IMG_0001.JPG": "cat", "IMG_0001 (2).JPG": "dog"}
 
 
 def test_a_dot_in_the_first_name_does_not_become_the_suffix_of_the_dataset(settings: Settings) -> None:

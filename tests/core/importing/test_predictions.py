@@ -671,9 +671,45 @@ def test_rows_of_a_csv_are_counted_as_in_a_spreadsheet(tmp_path: Path, store: Ru
         ('1,0,"a\nb"\n\n0,1,b\n7,8,c\n', "row 5 holds numbers outside 0 to 1"),
         ("1,0,a\n\n0,x,b\n", "row 4 has 'x' in the column p_dog"),
         ("1,0,a\n\n0,1,b,c\n", "row 4 has 4 cells"),
+        ("\n,,\n1,0,a\n0,1,b,c\n", "row 5 has 4 cells"),
+        ("1,0,a\n,,\n7,8,c\n,,\n", "row 4 holds numbers outside 0 to 1"),
     ):
         path.write_text(before + "p_cat,p_dog,camera\n" + rows)
         assert said in refused(path, store).message
+
+
+@pytest.mark.parametrize("at", [1, 3, 4, 5])
+def test_empty_rows_of_a_spreadsheet_are_no_predictions(
+    tmp_path: Path, store: RunStore, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions_file, "PIECE_ROWS", 2)
+    lines = table().assign(camera=["a", "b", "c", "d"]).to_csv(index=False).splitlines()
+    lines[at:at] = [",,,,,", " , ,,,,", ",,,,,"]
+    (tmp_path / "x.csv").write_text("\n".join([*lines, ",,,,,"]) + "\n")
+    imported = import_file(tmp_path / "x.csv", store)
+    check(imported, store)
+    assert not any("repeat" in note for note in imported.manifest.notes)
+    run = store.folder(imported.manifest.run_id).load()
+    assert run.manifest.n_images == 4 and run.table["file"].tolist() == [f"{i}.png" for i in range(4)]
+    assert run.further_columns(np.arange(4))["camera"].to_pylist() == ["a", "b", "c", "d"]
+
+
+def test_empty_rows_of_predicted_classes_are_no_rows(tmp_path: Path, store: RunStore) -> None:
+    (tmp_path / "x.csv").write_text("file;label;prediction\r\na.png;cat;cat\r\n;;\r\nb.png;dog;cat\r\n;;\r\n;;\r\n")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation is not None and imported.evaluation.accuracy.n == 2
+    assert imported.manifest.n_images == 2
+
+
+def test_a_row_without_probabilities_keeps_its_place_where_labels_go_row_by_row(
+    tmp_path: Path, store: RunStore
+) -> None:
+    (tmp_path / "p.csv").write_text("p_cat,p_dog\n1,0\n,\n0,1\n,\n,\n")
+    (tmp_path / "y.csv").write_text("label\ncat\ncat\ndog\n")
+    imported = import_file(tmp_path / "p.csv", store, labels=tmp_path / "y.csv")
+    run = store.folder(imported.manifest.run_id).load()
+    assert run.table["true_label"].tolist() == ["cat", "cat", "dog"]
+    assert run.table["predicted_label"].astype(object).fillna("").tolist() == ["cat", "", "dog"]
 
 
 def test_lines_that_end_with_a_separator_and_lines_that_are_too_long(tmp_path: Path, store: RunStore) -> None:
