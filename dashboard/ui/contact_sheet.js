@@ -27,6 +27,9 @@ export default function (component) {
   document.addEventListener("pointerdown", elsewhere, true)
   document.addEventListener("keydown", judgeHovered, true)
   root.onfocusout = (event) => root.contains(event.relatedTarget) || tellWaiting()
+  root.onfocusin = () => { sheet.pointed = false }
+  // A browser also reports a pointer that rests while the page scrolls below it.
+  root.onpointermove = (event) => { if (event.movementX || event.movementY) sheet.pointed = true }
   root.forget?.()
   root.forget = () => {
     document.removeEventListener("pointerdown", elsewhere, true)
@@ -144,12 +147,19 @@ export default function (component) {
     return true
   }
 
-  // The pointer chooses the image if nothing else on the page listens to the keyboard.
+  // The pointer chooses the image, unless the letters go into a box, or the keyboard went to an image after the pointer.
   function judgeHovered(event) {
     const focused = event.composedPath()[0]
-    if (focused !== document.body && !(root.contains(focused) && focused.type === "checkbox")) return
+    if (isTypedIn(focused) || (focused.classList.contains("picture") && !sheet.pointed)) return
     const place = [...root.children].findIndex((cell) => cell.matches(":hover"))
     if (place >= 0) judgeByKey(event, place)
+  }
+
+  // A select box keeps the focus after a choice, but it is typed in only while its list is open.
+  function isTypedIn(box) {
+    if (box.getAttribute("role") === "combobox") return box.getAttribute("aria-expanded") === "true"
+    const untyped = "[type=checkbox], [type=radio], [type=range], [type=button], [type=submit], [type=file], [type=color]"
+    return box.isContentEditable || box.matches(`textarea, input:not(${untyped})`)
   }
 
   function move(event) {

@@ -168,6 +168,54 @@ def test_a_key_says_whether_an_image_is_right_and_the_focus_stays(sheet) -> None
     expect(said.nth(3)).to_have_text("prediction right", timeout=60_000)
 
 
+def test_a_key_is_about_the_image_under_the_pointer_wherever_the_focus_was_left(page, run_id: str) -> None:
+    said = page.locator(".sheet .said")
+
+    def judges(place: int, key: str, words: str) -> None:
+        page.locator(".sheet .picture").nth(place).hover()
+        page.keyboard.press(key)
+        expect(said.nth(place)).to_contain_text(words, timeout=60_000)
+        page.wait_for_selector(IDLE)
+
+    page.goto(f"/evaluate?run={run_id}&view=Overview&show=status%3Dok")
+    page.locator(".sheet input").first.wait_for()
+    page.get_by_role("radio", name="Images", exact=True).click()
+    page.locator(".sheet input").nth(39).wait_for()
+    page.wait_for_selector(IDLE)
+    judges(10, "w", "prediction wrong")
+    page.get_by_role("heading", name="Batch evaluation").click(position={"x": 400, "y": 20})
+    assert page.evaluate("document.activeElement.localName") == "main"
+    judges(11, "r", "prediction right")
+    order = page.get_by_role("combobox", name="Sort by")
+    order.click()
+    page.get_by_role("option", name="As in the dataset").click()
+    page.wait_for_url("**sort=dataset*")
+    page.wait_for_selector(IDLE)
+    judges(12, "w", "prediction wrong")
+    assert order.input_value() == "As in the dataset"
+    page.locator(".sheet .picture").nth(13).click(modifiers=["Control"])
+    expect_selected(page, 1)
+    judges(14, "r", "prediction right")
+    assert said.nth(13).text_content() == ""
+
+
+def test_a_letter_goes_into_the_box_that_is_typed_in(page, run_id: str) -> None:
+    page.goto(f"/evaluate?run={run_id}&view=Images&show=status%3Dok&where=status%3Dok")
+    page.locator(".sheet input").nth(39).wait_for()
+    page.wait_for_selector(IDLE)
+    image = page.locator(".sheet .picture").nth(20)
+    at = image.bounding_box()
+    order, name = page.get_by_role("combobox", name="Sort by"), page.get_by_role("textbox", name="Name")
+    for opener, box in ((order, order), (page.get_by_role("button", name="Subsets"), name)):
+        opener.click()
+        box.click()
+        page.mouse.move(at["x"] + 20, at["y"] + 20)
+        page.keyboard.press("w")
+        expect(box).to_have_value("w")
+        page.keyboard.press("Escape")
+    assert page.locator(".sheet .said").nth(20).text_content() == ""
+
+
 def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(page, run_id: str) -> None:
     page.goto("/history")
     page.get_by_role("heading", name="History").wait_for()

@@ -144,10 +144,27 @@ def test_a_file_of_another_kind_is_refused_with_the_kinds_that_are_read(
     told = text_of(at)
     assert not at.exception and "was not evaluated" in told and "photos.rar: this kind of file is not read." in told
     assert "a ZIP of images at any depth" in told and "cat.png" not in told
+    assert ".xls" not in told and ".ods" not in told and "Save a spreadsheet as CSV." in told
     assert all(button.key != "evaluate-files" for button in at.button)
     assert not at.file_uploader(key="zip-0").proto.type, "else Streamlit refuses it, in words of its own"
     at.file_uploader(key="zip-0").set_value(files[:1]).run()
     assert at.button(key="evaluate-files") and "is not read" not in text_of(at)
+
+
+def test_a_table_that_cannot_be_read_is_passed_over_with_a_button_of_the_page(
+    open_page: Open, dashboard: Services
+) -> None:
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").set_value([("a.png", encoded(picture(0)), ""), ("t.xlsx", b"PK\3\4", "")]).run()
+    at.button(key="evaluate-files").click().run()
+    told = text_of(at)
+    assert "it is a workbook of a spreadsheet program" in told and "--labels" not in told
+    assert 'or do without it: press "Do without a labels file" below.' in told
+    at.button(key="without-labels-file").click().run()
+    assert not at.exception
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Evaluated"] == "1"
 
 
 def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Services) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dashboard.core.datasets.file_names import is_image_name
+from dashboard.core.datasets.foreign_formats import WORKBOOKS
 from dashboard.core.datasets.formats import KINDS, OFFERED
 from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
@@ -44,8 +45,8 @@ def refuse_other_kinds(names: Sequence[str]) -> None:
             f"{listed(others, 3)}: this kind of file is not read.",
             "Remove it above. What can be uploaded: "
             + "; ".join(each.help for each in OFFERED)
-            + f"; or a labels file ({', '.join(sorted(LABELS_SUFFIXES))}). If it is an archive of another kind, "
-            "unpack it and make a ZIP of what is in it.",
+            + f"; or a labels file ({', '.join(sorted(LABELS_SUFFIXES - WORKBOOKS))}). Save a spreadsheet as CSV. If it is an "
+            "archive of another kind, unpack it and make a ZIP of what is in it.",
             "unknown_format",
         )
 

@@ -6,9 +6,10 @@ import csv
 import io
 import json
 import zipfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
@@ -16,8 +17,14 @@ from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import LABELS_MEMBER, LabelFolders
 from dashboard.core.history.history import HOW_TO_KEEP_IMAGES, History
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.shell import in_command
+
+if TYPE_CHECKING:
+    from dashboard.core.history.run_rows import RunState
 
 _Reason = tuple[int, str, str]  # how many images are left out, why, and what helps
+_NOT_AT_HAND = "The image is not kept, its evaluation was deleted, or its dataset is gone or changed."
+_MOST_NAMED = 3  # evaluations in a command
 COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
 
 
@@ -100,7 +107,7 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
             image = history.image_of(opinion.subject, opinion.file, opinion.image_sha256)
             if image is None:
                 name = opinion.subject if opinion.file in missing else opinion.file or opinion.subject
-                missing[name] = "The image is not kept, or its dataset is gone or changed."
+                missing[name] = _NOT_AT_HAND
                 continue
             archive.writestr(folders.member(opinion.true_label, opinion.file, written), image)
             written += 1
@@ -163,10 +170,38 @@ def _no_images(said: Agreed, history: History) -> DashboardError:
 
 
 def _why_gone(gone: Sequence[Opinion], history: History) -> tuple[_Reason, ...]:
-    in_runs = sum(place_in_run(each.subject) is not None for each in gone)
+    run_ids = [place[0] for each in gone if (place := place_in_run(each.subject))]
+    of_state: dict[RunState, list[str]] = defaultdict(list)  # the evaluation of each image
+    states = history.run_states(dict.fromkeys(run_ids))
+    for run_id in run_ids:
+        of_state[states[run_id]].append(run_id)
     return (
-        (len(gone) - in_runs, "image not kept", "" if history.keeps_images else HOW_TO_KEEP_IMAGES),
-        (in_runs, "dataset gone or changed", "Put the dataset back as it was."),
+        (len(gone) - len(run_ids), "image not kept", "" if history.keeps_images else HOW_TO_KEEP_IMAGES),
+        (len(of_state["deleted"]), "its evaluation was deleted", _how_to_restore(of_state["deleted"])),
+        (
+            len(of_state["removed"]),
+            "its evaluation was removed for good",
+            "Evaluate the dataset again, and say there which predictions are right.",
+        ),
+        (
+            len(of_state["damaged"]),
+            "its evaluation is damaged",
+            "Batch evaluation and `python -m dashboard runs list` say what is wrong with it.",
+        ),
+        (len(of_state["there"]), "dataset gone or changed", "Put the dataset back as it was."),
+    )
+
+
+def _how_to_restore(run_ids: Sequence[str]) -> str:
+    from dashboard.core.runs.folder import DAYS_KEPT
+
+    names = [in_command(run_id) for run_id in dict.fromkeys(run_ids)]
+    command = f"`python -m dashboard runs restore {' '.join(names)}`"
+    if len(names) > _MOST_NAMED:
+        command = "`python -m dashboard runs restore RUN_ID`; `python -m dashboard runs list --deleted` lists them"
+    return (
+        f"A deleted evaluation can be restored for {DAYS_KEPT} days: on Batch evaluation, where those deleted are listed, "
+        f"or with {command}."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -24,7 +24,7 @@ from dashboard.core.models.registry import Registry
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-    from dashboard.core.history.run_rows import RunRows
+    from dashboard.core.history.run_rows import RunRows, RunState
     from dashboard.core.runs.store import RunStore
     from dashboard.core.settings import Settings
 
@@ -158,6 +158,12 @@ class History:
             runs_there[place[0]] if place else sha256 in kept
             for place, (_, sha256) in zip(places, predictions, strict=True)
         ]
+
+    def run_states(self, run_ids: Iterable[str]) -> dict[str, RunState]:
+        """Whether each of these evaluations can still be read, and if not, why."""
+        from dashboard.core.history.run_rows import state_of
+
+        return {run_id: state_of(self._runs(), run_id) for run_id in run_ids}
 
     def query(self, asked: HistoryFilter = _ALL, limit: int = 50, cursor: str | None = None) -> Page:
         """Predictions that pass a filter, the newest first. Those that are added meanwhile do not move the pages.

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ from dashboard.core.runs.rows import DOUBT, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
+RunState = Literal["there", "damaged", "deleted", "removed"]  # deleted: it can be restored; removed: it cannot
 _AT_ONCE = 256
 _ROWS_AT_ONCE = 16_384
 
@@ -188,6 +190,18 @@ def has_dataset(store: RunStore, run_id: str) -> bool:
     with suppress(DashboardError, OSError):
         return is_there(Path(store.folder(run_id).manifest().dataset))
     return False
+
+
+def state_of(store: RunStore, run_id: str) -> RunState:
+    """Whether a run can still be read, and if not, why."""
+    with suppress(DatasetError):
+        folder = store.folder(run_id)
+        try:
+            folder.manifest()
+        except DatasetError:
+            return "damaged" if folder.path.is_dir() else "deleted" if folder.deleted() else "removed"
+        return "there"
+    return "removed"
 
 
 def _fits(rows: RunRows, asked: HistoryFilter) -> bool:

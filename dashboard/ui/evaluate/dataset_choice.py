@@ -13,9 +13,9 @@ from dashboard.core.errors import DashboardError
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_upload import (
-    NOT_EVALUATED,
     begin,
     decide_dataset,
+    explain,
     forget_undecided,
     offer_waiting_dataset,
     undecided_dataset,
@@ -39,7 +39,7 @@ def choose_dataset(services: Services) -> None:
             decide_dataset(path, model_in_use(), services.settings, start)
         except DashboardError as error:
             forget_undecided()
-            show_error(error, NOT_EVALUATED)
+            explain(path, error)
         return
     offer_waiting_dataset()
     source = st.segmented_control(
@@ -79,7 +79,7 @@ def start_or_explain(
         else:
             start(path, label_map)
     except DashboardError as error:
-        show_error(error, NOT_EVALUATED)
+        explain(path, error)
     else:
         st.rerun()
 

@@ -25,6 +25,11 @@ def ask_about(path: Path, version: ModelVersion) -> Asked:
     return asked
 
 
+def answer_about(path: Path, topic: Topic, value: str) -> None:
+    """Answers a question about the dataset, as the user would in its box."""
+    st.session_state[_key(topic, path)] = value
+
+
 def show_questions(path: Path, questions: Sequence[Question]) -> None:
     """Shows a box for each question. A new answer counts from the next rerun, which it starts."""
     for question in questions:

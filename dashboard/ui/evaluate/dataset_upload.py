@@ -8,10 +8,11 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.core.datasets import is_there
+from dashboard.core.datasets.choices import FOLDERS as BY_FOLDERS
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import is_whole, keep_uploads, kept_upload, refuse_other_kinds
-from dashboard.core.errors import DashboardError, DatasetError, listed
+from dashboard.core.errors import Choice, DashboardError, DatasetError, as_option, listed
 from dashboard.core.evaluation.asking import Asked
 from dashboard.core.files import readable_name
 from dashboard.core.importing.dropped import keep_predictions
@@ -20,7 +21,7 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.address import went_in_history
 from dashboard.ui.errors import show_error
-from dashboard.ui.evaluate.dataset_questions import ask_about, show_questions
+from dashboard.ui.evaluate.dataset_questions import answer_about, ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
 from dashboard.ui.evaluate.predictions_import import remember_predictions
 from dashboard.ui.evaluation_address import UPLOAD
@@ -37,6 +38,7 @@ WHAT_CAN_BE_DROPPED = (
 )
 NOT_EVALUATED = "The dataset was not evaluated."
 _UNDECIDED = "dataset-undecided"  # path of the dataset that the user is asked about
+_WITHOUT_TABLE = "Do without a labels file"
 _WAITING = "dataset-waiting"  # as before, also while the page shows something else
 
 _OWN_FOLDERS, _FOLDERS_ABOVE = "own", "above"
@@ -124,6 +126,27 @@ def offer_waiting_dataset() -> None:
 
 def _go_on_with(path: str) -> None:
     st.session_state[_UNDECIDED] = path
+
+
+def explain(path: Path, error: DashboardError) -> None:
+    """Says why a dataset was not evaluated. If it can be without its labels files, a button does so."""
+    by_folders = Choice("labels", BY_FOLDERS)
+    offered = False
+
+    def on_page(choice: Choice) -> str:
+        nonlocal offered
+        offered = offered or choice == by_folders
+        return f'press "{_WITHOUT_TABLE}" below' if choice == by_folders else f"{as_option(choice)} on the command line"
+
+    with_choices = not isinstance(error.advice, str)
+    show_error(DatasetError(error.message, error.fix_in(on_page), error.code) if with_choices else error, NOT_EVALUATED)
+    if offered:
+        st.button(_WITHOUT_TABLE, key="without-labels-file", on_click=_do_without_table, args=(path,))
+
+
+def _do_without_table(path: Path) -> None:
+    answer_about(path, "labels", BY_FOLDERS)
+    _go_on_with(str(path))
 
 
 def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start: Start) -> None:

@@ -31,6 +31,7 @@ from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.folder import MANIFEST
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
 from tests.evaluating import evaluate
@@ -265,6 +266,48 @@ def test_the_images_that_are_not_in_the_zip_are_counted_by_the_reason(
     assert write_zip(feedback.opinions(None), history, out) == Exported(written=2, missing=4, disputed=0)
     with zipfile.ZipFile(out) as archive:
         assert len(json.loads(archive.read("not_exported.json"))) == 4
+
+
+def test_feedback_on_an_evaluation_that_is_gone_says_whether_it_can_be_restored(
+    feedback: Feedback, history: History, runs: RunStore, tmp_path: Path
+) -> None:
+    dataset = pets_zip(tmp_path / "pets.zip")
+    first, second = (stored_run(runs, dataset, at(i), f"20260301-120000-{i}").run_id for i in range(2))
+    for subject in (f"{first}:0", f"{first}:1", f"{second}:2"):
+        feedback.give(subject, True)
+    runs.delete(first)
+    said = agreed(feedback.opinions(None))
+    found = why_not_in_zip(said, images_not_at_hand(said, history), history)
+    assert ": its evaluation was deleted (2 images). A deleted evaluation can be restored for 7 days: " in found
+    assert found.endswith(f"`python -m dashboard runs restore {first}`.") and "dataset" not in found
+    runs.delete(second)
+    refused = refusal(feedback, history)
+    assert refused
+    assert refused.message == "No image can be exported as a class folder: its evaluation was deleted (3 images)."
+    restore = refused.fix.split("python -m dashboard runs restore ")[1].rstrip("`.").split()
+    assert sorted(restore) == [first, second]
+    runs.restore(second)
+    assert [each.subject for each in images_not_at_hand(said, history)] == [f"{first}:1", f"{first}:0"]
+    runs.empty_bin()
+    (runs.root / second / MANIFEST).write_text("{")
+    refused = refusal(feedback, history)
+    assert refused
+    assert refused.message.endswith(
+        ": its evaluation was removed for good (2 images), its evaluation is damaged (1 image)."
+    )
+    assert "restore" not in refused.fix and "Evaluate the dataset again" in refused.fix
+
+
+def test_many_deleted_evaluations_are_listed_by_a_command(
+    feedback: Feedback, history: History, runs: RunStore, tmp_path: Path
+) -> None:
+    dataset = pets_zip(tmp_path / "pets.zip")
+    for i in range(4):
+        run_id = stored_run(runs, dataset, at(i), f"20260301-120000-{i}").run_id
+        feedback.give(f"{run_id}:{i}", True)
+        runs.delete(run_id)
+    assert (refused := refusal(feedback, history))
+    assert refused.fix.endswith("`python -m dashboard runs list --deleted` lists them.")
 
 
 def test_what_contradicts_itself_or_is_about_nothing_is_refused(feedback: Feedback, history: History) -> None:
