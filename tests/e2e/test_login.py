@@ -110,6 +110,12 @@ def test_each_user_sees_their_own(browser, users: Users) -> None:
     with closing(Database(settings)) as database:
         history = History(database, lambda: RunStore(settings.runs_dir), settings)
         assert sorted(entry.user for entry in history.query().entries) == ["ann@example.com", "bob@example.com"]
+        acts = [(act.action, act.user, act.subject, act.detail) for act in AuditLog(database).list()]
+    names = ["bob@example.com", "ann@example.com"]
+    assert acts == [("login", name, "pages", "127.0.0.1") for name in names]
+    lines = [line for line in (users.server.data / "server.log").read_text().splitlines() if "oauth2callback" in line]
+    assert len(lines) == 2 and all("GET /oauth2callback 302 " in line and "code=" not in line for line in lines)
+    assert ['user="ann@example.com"' in line for line in lines] == [True, False]
 
 
 def test_a_log_in_leads_back_to_the_address_that_was_opened(browser, users: Users) -> None:
