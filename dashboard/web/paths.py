@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import Scope
 
 V1, V2 = "/api/v1", "/v2"  # of the API, which asks for tokens itself
-HEALTH = "/_stcore/health"
+HEALTH, HOST_CONFIG = "/_stcore/health", "/_stcore/host-config"
 LOGIN, LOGOUT = "/login", "/logout"
 OPENID_BEGIN, OPENID_END = "/auth/login", "/oauth2callback"  # of Streamlit, for a log-in with OpenID Connect
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,39 @@ def test_the_password_opens_the_page_that_was_asked_for(browser, tmp_path: Path)
         ("login", "password", "127.0.0.1"),
         ("login.failed", "password", "127.0.0.1: password_wrong"),
     ]
+
+
+def test_a_new_password_sends_open_pages_to_the_log_in(browser, tmp_path: Path) -> None:
+    settings, port = Settings(data_dir=tmp_path), free_port()
+    Password(settings).set(PASSWORD)
+    with running_server(tmp_path, port=port) as server, opened(browser, server) as page:
+        page.goto("/evaluate?x=1")
+        for password in (PASSWORD, "another password"):
+            Password(settings).set(password)
+            if password != PASSWORD:
+                page.get_by_role("link", name="History").click()
+            page.get_by_label("Password").fill(password)
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name="Batch evaluation").wait_for()
+            page.wait_for_selector(IDLE)
+            assert page.url.endswith("/evaluate?x=1")
+
+
+def test_a_page_that_loses_its_server_says_that_its_log_in_has_ended(browser, tmp_path: Path) -> None:
+    settings, port = Settings(data_dir=tmp_path), free_port()
+    Password(settings).set(PASSWORD)
+    with ExitStack() as stack:
+        with running_server(tmp_path, port=port) as server:
+            page = stack.enter_context(opened(browser, server))
+            page.goto("/evaluate")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(IDLE)
+        Password(settings).set("another password")
+        with running_server(tmp_path, port=port):
+            page.get_by_text("Your log-in has ended. Reload the page to log in.").wait_for()
+            page.reload()
+            page.get_by_label("Password").wait_for()
 
 
 @dataclass
