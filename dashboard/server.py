@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -26,7 +27,7 @@ from dashboard.core.access.password import Password
 from dashboard.core.access.protection import Protection
 from dashboard.core.access.providers import why_failed, why_refused, why_unusable
 from dashboard.core.access.reach import is_loopback
-from dashboard.core.access.visitor import with_password
+from dashboard.core.access.visitor import Visitor, with_claims, with_password
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import check_data_dir, get_settings, no_such_setting, unknown_settings
 from dashboard.core.shell import as_called, program
@@ -44,6 +45,7 @@ from dashboard.web.hosts import OwnHosts, own_names
 from dashboard.web.login import Authenticator, Login
 from dashboard.web.login_faults import LoginFaults
 from dashboard.web.logs import set_up_logs
+from dashboard.web.openid_logins import Claims, OpenIdLogins
 from dashboard.web.protected import Protected
 from dashboard.web.proxies import BehindProxies
 from dashboard.web.return_after_login import ReturnAfterLogin
@@ -129,6 +131,13 @@ def _login_refusal(password: str, client: str) -> str:
     return ""
 
 
+def _note_login(claims: Claims, client: str) -> Visitor:
+    """Who logged in with OpenID Connect. The audit log has it then, too."""
+    visitor = replace(with_claims(claims, get_settings().admins), address=client)
+    _services().seen_by(visitor).note("login", "pages")
+    return visitor
+
+
 def _refusal(port: int | None) -> str:
     """Why other machines may not use the pages at this port; "" if they may, or if they cannot reach it."""
     try:
@@ -189,6 +198,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
             ),
             base=base,
         ),
+        Middleware(OpenIdLogins, logged_in=_note_login, base=base),
         Middleware(ReturnAfterLogin, pages=ADDRESSES, base=base),
         Middleware(
             LoginFaults,

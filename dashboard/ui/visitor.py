@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 from streamlit import config
 
-from dashboard.core.access.visitor import OPERATOR, Visitor, with_password
+from dashboard.core.access.visitor import OPERATOR, Visitor, with_claims, with_password
 from dashboard.core.errors import DashboardError
 from dashboard.services import Services
 from dashboard.ui import resources
@@ -16,22 +16,14 @@ from dashboard.ui.words import plain
 
 
 def visitor() -> Visitor:
-    """Who opened this page.
-
-    An e-mail that the provider has not verified counts for nothing, since anybody could have entered it there. The
-    visitor then has the name that the provider gave to the account.
-    """
+    """Who opened this page. Raises DashboardError if users log in and nobody did."""
     if not users_log_in():
         asked = resources.get_services().password.may_be_set
         # Streamlit gives no address for the machine of the server
         return with_password(st.context.ip_address or "localhost") if asked else OPERATOR
     if not st.user.is_logged_in:
         raise DashboardError("Nobody is logged in.", "Open the start page and log in.", "unprotected")
-    claims = st.user.to_dict()
-    email = str(claims.get("email") or "").strip().lower()
-    if not email or claims.get("email_verified") is False:
-        return Visitor(f"account {claims.get('sub')} of {claims.get('iss')}")
-    return Visitor(email, email in resources.get_services().settings.admins)
+    return with_claims(st.user.to_dict(), resources.get_services().settings.admins)
 
 
 def visitors_services() -> Services:

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.web.hosts import names_host
 from dashboard.web.login_page import login_page, logout_page
-from dashboard.web.paths import LOGIN, LOGOUT, has_own_rules, prefix_of
+from dashboard.web.paths import HOST_CONFIG, LOGIN, LOGOUT, has_own_rules, prefix_of
 from dashboard.web.refusing import POLICY_VIOLATION, refuse
 
 _LONGEST_FORM = 16_384  # bytes
@@ -74,11 +74,12 @@ class Login:
         return self.authenticator.is_valid(cookies.get(self.authenticator.cookie_name(), ""))
 
     def _while_logged_in(self, scope: Scope, receive: Receive, send: Send) -> Receive:
-        """What a connection receives, until its log-in ends: it expires, or the password changes."""
+        """What a connection receives, until its log-in ends: it expires, or the password changes. The page then loads again."""
 
         async def guarded() -> Message:
             message = await receive()
             if message["type"] == "websocket.receive" and not self._still(scope):
+                await send({"type": "websocket.send", "bytes": _reload()})
                 await send({"type": "websocket.close", "code": POLICY_VIOLATION})
                 return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
             return message
@@ -93,6 +94,8 @@ class Login:
 
     def _stop(self, scope: Scope) -> Response:
         """A browser that opens a page is sent to the login page; whatever else asks is told that it may not."""
+        if scope["path"] == self.prefix + HOST_CONFIG:  # an open page asks for it to connect again, and shows only JSON
+            return JSONResponse("Your log-in has ended. Reload the page to log in.", 401, _NO_STORE)
         headers = Headers(scope=scope)
         opens_page = scope.get("method") in ("GET", "HEAD") and "text/html" in headers.get("accept", "")
         if not opens_page:
@@ -175,3 +178,12 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _see_other(path: str) -> RedirectResponse:
     return RedirectResponse(path, 303, _NO_STORE)
+
+
+def _reload() -> bytes:
+    """The message with which Streamlit sends its client to another address: without one, it loads the page again."""
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+    message = ForwardMsg()
+    message.auth_redirect.SetInParent()
+    return message.SerializeToString()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import Scope
 
 V1, V2 = "/api/v1", "/v2"  # of the API, which asks for tokens itself
-HEALTH = "/_stcore/health"
+HEALTH, HOST_CONFIG = "/_stcore/health", "/_stcore/host-config"
 LOGIN, LOGOUT = "/login", "/logout"
 OPENID_BEGIN, OPENID_END = "/auth/login", "/oauth2callback"  # of Streamlit, for a log-in with OpenID Connect
 
@@ -23,9 +23,9 @@ def has_own_rules(scope: Scope, base: str) -> bool:
 
 
 def is_logged(path: str, base: str) -> bool:
-    """True for the API, and for the log-in to the pages. `base` is as in `has_own_rules`."""
+    """True for the API, and for log-ins to the pages. `base` is as in `has_own_rules`."""
     prefix = prefix_of(base)
-    return is_of_api(path) or path in (prefix + LOGIN, prefix + LOGOUT)
+    return is_of_api(path) or path in (prefix + LOGIN, prefix + LOGOUT, prefix + OPENID_END)
 
 
 def is_of_api(path: str) -> bool:

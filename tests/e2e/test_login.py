@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,39 @@ def test_the_password_opens_the_page_that_was_asked_for(browser, tmp_path: Path)
     ]
 
 
+def test_a_new_password_sends_open_pages_to_the_log_in(browser, tmp_path: Path) -> None:
+    settings, port = Settings(data_dir=tmp_path), free_port()
+    Password(settings).set(PASSWORD)
+    with running_server(tmp_path, port=port) as server, opened(browser, server) as page:
+        page.goto("/evaluate?x=1")
+        for password in (PASSWORD, "another password"):
+            Password(settings).set(password)
+            if password != PASSWORD:
+                page.get_by_role("link", name="History").click()
+            page.get_by_label("Password").fill(password)
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name="Batch evaluation").wait_for()
+            page.wait_for_selector(IDLE)
+            assert page.url.endswith("/evaluate?x=1")
+
+
+def test_a_page_that_loses_its_server_says_that_its_log_in_has_ended(browser, tmp_path: Path) -> None:
+    settings, port = Settings(data_dir=tmp_path), free_port()
+    Password(settings).set(PASSWORD)
+    with ExitStack() as stack:
+        with running_server(tmp_path, port=port) as server:
+            page = stack.enter_context(opened(browser, server))
+            page.goto("/evaluate")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(IDLE)
+        Password(settings).set("another password")
+        with running_server(tmp_path, port=port):
+            page.get_by_text("Your log-in has ended. Reload the page to log in.").wait_for()
+            page.reload()
+            page.get_by_label("Password").wait_for()
+
+
 @dataclass
 class Users:
     server: Server
@@ -110,6 +143,12 @@ def test_each_user_sees_their_own(browser, users: Users) -> None:
     with closing(Database(settings)) as database:
         history = History(database, lambda: RunStore(settings.runs_dir), settings)
         assert sorted(entry.user for entry in history.query().entries) == ["ann@example.com", "bob@example.com"]
+        acts = [(act.action, act.user, act.subject, act.detail) for act in AuditLog(database).list()]
+    names = ["bob@example.com", "ann@example.com"]
+    assert acts == [("login", name, "pages", "127.0.0.1") for name in names]
+    lines = [line for line in (users.server.data / "server.log").read_text().splitlines() if "oauth2callback" in line]
+    assert len(lines) == 2 and all("GET /oauth2callback 302 " in line and "code=" not in line for line in lines)
+    assert ['user="ann@example.com"' in line for line in lines] == [True, False]
 
 
 def test_a_log_in_leads_back_to_the_address_that_was_opened(browser, users: Users) -> None:
@@ -169,11 +208,12 @@ def test_diagnostics_asks_the_provider_in_the_secrets_that_an_option_named(brows
 
 
 def test_an_address_that_the_provider_did_not_verify_makes_nobody_an_admin(browser, users: Users) -> None:
-    with opened(browser, users.server) as page:
-        log_in(page, users, sub="mallory", email=ADMIN, email_verified=False)
-        page.get_by_text("account mallory").wait_for()
-        page.get_by_role("link", name="History").click()
-        page.get_by_text("No prediction was made yet").wait_for()
+    for verified in (False, "false"):
+        with opened(browser, users.server) as page:
+            log_in(page, users, sub="mallory", email=ADMIN, email_verified=verified)
+            page.get_by_text("account mallory").wait_for()
+            page.get_by_role("link", name="History").click()
+            page.get_by_text("No prediction was made yet").wait_for()
     with opened(browser, users.server) as page:
         log_in(page, users, sub="eve", email=ADMIN, email_verified=True)
         page.get_by_role("link", name="History").click()

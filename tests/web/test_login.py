@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.core.access.login import LASTS_S, Logins
 from dashboard.core.access.password import Password
@@ -112,9 +113,13 @@ def test_a_new_password_ends_log_ins_and_open_connections(client: TestClient, pa
         assert socket.receive_text() == "hello"
         password.set("another password")
         socket.send_text("hello")
+        told = ForwardMsg.FromString(socket.receive_bytes())
+        assert (told.WhichOneof("type"), told.auth_redirect.url) == ("auth_redirect", "")  # the page where it is
         with pytest.raises(WebSocketDisconnect):
             socket.receive_text()
     assert client.get("/anything").status_code == 401
+    answer = client.get("/_stcore/host-config")
+    assert (answer.status_code, answer.json()) == (401, "Your log-in has ended. Reload the page to log in.")
 
 
 def test_logging_out_needs_a_form_of_this_site(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 
@@ -49,3 +50,20 @@ STRANGER = Visitor()  # somebody of whom nothing is known
 def with_password(address: str) -> Visitor:
     """Somebody at this address who uses the pages with the shared password, which tells no name."""
     return replace(OPERATOR, way_in="password", address=address)
+
+
+def with_claims(claims: Mapping[str, object], admins: Collection[str]) -> Visitor:
+    """Who logged in with OpenID Connect.
+
+    An e-mail that the provider has not verified counts for nothing, since anybody could have entered it there. The
+    visitor then has the name that the provider gave to the account.
+
+    Args:
+        claims: what the provider says about the user. Without `email_verified`, the e-mail counts.
+        admins: e-mails in lower case.
+    """
+    email = str(claims.get("email") or "").strip().lower()
+    is_verified = str(claims.get("email_verified", True)).lower() == "true"  # some providers send text
+    if not email or not is_verified:
+        return Visitor(f"account {claims.get('sub')} of {claims.get('iss')}")
+    return Visitor(email, email in admins)
