@@ -34,7 +34,7 @@ class ProgressRecord(Schema):
 class EvaluationRecord(Schema):
     """An evaluation."""
 
-    id: str
+    id: str = Field(description="of the stored evaluation, if one was found instead of starting another")
     run_id: str = Field(description="the same as `id`")
     state: str = Field(description="waiting, running, paused, finished, cancelled, failed or interrupted")
     user: str = Field(description=USER)
@@ -76,7 +76,7 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
 
 
 def stored(services: Services, run_id: str) -> RunFolder:
-    """The folder of an evaluation.
+    """The folder of an evaluation, or of the stored one that was found instead.
 
     Raises:
         DatasetError: there is no such evaluation; or it has stored nothing, because it failed (`run_failed`), was
@@ -87,7 +87,9 @@ def stored(services: Services, run_id: str) -> RunFolder:
         folder.check_exists()
     except DatasetError:
         job = services.jobs.get(run_id)
-        if job is None or job.found or not _tells_all(job):
+        if job and job.found:
+            return stored(services, job.found)
+        if job is None or not _tells_all(job):
             raise
         if job.error:
             reason = f"The evaluation {run_id} failed, and nothing of it is stored: {job.error.message}"

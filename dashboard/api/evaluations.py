@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -45,6 +46,7 @@ from dashboard.schemas.schema import Schema, Sentence
 from dashboard.services import Services
 
 POLL_S = 0.5
+OPENED_WITHIN_S = 2.0  # else the answer to an order comes before its dataset is open
 _IMAGE_TYPES = {
     kind: f"image/{kind.lower()}" for kind in ("PNG", "JPEG", "GIF", "WebP", "AVIF", "HEIC", "BMP", "TIFF")
 }  # of `readable_kind`
@@ -107,13 +109,22 @@ class Evaluations(Schema):
 async def start(caller: Annotated[Visitor, needs("evaluate")], services: Opened, request: Request) -> Response:
     """Evaluates a model on a dataset: an uploaded file, or a dataset on this server by its name.
 
-    The same dataset and version give the result that is already there, unless `no_cache` is set.
+    The same dataset and version give the result that is already there, unless `no_cache` is set. Then `id` and `links` are
+    those of the stored evaluation. If it takes long to open the dataset, only the answers of `GET /evaluations/ID` have these.
     """
     order = await receive_order(request, services)
     job = await asyncio.to_thread(_start, services, order)
     services.history.record_run(job.run_id, caller.name)
+    await _until_opened(services, job.run_id)
     record = await asyncio.to_thread(record_of, services, job.run_id, request)
     return JSONResponse(record.as_json(), 202, {"Location": record.links["self"]})
+
+
+async def _until_opened(services: Services, run_id: str) -> None:
+    """Waits a moment until it is known whether a stored result is the answer."""
+    end = time.monotonic() + OPENED_WITHIN_S
+    while time.monotonic() < end and (job := services.jobs.get(run_id)) and job.state == "waiting":
+        await asyncio.sleep(0.02)
 
 
 def _start(services: Services, order: Order) -> Job:
@@ -291,7 +302,8 @@ def report(
     """A report: one HTML file that needs no network, or Markdown with a model card."""
     folder = stored(services, id)
     run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
-    document = report_of(run, services.runs, find_of(run, folder), compare, doubtful=label_issues(run))
+    other = stored(services, compare).run_id if compare else ""
+    document = report_of(run, services.runs, find_of(run, folder), other, doubtful=label_issues(run))
     text = to_html(document) if format == "html" else to_markdown(document)
     headers = {"Content-Disposition": f"attachment; filename=report.{format}", "X-Content-Type-Options": "nosniff"}
     return Response(text, media_type="text/html" if format == "html" else "text/markdown", headers=headers)
@@ -312,9 +324,9 @@ def cancel(
 @router.delete("/{id}", status_code=204, responses=answers(404, 409, 507))
 def delete(caller: Annotated[Visitor, needs("evaluate")], services: Opened, id: RunId) -> None:
     """Deletes an evaluation, also a damaged one; its dataset stays."""
-    stored(services, id)
+    folder = stored(services, id)
     try:
-        services.runs.delete(id)
+        services.runs.delete(folder.run_id)
     except OSError as error:
         what = f"The evaluation cannot be deleted: {error.strerror or error}."
         raise DatasetError(what, f"{how_to_write_again(error)}.", "storage") from error

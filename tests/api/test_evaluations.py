@@ -106,10 +106,38 @@ def test_the_answer_names_where_to_ask(client: TestClient, make_zip: Files) -> N
     assert response.status_code == 202 and response.headers["location"] == record["links"]["self"]
     assert record["links"]["self"] == f"{V1}/evaluations/{record['id']}"
     first = finished(client, record)
-    again = client.post(f"{V1}/evaluations", files={"file": ("other.zip", data)}).json()
-    assert finished(client, again)["id"] == first["id"]  # the result that is there already
+    again = client.post(f"{V1}/evaluations", files={"file": ("other.zip", data)})
+    assert again.json() == first  # the result that is there already
+    assert again.headers["location"] == first["links"]["self"]
     fresh = client.post(f"{V1}/evaluations", files={"file": ("other.zip", data)}, params={"no_cache": "true"}).json()
     assert finished(client, fresh)["id"] not in (first["id"], "")
+
+
+def test_the_id_of_an_order_leads_to_the_stored_evaluation_that_is_its_answer(
+    client: TestClient, opened: Services, make_zip: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_zip({"cat": 2, "dog": 1}, name="nightly.zip").read_bytes()
+    params = {"name": "nightly.zip"}
+    first = finished(client, client.post(f"{V1}/evaluations", content=data, headers=ZIP, params=params).json())
+    going_on = threading.Event()
+
+    def opened_later(*arguments: Any) -> Any:
+        assert going_on.wait(60)
+        return plan_run(*arguments)
+
+    monkeypatch.setattr("dashboard.core.evaluation.jobs.plan_run", opened_later)
+    monkeypatch.setattr("dashboard.api.evaluations.OPENED_WITHIN_S", 0.1)
+    ordered = client.post(f"{V1}/evaluations", content=data, headers=ZIP, params=params).json()
+    assert ordered["state"] == "waiting" and ordered["id"] != first["id"]
+    going_on.set()
+    assert finished(client, ordered) == first
+    for of in ("rows", "images/0", "report?format=md"):
+        there, same = (client.get(f"{each['links']['self']}/{of}") for each in (ordered, first))
+        assert (there.status_code, there.content) == (200, same.content)
+    with_itself = client.get(first["links"]["report"], params={"compare": ordered["id"]})
+    assert with_itself.json()["code"] == "not_comparable"
+    assert client.delete(ordered["links"]["self"]).status_code == 204
+    assert first["id"] not in [each.run_id for each in opened.runs.list()]
 
 
 def test_rows_page_by_page(client: TestClient, done: Any) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.background import BackgroundTask, TaskState
-from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.unchanged import check_still_there
 from dashboard.core.files import write_atomically
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.array_file import ArrayFile, file_content
+from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
@@ -60,7 +60,7 @@ class RunEmbeddings:
                 self._tasks[run_id].start()
 
     def _compute(self, run: Run, version: ModelVersion, on_progress: Callable[[int, int], None]) -> None:
-        dataset = open_dataset(Path(run.manifest.dataset))
+        dataset = dataset_of(run.manifest)
         rows = run.evaluated
         for index, file in zip(rows["index"], run.detail(rows, ["file"])["file"], strict=True):
             check_still_there(dataset, int(index), file)

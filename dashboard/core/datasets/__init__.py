@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dashboard.core.datasets.contract import Dataset, Sample, unreadable
     from dashboard.core.datasets.formats import KINDS
-    from dashboard.core.datasets.opening import is_there, open_dataset
+    from dashboard.core.datasets.opening import open_dataset
     from dashboard.core.datasets.sample_list import distinct_labels, label_counts
     from dashboard.core.datasets.unchanged import open_unchanged
+    from dashboard.core.datasets.whereabouts import is_there
 
 __all__ = [
     "KINDS",
@@ -32,7 +33,7 @@ _FILE_OF = {
     "Dataset": "contract",
     "Sample": "contract",
     "distinct_labels": "sample_list",
-    "is_there": "opening",
+    "is_there": "whereabouts",
     "label_counts": "sample_list",
     "open_dataset": "opening",
     "open_unchanged": "unchanged",

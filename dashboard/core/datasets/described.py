@@ -28,6 +28,7 @@ from dashboard.core.datasets.npy import open_npy
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.table_splits import choose_rows
+from dashboard.core.datasets.whereabouts import moved_along
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.files import how_to_write_again, parse_json, read_whole, sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
@@ -118,12 +119,13 @@ def read_description(path: Path) -> Description:
             raise ValueError("a value is not a text")
         "".join((*values, record["images"])).encode()  # raises for half characters
         labels, table, split, zip_encoding, label_column = values
-        images = path.parent / record["images"]
+        data_dir = path.absolute().parent.parent.parent  # if `describe` wrote it
+        images = moved_along(path.parent / record["images"], data_dir)
         if images.name.endswith(SUFFIX):
             raise ValueError("its images are another description")
-        choices = Choices(
-            str((path.parent / labels).absolute()) if labels else table, split, zip_encoding, label_column
-        )
+        if labels:
+            table = str(moved_along((path.parent / labels).absolute(), data_dir))
+        choices = Choices(table, split, zip_encoding, label_column)
         if not choices:
             raise ValueError("it says no more than the images")
     return Description(images, choices)

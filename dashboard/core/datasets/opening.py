@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -67,13 +66,6 @@ def open_dataset(path: Path, choices: Choices = NOTHING_CHOSEN, use_labels_file:
         return _open_cached(path, state, choices, use_labels_file)
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def is_there(path: Path) -> bool:
-    """True if the dataset still exists, and its folder may be looked into. A pattern exists as long as its folder does."""
-    with contextlib.suppress(OSError):
-        return path.exists() or (is_pattern(path) and pattern_root(path).is_dir())
-    return False
 
 
 @lru_cache(maxsize=_MOST_OPEN)

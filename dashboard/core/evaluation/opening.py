@@ -18,6 +18,7 @@ from dashboard.core.models.health import check_weights
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.images import dataset_of
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.owner import RunOwner
 from dashboard.core.runs.run import damaged
@@ -200,6 +201,7 @@ def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
 def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
     version = registry.get(manifest.model).fitting(manifest.fit)
     was_changed = changed(manifest.dataset_name, "before its evaluation was finished.", FROM_THE_START)
+    dataset_of(manifest)  # its error for a dataset that is gone
     dataset = open_with_content(Path(manifest.dataset), manifest.dataset_sha256, was_changed)
     if run_key(manifest.dataset_sha256, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(

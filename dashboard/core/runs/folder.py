@@ -20,6 +20,7 @@ import pyarrow as pa
 from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
+from dashboard.core.datasets.whereabouts import moved_along
 from dashboard.core.errors import AccessError, DatasetError
 from dashboard.core.files import check_regular, how_to_write_again, rename
 from dashboard.core.metrics.evaluation import Evaluation
@@ -87,7 +88,15 @@ class RunFolder:
             raise damaged(self.run_id, f"{MANIFEST}.run_id: it is {manifest.run_id!r}, unlike the name of the folder")
         if not self.run_id.isprintable():  # pages, addresses and logs could not show it
             raise damaged(self.run_id, f"the name of its folder, {self.run_id!r}, has characters that cannot be shown")
-        return manifest
+        return self._with_paths_of_now(manifest)
+
+    def _with_paths_of_now(self, manifest: RunManifest) -> RunManifest:
+        """The manifest, with paths of the present data folder if that was moved."""
+        then = manifest.dataset, manifest.labels
+        dataset, labels = now = tuple(
+            str(moved_along(Path(each), self.path.parent.parent)) if each else "" for each in then
+        )
+        return manifest if now == then else replace(manifest, dataset=dataset, labels=labels)
 
     def check_exists(self) -> None:
         """Raises DatasetError, with the code `run_unknown` if there is no such run, not even a damaged one."""

@@ -110,4 +110,13 @@ def dataset_of(manifest: RunManifest) -> Dataset:
     """The dataset of a run. Raises DatasetError if it is gone, or if the run was imported without images."""
     if manifest.imported:
         raise DatasetError("This evaluation was imported without images.", code="no_images_kept")
-    return open_dataset(Path(manifest.dataset))
+    try:
+        return open_dataset(Path(manifest.dataset))
+    except DatasetError as error:
+        if error.code != "not_found":
+            raise
+        raise DatasetError(  # without the path, which is not for everybody who may see the run
+            f"The dataset {manifest.dataset_name} does not exist any more.",
+            "Put it back to where it was, or evaluate it again.",
+            "not_found",
+        ) from error

@@ -250,6 +250,21 @@ def test_a_run_whose_dataset_or_model_is_another_one_now_is_not_taken_up(
     assert store.folder("run").manifest().state == "failed" and words in store.folder("run").manifest().message
 
 
+def test_an_interrupted_run_goes_on_after_the_data_folder_was_moved(
+    fast: WorkerPool, tiny_registry: Registry, tiny_version: ModelVersion, make_zip: MakeZip, tmp_path: Path
+) -> None:
+    dataset = tmp_path / "data" / "uploads" / "0123456789abcdef" / "images.zip"
+    dataset.parent.mkdir(parents=True)
+    make_zip({"cat": 12}).rename(dataset)
+    begin_run(plan_run(dataset, tiny_version), RunStore(tmp_path / "data" / "runs"), 5, "run").owner.release()
+    moved = RunStore((tmp_path / "data").rename(tmp_path / "moved") / "runs")
+    runner = JobRunner(fast, moved, 5, TASK_S)
+    done = wait(runner, runner.start(tmp_path / "moved" / dataset.relative_to(tmp_path / "data"), tiny_version))
+    assert done.found == "run"  # the same order as before
+    assert wait(runner, runner.go_on("run", tiny_registry)).state == "finished"
+    assert len(moved.folder("run").load().table) == 12
+
+
 @pytest.mark.parametrize("by", ["page", "command"])
 @pytest.mark.parametrize("noted", [False, True], ids=["without a note", "with a note"])
 def test_a_run_that_can_have_no_answers_goes_at_once_unless_somebody_noted_something(
