@@ -101,8 +101,8 @@ def file_header(shape: tuple[int, ...], dtype: type) -> bytes:
 
 def file_content(array: np.ndarray) -> bytes:
     """The content of the file of an array (N, ...)."""
-    header = file_header(array.shape, array.dtype.type)
-    return header + array.tobytes() + checksums(header, array).tobytes()
+    header, array = file_header(array.shape, array.dtype.type), np.ascontiguousarray(array)
+    return b"".join((header, array.data, checksums(header, array).data))
 
 
 def checksums(header: bytes, rows: np.ndarray) -> np.ndarray:
