@@ -21,8 +21,12 @@ from dashboard.ui.thumbnails import PICTURES_FIT
 from dashboard.ui.visitor import has_to_log_in, show_visitor
 
 st.set_page_config(page_icon=str(Path(__file__).parent / "ui" / "icon.png"), layout="wide")
-# Streamlit writes white on a primary button in the dark theme too, whose primary colour has to be light for other texts
-st.html("<style>[data-testid=stBaseButton-primary] { color: light-dark(#ffffff, #0b1016) }</style>")
+# Streamlit writes white on a primary button and on a chosen value in the dark theme too, whose primary colour has to be light
+# for other texts
+ON_PRIMARY = "[data-testid=stBaseButton-primary], [data-testid=stMultiSelectTagsContainer] [data-tag][tabindex='0']"
+st.html(f"<style>{ON_PRIMARY} {{ color: light-dark(#ffffff, #0b1016) }}</style>")
+# the label of a control that is off says what it is for; Streamlit's gray is too weak to be read
+st.html("<style>[data-testid=stWidgetLabel][disabled] p { color: light-dark(#0e151da6, #e6ebf0a6) }</style>")
 st.html(f"<style>{PICTURES_FIT}</style>")
 # Streamlit only changes the background of a link with the focus, hardly visibly
 st.html(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import signal
 import time
 import urllib.request
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +21,8 @@ import pytest
 from dashboard.core.runs.store import RunStore
 from tests.e2e.dashboard_server import Server
 from tests.e2e.listening import Listener
-from tests.e2e.states import IDLE, STATES, State, open_state
+from tests.e2e.other_servers import OTHER_SERVERS
+from tests.e2e.states import IDLE_IF_STREAMLIT, STATES, State, open_state
 
 axe = pytest.importorskip("axe_playwright_python.base", reason="axe-core is not installed")
 pytestmark = pytest.mark.browser
@@ -34,23 +41,42 @@ ALL = {"resultTypes": ["violations"]}
 class Evaluated:
     run: str
     other: str
+    third: str
     accuracy: str
+    archive: Path
 
 
 @pytest.fixture(scope="module")
 def evaluated(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluated]:
-    """Two evaluations of the same images, by two models."""
+    """Three evaluations of the same images, by two models."""
     from tests.e2e.screenshots import disturbed_samples
 
-    archive = disturbed_samples(tmp_path_factory.mktemp("zip") / "disturbed.zip").read_bytes()
-    run, other = (
-        asked(server, f"?name=disturbed.zip&model={model}", archive)["id"]
-        for model in ("cifar10-resnet", "cifar10-small")
-    )
-    accuracy, _ = (result(server, each)["accuracy"] for each in (run, other))
-    yield Evaluated(run, other, f"{accuracy:.1%}")
-    for run_id in (run, other):
+    archive = disturbed_samples(tmp_path_factory.mktemp("zip") / "disturbed.zip")
+    runs = [
+        asked(server, f"?name=disturbed.zip&model={model}", archive.read_bytes())["id"]
+        for model in ("cifar10-resnet", "cifar10-small", "cifar10-small&fit=pad")
+    ]
+    accuracy, *_ = (result(server, each)["accuracy"] for each in runs)
+    yield Evaluated(*runs, f"{accuracy:.1%}", archive)
+    for run_id in runs:
         RunStore(server.data / "runs").delete(run_id)
+
+
+@pytest.fixture
+def under_way(server: Server, evaluated: Evaluated, tmp_path: Path) -> Iterator[str]:
+    """An evaluation that does not go on, because the workers are stopped."""
+    another = Path(shutil.copy(evaluated.archive, tmp_path))
+    with zipfile.ZipFile(another, "a") as archive:
+        archive.writestr("cat/again.png", archive.read(archive.namelist()[0]))
+    workers = server.workers()
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
+    run = asked(server, "?name=disturbed.zip&model=cifar10-small", another.read_bytes())["id"]
+    yield run
+    for worker in workers:
+        worker.send_signal(signal.SIGCONT)
+    result(server, run)
+    RunStore(server.data / "runs").delete(run)
 
 
 def asked(server: Server, path: str, data: bytes | None = None) -> dict[str, Any]:
@@ -81,22 +107,39 @@ def said_before(server: Server) -> int:
 
 
 @pytest.fixture(scope="module")
-def tab(browser, server: Server) -> Iterator[tuple[object, Listener]]:
-    """One tab for all, which loads Streamlit's own files once."""
-    page = browser.new_page(viewport=WIDE, base_url=server.url, color_scheme="light")
-    page.set_default_timeout(120_000)
-    page.add_init_script(axe.AXE_SCRIPT)
-    yield page, Listener(page, server.url)
-    page.close()
+def tab_of(
+    browser, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], tuple[object, Listener]]]:
+    """Gives one tab for each server, which loads Streamlit's own files once."""
+    with ExitStack() as opened:
+
+        @cache
+        def tab(name: str) -> tuple[object, Listener]:
+            served = opened.enter_context(OTHER_SERVERS[name](tmp_path_factory.mktemp(name))) if name else server
+            page = browser.new_page(viewport=WIDE, base_url=served.url, color_scheme="light")
+            opened.callback(page.close)
+            page.set_default_timeout(120_000)
+            page.add_init_script(axe.AXE_SCRIPT)
+            return page, Listener(page, served.url)
+
+        yield tab
 
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: state.name)
-def test_a_page_is_quiet_named_and_accessible(tab, evaluated: Evaluated, state: State) -> None:
-    page, listener = tab
+def test_a_page_is_quiet_named_and_accessible(
+    tab_of: Callable[[str], tuple[Any, Listener]],
+    evaluated: Evaluated,
+    state: State,
+    request: pytest.FixtureRequest,
+) -> None:
+    page, listener = tab_of(state.server)
+    evaluations = {"run": evaluated.run, "other": evaluated.other, "third": evaluated.third}
+    if "{under_way}" in state.address:
+        evaluations["under_way"] = request.getfixturevalue("under_way")
     listener.complaints.clear()
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(WIDE)
-    open_state(page, state, evaluated.run, evaluated.other)
+    open_state(page, state, **evaluations)
     assert re.fullmatch(state.title.format(dataset="disturbed.zip", accuracy=evaluated.accuracy), page.title())
     faults = {f"{state.name}, light, wide": faults_of(page, ALL)}
     page.set_viewport_size(PHONE)
@@ -108,13 +151,14 @@ def test_a_page_is_quiet_named_and_accessible(tab, evaluated: Evaluated, state: 
     page.set_viewport_size(WIDE)
     faults[f"{state.name}, dark, wide"] = faults_of(page, COLOURS)
     assert {where: found for where, found in faults.items() if found} == {}
-    assert listener.complaints == []
+    about_status = [each for each in listener.complaints if str(state.status) in each]  # two: of browser and listener
+    assert len(about_status) == (0 if state.status == 200 else 2) and listener.complaints == about_status
 
 
 def faults_of(page, options: dict[str, object]) -> list[str]:
     """What axe finds on the page as it is now."""
     page.wait_for_timeout(200)
-    page.wait_for_selector(IDLE)
+    page.wait_for_function(IDLE_IF_STREAMLIT)
     found = page.evaluate("options => axe.run(options)", options)
     return [
         f"{fault['id']}: {node['html'][:200]} {node['failureSummary']}"
