@@ -21,7 +21,7 @@ from dashboard.worker.models.forward import call_layer, first_argument, run_laye
 
 _SQUASHING = ("softmax", "sigmoid")
 _SPATIAL = ("Conv", "Pool", "UpSampling", "Resiz")  # in the names of layers and operations whose output is a grid
-_ABOUT_SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # operations that read no number of a tensor
+_ABOUT_SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # operations that read no values
 _CROPPING = ("CenterCrop", "CropImages", "Cropping2D", "GetItem", "Slice")
 
 
