@@ -23,6 +23,26 @@ def dense(units: int, activation: str | None) -> list[Any]:
     return [keras.layers.Dense(units, activation=activation)]
 
 
+def forked(classes: int) -> Any:
+    """Two networks of one convolution, "left" and then "right", for 32x32 pixels. Their logits are added.
+
+    The left one ends in one more layer, so Keras runs its convolution first.
+    """
+    import keras
+
+    keras.utils.set_random_seed(3)
+    pixels = keras.Input((32, 32, 3))
+    inputs = keras.layers.Rescaling(1 / 255)(pixels)
+    logits = []
+    for name in ("left", "right"):
+        found = keras.layers.Conv2D(4, 3, strides=4, padding="same", activation="relu", name=name)(inputs)
+        vector = keras.layers.GlobalAveragePooling2D()(found)
+        if name == "left":
+            vector = keras.layers.Dense(4)(vector)
+        logits.append(keras.layers.Dense(classes)(vector))
+    return keras.Model(pixels, keras.layers.Softmax()(keras.layers.Add()(logits)))
+
+
 def saved(model: Any, path: Path) -> Path:
     model.save(path)
     return path

@@ -22,13 +22,14 @@ from dashboard.cli.output import (
     plain_text,
     print_json,
     read_image,
+    say,
     say_failed,
     show,
     table_of,
 )
 from dashboard.cli.recording import record, tell_of_lost_records
 from dashboard.core.errors import DashboardError, concerns_one_image, listed
-from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS
+from dashboard.core.explanations.methods import DEFAULT_METHOD, METHODS, PIXEL_METHODS
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.files import open_atomically, write_atomically
@@ -36,6 +37,7 @@ from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import read_model_input
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.metrics.percent import percent
+from dashboard.core.models.facts import branches_in_words
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import FailedImage
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
@@ -139,6 +141,7 @@ def explain(
         _say(answers[0])
     elif not as_json:
         _show(answers, request.faithfulness)
+    _say_what_is_left_out(answers)
     raise typer.Exit(exit_code(answers))
 
 
@@ -210,6 +213,13 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
         show("The map is empty: this layer has no evidence for that class.", "yellow")
     elif found.faithfulness:
         show(found.faithfulness.sentence, "" if found.faithfulness.verdict == "better" else "yellow")
+
+
+def _say_what_is_left_out(answers: Sequence[ExplainedRecord | FailedImage]) -> None:
+    """Says once, on standard error, which branches of the network the maps show nothing of."""
+    found = [each for answer in answers if isinstance(answer, ExplainedRecord) for each in answer.explanations]
+    if left_out := next((each.unseen_branches for each in found if each.unseen_branches), None):
+        say(branches_in_words(left_out, PIXEL_METHODS), "yellow")
 
 
 def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) -> None:

@@ -83,6 +83,9 @@ class ExplanationRecord(Schema):
 
     method: str
     layer: str | None = Field(description="null for a method that uses no layer")
+    unseen_branches: list[str] = Field(
+        description="the last layers of the branches of the network that the map shows nothing of; choose one as `layer`"
+    )
     grid: list[int] = Field(description="height and width of the heatmap, in cells")
     target_label: str = Field(description="the class whose evidence the map shows")
     empty: bool = Field(description="true if there is no evidence for the class: the map is all zero")
@@ -107,6 +110,7 @@ class ExplanationRecord(Schema):
         return cls(
             method=explanation.method,
             layer=explanation.layer_name,
+            unseen_branches=list(explanation.layer.unseen) if explanation.layer else [],
             grid=list(heatmap.shape),
             target_label=version.class_names[explanation.target_class],
             empty=explanation.empty,

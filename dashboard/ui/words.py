@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.core.errors import counted
+from dashboard.core.explanations.methods import METHODS, PIXEL_METHODS
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.percent import percent, range_in_percent
-from dashboard.core.models.facts import ConvLayer
+from dashboard.core.models.facts import ConvLayer, branches_in_words
 from dashboard.core.shell import as_called
 
 if TYPE_CHECKING:  # most texts need no tables
@@ -93,6 +94,14 @@ def layer_names(layers: Sequence[ConvLayer]) -> dict[str, str]:
             words = "first layer" if place == 0 else f"layer {place + 1} of {last + 1}"
         names[layer.name] = f"{words} ({layer.grid[0]}x{layer.grid[1]})"
     return names
+
+
+def branches_left_out(layer: ConvLayer | None, called: Mapping[str, str]) -> str:
+    """What maps of the layer leave out, with the names of `layer_names`; "" if nothing."""
+    if layer is None:
+        return ""
+    methods = [METHODS[name].title for name in PIXEL_METHODS]
+    return branches_in_words([called[name] for name in layer.unseen], methods)
 
 
 def local_time(utc_iso: str) -> str:

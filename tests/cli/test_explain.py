@@ -16,12 +16,14 @@ from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.history.stored_explainer import StoredExplainer
+from dashboard.core.models.adding import NewModel, add_model
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.services import services_of
 from tests.conftest import encoded, picture
 from tests.small_disk import fill
+from tests.small_model import forked, saved
 
 
 @pytest.mark.parametrize(
@@ -158,3 +160,22 @@ def test_a_name_that_does_not_exist_is_wrong_usage(pictures: list[Path], argumen
 def test_a_wrong_option_is_told_in_a_sentence(pictures: list[Path], arguments: list[str], said: str) -> None:
     done = CliRunner().invoke(app, ["explain", "--json", str(pictures[0]), *arguments])
     assert done.exit_code == 2 and said in json.loads(done.stdout)["error"]["message"]
+
+
+def test_a_map_of_one_branch_says_so_once(
+    pictures: list[Path], tmp_path: Path, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(tmp_path / "models")
+    add_model(NewModel(saved(forked(4), tmp_path / "m.keras"), "forked", tuple("abcd")), registry)
+    opened = services_of(Settings(data_dir=tmp_path / "data", models_dir=registry.root, model="forked@1"), pool)
+    monkeypatch.setattr("dashboard.cli.explain.services", lambda local: nullcontext(opened))
+    run = CliRunner()
+    done = run.invoke(app, ["explain", "--json", "--method", "layer-cam", *map(str, pictures[:2])])
+    assert done.stderr.count("The network splits into branches, and maps of this layer show nothing of") == 1
+    assert "ends in left: choose that layer" in done.stderr and "smooth-grad and occlusion look" in done.stderr
+    for answer in json.loads(done.stdout):
+        [found] = answer["explanations"]
+        assert (found["layer"], found["unseen_branches"]) == ("right", ["left"])
+    of_pixels = run.invoke(app, ["explain", "--json", "--method", "occlusion", str(pictures[0])])
+    assert json.loads(of_pixels.stdout)[0]["explanations"][0]["unseen_branches"] == []
+    assert "branches" not in of_pixels.stderr

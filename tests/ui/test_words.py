@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from dashboard.core.errors import DashboardError
-from dashboard.core.models.facts import ConvLayer
+from dashboard.core.models.facts import ConvLayer, default_layer, stages
 from dashboard.ui.errors import as_text
-from dashboard.ui.words import in_percents, layer_names, local_time, number_in_words, plain
+from dashboard.ui.words import branches_left_out, in_percents, layer_names, local_time, number_in_words, plain
 
 AUTOLINK = re.compile(r"https?://|www\.|[\w.+-]+@[\w-]+(\.[\w-]+)+", re.IGNORECASE)  # GFM, section 6.9
 
@@ -58,6 +58,26 @@ def test_layers_are_called_by_their_place() -> None:
         "block2": "last layer (8x8)",
     }
     assert layer_names(layers[:1]) == {"whiten_out": "only layer (32x32)"}
+
+
+def test_what_a_layer_leaves_out_is_called_as_in_the_choice_of_layers() -> None:
+    stem = ConvLayer("stem", (16, 16), 8)
+    left, right = ConvLayer("left", (8, 8), 8, unseen=("right",)), ConvLayer("right", (8, 8), 8, unseen=("left",))
+    offered = stages([stem, left, right])
+    assert offered == [stem, left, right], "also the one of two layers of a size that is not the last"
+    assert default_layer(offered) is right
+    told = branches_left_out(right, layer_names(offered))
+    assert "show nothing of the branch that ends in layer 2 of 3 (8x8): choose that layer to see it." in told
+    assert told.endswith("Integrated Gradients, SmoothGrad and Occlusion look at the whole network.")
+    assert branches_left_out(stem, layer_names(offered)) == ""
+
+
+def test_the_last_layer_of_a_branch_is_offered_but_no_default_if_its_activation_is_missing() -> None:
+    relu = ConvLayer("relu", (8, 8), 8, unseen=("other",))
+    bare = ConvLayer("bare", (8, 8), 8, activated=False, unseen=("other",))
+    other = ConvLayer("other", (4, 4), 8, activated=False, unseen=("bare",))
+    assert stages([other, relu, bare]) == [other, relu, bare]
+    assert default_layer([other, relu, bare]) is relu
 
 
 def test_tables_write_shares_as_all_texts_do_and_stay_numbers() -> None:

@@ -27,7 +27,7 @@ class StoredExplainer(Explainer):
     def explain_all(self, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
         """See `Explainer.explain_all`. Stored maps say so in `Explanation.cached`."""
         question = {
-            "kind": "explanation",
+            "kind": "explanation with branches",
             "precision": precision_of(version),
             "methods": " ".join(request.methods),
             "layer": request.layer or "",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.core.errors import listed_and
+
 
 @dataclass(frozen=True)
 class ConvLayer:
@@ -14,6 +16,7 @@ class ConvLayer:
     grid: tuple[int, int]  # height, width
     channels: int
     activated: bool = True  # False for a convolution or normalisation whose activation function is a later layer
+    unseen: tuple[str, ...] = ()  # the last layers with a grid of the branches that this layer does not lead to
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,41 @@ class ModelFacts:
     conv_layers: tuple[ConvLayer, ...]
 
 
+def branches_in_words(unseen: Sequence[str], pixel_methods: Sequence[str]) -> str:
+    """What maps of a layer leave out, and how to see it; "" if nothing.
+
+    Args:
+        unseen: see `ConvLayer.unseen`.
+        pixel_methods: what the methods are called that use no layer, at least one.
+    """
+    if not unseen:
+        return ""
+    which, choose = ("branch that ends", "that layer") if len(unseen) == 1 else ("branches that end", "one of them")
+    return (
+        f"The network splits into branches, and maps of this layer show nothing of the {which} in {listed_and(unseen)}: "
+        f"choose {choose} to see it. {listed_and(pixel_methods)} look at the whole network."
+    )
+
+
+def default_layer(layers: Sequence[ConvLayer]) -> ConvLayer:
+    """The deepest activated layer with a grid of at least 4x4, of at least one layer.
+
+    If there is none, the layer with the largest grid; of several, the deepest.
+    """
+    deep = [layer for layer in _last_of_grids(layers) if min(layer.grid) >= 4]
+    return deep[-1] if deep else max(reversed(layers), key=lambda layer: layer.grid)
+
+
 def stages(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
-    """The last activated layer of each grid size, in the order of the forward pass: the layers offered to a user."""
+    """The layers offered to a user: the last activated one of each grid size, and the last one of each branch.
+
+    They are in the order of the forward pass.
+    """
+    offered = {layer.name for layer in _last_of_grids(layers)}.union(*(layer.unseen for layer in layers))
+    return [layer for layer in layers if layer.name in offered]
+
+
+def _last_of_grids(layers: Sequence[ConvLayer]) -> list[ConvLayer]:
     last_of_grid: dict[tuple[int, int], ConvLayer] = {}
     for layer in layers:
         if layer.activated or not last_of_grid.get(layer.grid, layer).activated:

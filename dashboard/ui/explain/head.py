@@ -29,7 +29,7 @@ from dashboard.ui.question import Look, Question, choose_opacity, made_maps
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 from dashboard.ui.thumbnails import on_page
-from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
+from dashboard.ui.words import PREDICTED_CLASS, branches_left_out, layer_names, plain
 
 SIDE = 256  # pixels of the small picture
 
@@ -233,6 +233,8 @@ def _choose_layer(answer: Answer, above: DeltaGenerator, disabled: bool) -> str 
             width=220,
         )
     )
+    if not disabled and (left_out := branches_left_out(layers[chosen], called)):
+        above.caption(left_out)
     return None if chosen == default else chosen
 
 

@@ -24,7 +24,7 @@ from dashboard.ui.session import ANSWERS_KEPT, remembered
 from dashboard.ui.sidebar import MAP_LAYER_KEY
 from dashboard.ui.thumbnails import LARGE_SIDE, on_page, show_wide
 from dashboard.ui.verdict import show_verdict
-from dashboard.ui.words import PREDICTED_CLASS, layer_names, plain
+from dashboard.ui.words import PREDICTED_CLASS, branches_left_out, layer_names, plain
 
 
 def answer_with_chosen_map(services: Services, first: Answer, data: bytes) -> Answer:
@@ -154,6 +154,8 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
         format_func=called.__getitem__,
         help="Deeper layers tell more about the class, earlier layers more about the position.",
     )
+    if left_out := branches_left_out(explanation.layer, called):
+        st.caption(left_out)
     target, layer = st.session_state[MAP_TARGET_KEY], st.session_state[MAP_LAYER_KEY]
     put_choices_in_address("" if target == PREDICTED_CLASS else target, "" if layer == default else layer)
     return choose_opacity("opacity")

@@ -7,7 +7,7 @@ were never called one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,11 +16,12 @@ import keras
 import tensorflow as tf
 
 from dashboard.core.errors import ModelError
-from dashboard.core.models.facts import ConvLayer, stages
+from dashboard.core.models.facts import ConvLayer, default_layer
 from dashboard.worker.models.forward import call_layer, first_argument, run_layers
 
 _SQUASHING = ("softmax", "sigmoid")
 _SPATIAL = ("Conv", "Pool", "UpSampling", "Resiz")  # in the names of layers and operations whose output is a grid
+_ABOUT_SHAPES = ("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike")  # operations that read no values
 _CROPPING = ("CenterCrop", "CropImages", "Cropping2D", "GetItem", "Slice")
 
 
@@ -103,19 +104,18 @@ class Taps:
 
         def look(inputs: tf.Tensor) -> tf.Tensor:
             run = self._run(inputs)
-            for path, tensor in run.activations.items():
-                if min(run.grids[path]) > 1:
-                    channels = int(tensor.shape[1 if path in run.channels_first else -1])
-                    found.append(ConvLayer(path, run.grids[path], channels, path not in run.bare))
+            maps = {path: tensor for path, tensor in run.activations.items() if min(run.grids[path]) > 1}
+            unseen = _unseen_branches(maps, run)
+            for path, tensor in maps.items():
+                channels = int(tensor.shape[1 if path in run.channels_first else -1])
+                found.append(ConvLayer(path, run.grids[path], channels, path not in run.bare, unseen[path]))
             return run.logits
 
         tf.function(look, autograph=False).get_concrete_function(self._signature[0])  # traces: nothing is computed
         return tuple(found)
 
     def default_layer(self) -> ConvLayer:
-        """The deepest activated layer with a grid of at least 4x4.
-
-        If there is none, the layer with the largest grid; of several, the deepest.
+        """See `facts.default_layer`.
 
         Raises:
             ModelError: the model has no layer with a grid.
@@ -127,8 +127,7 @@ class Taps:
                 "Choose a method that looks at pixels: integrated-gradients, smooth-grad or occlusion.",
                 "no_conv_layer",
             )
-        deep = [layer for layer in stages(layers) if min(layer.grid) >= 4]
-        return deep[-1] if deep else max(reversed(layers), key=lambda layer: layer.grid)
+        return default_layer(layers)
 
     def layer(self, name: str | None) -> ConvLayer:
         """The layer of this name; the default layer for None. Raises ModelError if there is no such layer."""
@@ -199,6 +198,40 @@ class Taps:
             return tf.reduce_mean(tf.cast(embedding, tf.float32), axis=list(range(1, len(embedding.shape) - 1)))
 
         return run
+
+
+def _unseen_branches(maps: dict[str, tf.Tensor], run: _Pass) -> dict[str, tuple[str, ...]]:
+    """For each layer, the last ones of the branches that it does not lead to. The pass must be a symbolic one.
+
+    A branch ends where a grid becomes something else, as in a pooling over all places, on the way to the logits. So
+    branches that meet in a grid, as in Inception or behind a skip connection, are one.
+
+    Args:
+        maps: the outputs of the layers, by path, in the order of the forward pass.
+    """
+    with_grid = {tensor.op.name: tensor.op for tensor in run.activations.values()}
+    reached = _leading_to(run.logits.op, with_grid)
+    unseen: dict[str, tuple[str, ...]] = dict.fromkeys(maps, ())
+    for end in (operation for name, operation in with_grid.items() if name in reached):
+        before = _leading_to(end)
+        lead_to_it = [path for path, tensor in maps.items() if tensor.op.name in before]
+        for path in unseen.keys() - lead_to_it:
+            unseen[path] += (*lead_to_it[-1:],)
+    return unseen
+
+
+def _leading_to(last: tf.Operation, until: Container[str] = ()) -> set[str]:
+    """The names of an operation and of those before it, back to the input or to the first ones in `until`."""
+    found: set[str] = set()
+    waiting = [last]
+    while waiting:
+        operation = waiting.pop()
+        if operation.name in found or operation.type in _ABOUT_SHAPES:
+            continue
+        found.add(operation.name)
+        if operation.name not in until:
+            waiting += [tensor.op for tensor in operation.inputs]
+    return found
 
 
 def _crops(layer: Any, before: Any, after: Any) -> bool:

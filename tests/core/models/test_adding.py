@@ -30,7 +30,7 @@ from dashboard.core.runs.store import RunStore
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 from tests.evaluating import evaluate
 from tests.small_disk import fill
-from tests.small_model import dense, saved, small
+from tests.small_model import dense, forked, saved, small
 
 SAMPLES = Path(__file__).resolve().parents[3] / "data" / "samples"
 
@@ -324,6 +324,13 @@ def test_a_model_that_takes_blue_first_is_asked_about(registry: Registry, tmp_pa
     assert version.preprocessing.color == "bgr" and "Warning" not in notes(version)
     version = add_model(NewModel(tmp_path / "m.keras", "m", color="rgb", scaling="raw", **given), registry)
     assert "Warning: with the colours in the order blue, green, red" in notes(version)
+
+
+def test_a_network_of_branches_is_told_with_the_default_layer(registry: Registry, tmp_path: Path) -> None:
+    file = saved(forked(4), tmp_path / "m.keras")
+    told = notes(add_model(NewModel(file, "m", CLASSES), registry, pixel_methods=PIXEL_METHODS))
+    assert "Maps are made from the layer right if no other is chosen. The network splits into branches" in told
+    assert "the branch that ends in left: choose that layer to see it." in told and "and occlusion look at" in told
 
 
 def test_a_scaling_with_its_own_order_of_colours_refuses_another(registry: Registry, tmp_path: Path) -> None:

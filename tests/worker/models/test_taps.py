@@ -16,6 +16,7 @@ from dashboard.worker.explanations.grad_cam import grad_cam
 from dashboard.worker.explanations.unit_range import to_unit_range
 from dashboard.worker.models.loading import load_file
 from dashboard.worker.models.taps import Taps
+from tests.worker.adding.miniatures import miniature
 from tests.worker.reference_models import (
     Array,
     K,
@@ -311,6 +312,65 @@ def test_the_default_layer_is_the_deepest_with_a_grid_of_4() -> None:
     assert taps.default_layer().name == "conv2" and taps.layer("two").channels == 3
     with pytest.raises(ModelError, match="conv1, norm"):
         taps.layer("nothing")
+
+
+class TestBranches:
+    """Which branches of a network a layer does not lead to."""
+
+    def unseen(self, *ends: keras.KerasTensor) -> dict[str, tuple[str, ...]]:
+        """By layer, in a network whose logits are made of these tensors; without layers that lead to all of them."""
+        vectors = [layers.GlobalAveragePooling2D()(end) for end in ends]
+        last = layers.Concatenate()(vectors) if len(ends) > 1 else vectors[0]
+        taps = Taps(keras.Model(self.pixels, layers.Dense(K)(last)), "logits", (12, 12, 3))
+        return {layer.name: layer.unseen for layer in taps.conv_layers if layer.unseen}
+
+    def setup_method(self) -> None:
+        self.pixels = keras.Input((12, 12, 3))
+        self.stem = self.conv("stem", self.pixels)
+
+    def conv(self, name: str, x: keras.KerasTensor) -> keras.KerasTensor:
+        return layers.Conv2D(4, 3, padding="same", activation="relu", name=name)(x)
+
+    def test_networks_that_meet_behind_their_last_maps(self) -> None:
+        left, right = self.conv("left", self.stem), self.conv("right", self.stem)
+        assert self.unseen(left, right) == {"left": ("right",), "right": ("left",)}, "the stem leads to both"
+
+    def test_several_networks_inside_a_model(self) -> None:
+        inner = []
+        for _ in range(3):
+            pixels = keras.Input((12, 12, 3))
+            end = layers.MaxPooling2D(name="pool")(self.conv("conv", pixels))
+            inner.append(keras.Model(pixels, layers.Dense(K)(layers.Flatten()(end))))
+        model = keras.Model(self.pixels, layers.Average()([member(self.pixels) for member in inner]))
+        default = Taps(model, "logits").default_layer()
+        first, second, third = (f"{member.name}/pool" for member in inner)
+        assert (default.name, default.unseen) == (third, (first, second))
+
+    def test_a_part_that_looks_at_earlier_maps(self) -> None:
+        assert self.unseen(self.stem, self.conv("deep", self.stem)) == {"deep": ("stem",)}
+
+    def test_maps_that_meet_in_a_grid_are_no_branches(self) -> None:
+        wide, narrow = self.conv("wide", self.stem), self.conv("narrow", self.stem)
+        met = self.conv("met", layers.Concatenate()([wide, narrow]))
+        weights = layers.Reshape((1, 1, 4))(layers.Dense(4)(layers.GlobalAveragePooling2D()(met)))
+        squeezed = layers.Multiply(name="squeezed")([met, weights])
+        skipped = layers.Add(name="skipped")([squeezed, met])
+        assert self.unseen(layers.Dropout(0.5)(skipped)) == {}
+        assert self.unseen(skipped, skipped) == {}, "two ways of pooling"
+
+    @pytest.mark.parametrize("like", [keras.ops.ones_like, keras.ops.zeros_like])
+    def test_the_size_of_an_earlier_map_is_no_path(self, like: Callable[..., keras.KerasTensor]) -> None:
+        """Such as a token for the class, one for each picture."""
+        deep = self.conv("deep", self.stem)
+        vectors = [layers.GlobalAveragePooling2D()(each) for each in (self.stem, deep)]
+        logits = layers.Dense(K)(layers.Concatenate()([like(vectors[0]), vectors[1]]))
+        taps = Taps(keras.Model(self.pixels, logits), "logits")
+        assert [layer.unseen for layer in taps.conv_layers] == [(), ()]
+
+    @pytest.mark.parametrize("name", ["inception_v3", "mobilenet_v3", "nasnet_mobile"])
+    def test_published_networks_have_none(self, name: str) -> None:
+        taps = Taps(miniature(keras, name, nested=True), "probabilities")
+        assert len(taps.conv_layers) > 10 and not any(layer.unseen for layer in taps.conv_layers)
 
 
 def test_without_a_grid_there_is_no_map_but_there_are_logits() -> None:
