@@ -48,7 +48,7 @@ from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable, no_columns, no_label_column, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import are_splits, splits_of
 from dashboard.core.errors import listed
-from dashboard.core.labels.text_encoding import decode_text
+from dashboard.core.labels.text_encoding import decode_text, encoding_of
 from dashboard.core.questions import Answer
 
 if TYPE_CHECKING:
@@ -250,6 +250,20 @@ def names_files(head: bytes) -> bool:
     except (UnicodeDecodeError, csv.Error):
         return False
     return len(columns) > 1 and column_among(columns, FILE_COLUMNS) is not None
+
+
+def is_text_table(head: bytes) -> bool:
+    """True for the beginning of a .txt that is a table: Excel's "Unicode Text", or with columns of files and of labels."""
+    encoding = encoding_of(head)
+    line, end, _ = head.decode(encoding, "ignore").partition("\n")
+    line = line.removeprefix("\ufeff").rstrip("\r")
+    if encoding.startswith("utf-16"):
+        return bool(end) and "\t" in line
+    try:
+        columns = next(csv.reader([line], delimiter=csv_separator(line)), []) if end else []
+    except csv.Error:
+        return False
+    return column_among(columns, FILE_COLUMNS) is not None and column_among(columns, LABEL_COLUMNS) is not None
 
 
 def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:

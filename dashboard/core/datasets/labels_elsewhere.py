@@ -11,6 +11,7 @@ from dashboard.core.datasets.label_column import NoLabelColumnError, undecided_c
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    TEXT_SUFFIX,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem
@@ -18,8 +19,7 @@ from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import check_regular
 
-# Excel's "Unicode Text", which among images likelier lists the classes; "": CSV, as HAM10000_metadata of Harvard Dataverse
-_SUFFIXES = LABELS_SUFFIXES | {".txt", ""}
+_SUFFIXES = LABELS_SUFFIXES | {TEXT_SUFFIX, ""}  # "": CSV, as HAM10000_metadata of Harvard Dataverse
 
 
 def is_elsewhere(labels: str) -> bool:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | WORKBOOKS
+TEXT_SUFFIX = ".txt"  # of Excel's "Unicode Text", but few texts are tables, so the first line tells
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 

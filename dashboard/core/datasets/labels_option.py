@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS
 from dashboard.core.datasets.folder_files import is_pattern
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
-from dashboard.core.datasets.table_choice import named_among
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, TEXT_SUFFIX
+from dashboard.core.datasets.tables import named_among
 from dashboard.core.datasets.zip_files import ZipFiles
 
 
@@ -30,6 +30,6 @@ def labels_choice(dataset: Path, typed: str) -> str:
     has_members = ".tar" in dataset.name.lower() or dataset.suffix.lower() == ".tgz" or is_pattern(dataset)
     if has_members and not path.is_file():
         return typed
-    may_be_table = path.suffix.lower() in (*LABELS_SUFFIXES, "")
+    may_be_table = path.suffix.lower() in (*LABELS_SUFFIXES, TEXT_SUFFIX, "")
     inside = dataset.is_dir() and may_be_table and path.is_relative_to(dataset.absolute())
     return path.relative_to(dataset.absolute()).as_posix() if inside and path.is_file() else str(path)

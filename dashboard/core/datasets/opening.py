@@ -23,7 +23,7 @@ from dashboard.core.datasets.folder_files import (
 from dashboard.core.datasets.formats import FORMATS, KINDS, DataFiles
 from dashboard.core.datasets.image_files import ImageFiles
 from dashboard.core.datasets.labels_elsewhere import is_elsewhere
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, TEXT_SUFFIX
 from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.pixel_tables import HEAD_BYTES, PIXEL_TABLES, pixels_in_table
@@ -40,7 +40,7 @@ _FIRST_BYTES = 16
 _LABELS_ALONE = (
     "If it holds the labels of images, put it into the folder or ZIP of these images, and give that instead."
 )
-_LABELS_BESIDE = LABELS_SUFFIXES | {".txt"}
+_LABELS_BESIDE = LABELS_SUFFIXES | {TEXT_SUFFIX}
 _MOST_OPEN = 8  # several evaluations may alternate, and opening a large dataset takes seconds
 
 

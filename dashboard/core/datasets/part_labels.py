@@ -29,6 +29,7 @@ from dashboard.core.datasets.labelling import (
     named_after_folders,
     named_as_images,
 )
+from dashboard.core.datasets.labels_file import TEXT_SUFFIX
 from dashboard.core.datasets.name_labels import ask_for_names, in_words, labels_in_names
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.part_files import PartOfFiles
@@ -155,7 +156,7 @@ class PartLabels:
         stems: set[str] = set()
         if not all(suffix_of(self._names[i]) for i in no_images):
             stems = {name.rpartition("/")[2].rpartition(".")[0] for name in part.image_names}
-        tables = self._tables.without_suffix
+        tables = self._tables.by_first_line
         ignored = [i for i in no_images if i in tables or is_document(self._names[i], stems)]
         return np.setdiff1d(positions, ignored), ignored
 
@@ -257,11 +258,16 @@ class PartLabels:
         """Gives numeric labels the names in a file such as class_indices.json, if there is one.
 
         Args:
-            table: the name of the table of labels, which may have the names too, but need not; "" if there is none.
+            table: the name of the table of labels, which may have the names too, but need not; "" if there is none. A .txt
+                has none, as each of its lines would be a name.
         """
         samples = labelling.samples
         if not samples.labels or not all(label.lstrip("-").isdecimal() for label in samples.labels):
             return labelling
-        maps = [each for each in find_class_maps(self._source, positions) if not (each.fault and each.file == table)]
+        maps = [
+            each
+            for each in find_class_maps(self._source, positions)
+            if each.file != table or not (each.fault or table.lower().endswith(TEXT_SUFFIX))
+        ]
         names, notes = names_of_numbers(samples.labels, maps)
         return replace(labelling, samples=samples.renamed(names), notes=(*labelling.notes, *notes))

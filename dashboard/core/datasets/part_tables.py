@@ -8,23 +8,26 @@ from dataclasses import replace
 from dashboard.core.datasets.choices import NO_SPLITS, Choices
 from dashboard.core.datasets.class_map import find_class_maps
 from dashboard.core.datasets.dataset_parts import DatasetFiles, Part
-from dashboard.core.datasets.file_names import folder_of
+from dashboard.core.datasets.file_names import folder_of, suffix_of
 from dashboard.core.datasets.finder import Finder
+from dashboard.core.datasets.labels_file import TEXT_SUFFIX
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.split_names import PLAIN, WORD, names_split, split_named_in
 from dashboard.core.datasets.splits import Splits
-from dashboard.core.datasets.table_choice import TableChoice, choose_table, named_among
+from dashboard.core.datasets.table_choice import TableChoice, choose_table
 from dashboard.core.datasets.tables import (
     Table,
     foreign_tables,
     joined_by_split,
     likely_first,
+    may_label,
     must_be_usable,
+    named_among,
     read_tables,
     replaces_folders,
     rivals_of_folders,
     table_positions,
-    tables_without_suffix,
+    tables_by_first_line,
     without_templates,
 )
 from dashboard.core.errors import DatasetError, listed
@@ -37,7 +40,7 @@ class PartTables:
         self._name, self._splits, self._choices = dataset_name, splits, choices
         self._source, self._names, self._is_image = files.source, files.names, files.is_image
         self._may_split = splits is None and choices.split != NO_SPLITS
-        self.without_suffix = tables_without_suffix(files.source, files.is_image, choices.labels)
+        self.by_first_line = tables_by_first_line(files.source, files.is_image, choices.labels)
 
     def among(self, part: Part) -> dict[int, Table]:
         """The tables that may hold the labels, by position; all tables, if the user has named one."""
@@ -45,7 +48,9 @@ class PartTables:
         if not positions:
             return {}
         found = table_positions(self._names, positions, part.image_names)
-        found = sorted({*found, *self.without_suffix.intersection(positions)})
+        others = self.by_first_line.intersection(positions)
+        texts = {i for i in others if suffix_of(self._names[i]) == TEXT_SUFFIX}
+        found = sorted({*found, *(others - texts if found and not self._choices.labels else others)})
         if not found and len(part.folders) < 2:  # beside class folders, they may be anything
             found = foreign_tables(self._names, positions)
         if not self._choices.labels:
@@ -53,8 +58,10 @@ class PartTables:
         if self._choices.labels:
             wanted = named_among(self._names, found, self._choices.labels)
             found = [*wanted, *(i for i in found if i not in wanted)]  # there is room at least for what the user named
+            texts = texts.difference(wanted)
         tables = read_tables(self._source, found, part.image_names, self._choices.label_column)
-        unmatched = [i for i, table in tables.items() if not table.matched]
+        tables = {i: table for i, table in tables.items() if i not in texts or may_label(table)}
+        unmatched = [i for i, t in tables.items() if not t.matched and suffix_of(t.name) != TEXT_SUFFIX]
         names_of_classes = {each.file for each in find_class_maps(self._source, unmatched) if not each.fault}
         tables = {i: table for i, table in tables.items() if table.name not in names_of_classes}
         if self._choices.label_column and any(table.content for table in tables.values()):

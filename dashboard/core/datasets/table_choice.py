@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
-from dashboard.core.datasets.file_names import normal_name, suffix_of
+from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.label_column import NoLabelColumnError, undecided_column
-from dashboard.core.datasets.tables import Table, is_likely, without_templates
+from dashboard.core.datasets.tables import Table, is_likely, named_among, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
@@ -119,12 +119,6 @@ def _told(messages_of: Mapping[str, str]) -> tuple[str, ...]:
         more = len(messages) - 1
         told += messages if more < _MANY else [f"{messages[0]} The same goes for {counted(more, 'other file')}."]
     return tuple(told)
-
-
-def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
-    """The files that the user may mean by `wanted`: a whole path, else the name of a file in any folder."""
-    found = [i for i in positions if normal_name(names[i]) == normal_name(wanted)]
-    return found or [i for i in positions if normal_name(names[i]).rpartition("/")[2] == normal_name(wanted)]
 
 
 def _wanted(tables: Sequence[Table], wanted: str) -> Table:

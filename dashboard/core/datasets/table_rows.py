@@ -179,7 +179,7 @@ def no_columns(
         if not names_images:
             return error
         return no_label_column(error, answers)
-    fix = HEADER if name.lower().endswith((".csv", ".tsv")) else "Call the one `file` and the other `label`."
+    fix = HEADER if name.lower().endswith((".csv", ".tsv", ".txt")) else "Call the one `file` and the other `label`."
     return refused(name, f"no columns of file names and labels were recognised (it has {found})", fix)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -12,8 +12,8 @@ import numpy as np
 
 from dashboard.core.datasets.attributes import Attributes, joined
 from dashboard.core.datasets.class_files import annotations_elsewhere
-from dashboard.core.datasets.csv_labels import names_files
-from dashboard.core.datasets.file_names import folder_of, suffix_of
+from dashboard.core.datasets.csv_labels import is_text_table, names_files
+from dashboard.core.datasets.file_names import folder_of, normal_name, suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.finder import Finder
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
@@ -21,6 +21,7 @@ from dashboard.core.datasets.label_column import NoLabelColumnError
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    TEXT_SUFFIX,
     read_labels_file,
 )
 from dashboard.core.datasets.other_names import file_stem, without_hosts
@@ -83,26 +84,40 @@ def table_positions(names: Sequence[str], positions: Sequence[int], images: Sequ
     return tables[:MOST_TABLES]
 
 
-def tables_without_suffix(source: FileSource, is_image: np.ndarray, wanted: str) -> frozenset[int]:
-    """The files without a suffix that are CSV with a column of files, as Harvard Dataverse gives HAM10000_metadata.
+def tables_by_first_line(source: FileSource, is_image: np.ndarray, wanted: str) -> frozenset[int]:
+    """The files without a suffix, and .txt, that are CSV by their first line.
+
+    Those without a suffix have a column of files, as HAM10000_metadata of Harvard Dataverse; for .txt see `is_text_table`.
 
     Args:
         is_image: (n,) bool, whether each file is an image.
-        wanted: the name of a file that is one, whatever its first line is.
+        wanted: the path or name of a file that is one, whatever its first line is.
     """
-    names = source.names
-    found = [i for i in np.flatnonzero(~is_image).tolist() if not suffix_of(names[i]) and names[i][-1:] != "/"]
-    if not 0 < len(found) <= MOST_TABLES:
-        return frozenset()
-    stems = {names[i].rpartition(".")[0] for i in np.flatnonzero(is_image).tolist()}
-    return frozenset(i for i in found if names[i] not in stems and (names[i] == wanted or _names_files(source, i)))
+    names, tables = source.names, set[int]()
+    others = np.flatnonzero(~is_image).tolist()
+    for suffix, is_table in (("", names_files), (TEXT_SUFFIX, is_text_table)):
+        found = [i for i in others if suffix_of(names[i]) == suffix and names[i][-1:] != "/"]
+        if not found:
+            continue
+        tables |= {*named_among(names, found, wanted)} if wanted else set()
+        stems = {names[i].rpartition(".")[0] for i in np.flatnonzero(is_image).tolist()}
+        found = [i for i in found if names[i].removesuffix(suffix) not in stems]
+        if len(found) <= MOST_TABLES:
+            tables |= {i for i in found if _begins_so(source, i, is_table)}
+    return frozenset(tables)
 
 
-def _names_files(source: FileSource, position: int) -> bool:
+def _begins_so(source: FileSource, position: int, is_table: Callable[[bytes], bool]) -> bool:
     try:
-        return names_files(source.read(position, _HEAD_BYTES))
+        return is_table(source.read(position, _HEAD_BYTES))
     except ImageError:
         return False
+
+
+def named_among(names: Sequence[str], positions: Sequence[int], wanted: str) -> list[int]:
+    """The files that the user may mean by `wanted`: a whole path, else the name of a file in any folder."""
+    found = [i for i in positions if normal_name(names[i]) == normal_name(wanted)]
+    return found or [i for i in positions if normal_name(names[i]).rpartition("/")[2] == normal_name(wanted)]
 
 
 def foreign_tables(names: Sequence[str], positions: Sequence[int]) -> list[int]:
@@ -147,7 +162,7 @@ def rivals_of_folders(
         may_split: False: the splits in a table are not used.
     """
 
-    def may_label(table: Table) -> bool:
+    def is_rival(table: Table) -> bool:
         if table.content is None or not table.matched:
             return is_likely(table.name) or table.unread or isinstance(table.fault, NoLabelColumnError)
         if not table.differs and not (may_split and table.content.splits):
@@ -155,7 +170,16 @@ def rivals_of_folders(
         inside = table.name.rpartition("/")[0].rpartition("/")[2] in folders
         return is_likely(table.name) or (2 * table.matched > images and not inside)
 
-    return {i: table for i, table in tables.items() if may_label(table)}
+    return {i: table for i, table in tables.items() if is_rival(table)}
+
+
+def may_label(table: Table) -> bool:
+    """False for a table that certainly labels none of the images."""
+    return (
+        table.matched > 0
+        or isinstance(table.fault, NoLabelColumnError)
+        or bool(table.fault and table.fault.code == "choice")
+    )
 
 
 def must_be_usable(name: str, folders: Collection[str | None]) -> bool:

@@ -18,7 +18,7 @@ from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.foreign_formats import WORKBOOKS
 from dashboard.core.datasets.formats import KINDS, OFFERED
 from dashboard.core.datasets.idx_names import is_idx_name
-from dashboard.core.datasets.labels_file import LABELS_SUFFIXES
+from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, TEXT_SUFFIX
 from dashboard.core.datasets.repeated_names import numbered_name
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.files import how_to_write_again, portable_name, rename, sha256_of
@@ -26,7 +26,7 @@ from dashboard.core.settings import Settings
 
 WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix in each.suffixes)
 _OF_SEVERAL = tuple(suffix for each in OFFERED if each.several for suffix in each.suffixes)
-_LABELS = tuple(sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)))
+_LABELS = (*sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)), TEXT_SUFFIX)
 LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several such files make one dataset
 _BLOCK_BYTES = 2**20
 _STEM_BYTES = 200  # of a name: file systems allow 255 for the whole
@@ -45,8 +45,8 @@ def refuse_other_kinds(names: Sequence[str]) -> None:
             f"{listed(others, 3)}: this kind of file is not read.",
             "Remove it above. What can be uploaded: "
             + "; ".join(each.help for each in OFFERED)
-            + f"; or a labels file ({', '.join(sorted(LABELS_SUFFIXES - WORKBOOKS))}). Save a spreadsheet as CSV. If it is an "
-            "archive of another kind, unpack it and make a ZIP of what is in it.",
+            + f"; or a labels file ({', '.join(sorted({*LABELS_SUFFIXES, TEXT_SUFFIX} - WORKBOOKS))}). Save a spreadsheet as "
+            "CSV. If it is an archive of another kind, unpack it and make a ZIP of what is in it.",
             "unknown_format",
         )
 

@@ -11,6 +11,7 @@ from dashboard.core.datasets.choices import CHOICE_TOPICS, NO_SPLITS, Choices
 from dashboard.core.datasets.split_names import names_split
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.class_folders import counts_above, in_class_folders, with_folders_above
+from dashboard.core.evaluation.other_labels import other_labels
 from dashboard.core.evaluation.plan import check_splits_are_no_classes
 from dashboard.core.labels.choices import LabelChoices, label_choices
 from dashboard.core.labels.class_ids import IDS_UNCERTAIN
@@ -80,6 +81,11 @@ def ask(
         labels = label_choices(counts, version.class_names, int(chosen))
         meant = {choice.label: choice.meaning for choice in labels.matched}
         return Asked(choices, questions, dataset, labels, meant)
+    unknown = [choice.label for choice in labels.unmatched]
+    if unknown and (better := other_labels(path, dataset, unknown, version.class_names, choices)):
+        questions = (*questions, better)
+        if better.chosen is None:
+            return Asked(choices, questions, dataset, None)
     above = counts_above(dataset.samples) if labels.unmatched else {}
     return Asked(
         choices, questions, dataset, labels, above=label_choices(above, version.class_names) if above else None

@@ -15,6 +15,7 @@ from dashboard.core.datasets.split_names import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
 from dashboard.core.evaluation.class_folders import folders_above, in_class_folders, with_folders_above
+from dashboard.core.evaluation.other_labels import other_labels
 from dashboard.core.labels.class_ids import IDS_CHOSEN, IDS_UNCERTAIN, are_numbers, uncertain_start
 from dashboard.core.labels.class_names import NO_LABEL, OTHERS
 from dashboard.core.labels.matching import LabelMapping, match_labels
@@ -72,12 +73,13 @@ def plan_run(
             mapping.question, "labels_uncertain", _class_by_class(mapping.unknown) if uncertain else (),
         )  # fmt: skip
     counts = label_counts(samples)
+    others = other_labels(path, dataset, mapping.unknown, version.class_names) if mapping.unknown else None
     if counts and not mapping.class_of:
-        raise _no_class(dataset, mapping, version)
+        raise _no_class(dataset, mapping, version, others)
     if mapping.unknown:
         raise unknown_labels(
             mapping, counts, version.ref, version.class_names, "image",
-            [*_by_folders_above(dataset), *_other_encodings(dataset.questions)],
+            [*_taken_from(others, before=" "), *_by_folders_above(dataset), *_other_encodings(dataset.questions)],
         )  # fmt: skip
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
@@ -135,7 +137,16 @@ def _by_folders_above(dataset: Dataset) -> list[str | Part]:
     return [" For all images below a folder at once: ", each, f" (folders: {listed(names)})."] if names else []
 
 
-def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) -> DatasetError:
+def _taken_from(others: Question | None, before: str = "", after: str = "") -> list[str | Part]:
+    """The way to take the labels that are all classes of the model, as parts of advice. Takes a question of `other_labels`."""
+    if others is None:
+        return []
+    answer = others.answers[0]
+    what = answer.meaning if answer.value == FILE_NAMES else f"the labels from the column {answer.value}"
+    return [f"{before}To take {what}, choose ", Choice(others.topic, answer.value), f".{after}"]
+
+
+def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion, others: Question | None) -> DatasetError:
     labels = mapping.unknown or mapping.left_out
     counting = f" Class ids go from 0 to {len(version.class_names) - 1}." if any(map(_is_number, labels)) else ""
     message = f"None of the labels ({listed([named(label) for label in labels])}) is a class of {version.ref}."
@@ -156,6 +167,7 @@ def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion) ->
     return DatasetError(
         " ".join((*dataset.notes, message, *why_unknown(mapping, version.class_names))) + counting,
         Advice(
+            *_taken_from(others, after=" "),
             *_other_labels(dataset.questions),
             *ids,
             *(("Name the folders ", called, *table) if dataset.samples.from_folders else ("Name the labels ", called)),

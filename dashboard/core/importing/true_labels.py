@@ -20,6 +20,7 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.datasets.labels_file import (
     LABELS_SUFFIXES,
     MAX_LABELS_BYTES,
+    TEXT_SUFFIX,
     cells_of,
     read_labels_file,
 )
@@ -108,7 +109,7 @@ def read_given_labels(path: Path, predictions: PredictionsFile) -> GivenLabels:
         named = names_in({name: array for name, array in arrays.items() if name != key}, count, 1)
         read = read_labels(arrays[key], count if named.files else n_rows)
         given = GivenLabels(path.name, read, named.files, notes)
-    elif suffix in LABELS_SUFFIXES:
+    elif suffix in (*LABELS_SUFFIXES, TEXT_SUFFIX):
         given = _from_table(path, notes, predictions)
     else:
         raise DatasetError(

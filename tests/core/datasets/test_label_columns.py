@@ -13,10 +13,12 @@ from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import FOLDERS, Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_option import labels_choice
+from dashboard.core.datasets.uploads import keep_uploads
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.asking import ask
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import UndecidedError
+from dashboard.core.settings import Settings
 from tests.core.datasets.test_splits import folder_of
 
 ROWS = pd.DataFrame(
@@ -202,3 +204,54 @@ def test_without_a_suffix_the_first_line_tells_a_table_unless_it_is_wanted(tmp_p
     (path / "truth").write_bytes(written("csv").replace(b"image_id", b"which"))
     assert used(open_dataset(path)) == {} and len(open_dataset(path).samples) == 7
     assert used(open_dataset(path, Choices(labels="truth", label_column="dx"))) == COUNTS
+
+
+@pytest.mark.parametrize(
+    "name, header, encoding, separator",
+    [
+        ("Labels.txt", "Datei,Klasse", "utf-16", "\t"),
+        ("Tabelle1.txt", "Datei,Klasse", "utf-16-le", "\t"),
+        ("Tabelle1.txt", "Aufnahme,Klasse", "utf-16", "\t"),
+        ("Tabelle1.txt", "Datei,Klasse", "utf-8-sig", "\t"),
+        ("truth.TXT", "image,label", "utf-8", ","),
+    ],
+)
+def test_a_text_that_is_a_table_is_read(tmp_path: Path, name: str, header: str, encoding: str, separator: str) -> None:
+    path = folder_of(tmp_path / "d", [f"ISIC_{i}.png" for i in range(6)])
+    rows = [header.split(","), *([f"ISIC_{i}.png", dx] for i, dx in enumerate(ROWS["dx"]))]
+    content = "\r\n".join(separator.join(row) for row in rows).encode(encoding)
+    (path / name).write_bytes(content)
+    (path / "readme.txt").write_text("Datei,Klasse: how the images came about\n")
+    for labels in ("", name, labels_choice(path, name), labels_choice(path, str(path / name))):
+        dataset = open_dataset(path, Choices(labels=labels))
+        assert used(dataset) == COUNTS and len(dataset.samples) == 6
+    files = [(each.name, io.BytesIO(each.read_bytes())) for each in sorted(path.iterdir())]
+    assert used(open_dataset(keep_uploads(files, Settings(data_dir=tmp_path / "data")))) == COUNTS
+
+
+def test_a_text_that_is_no_table_stays_what_it_is(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "d", [f"ISIC_{i}.png" for i in range(6)])
+    texts = {
+        "readme.txt": b"The images, and their class.\nISIC_0.png cat\n", "classes.txt": b"cat\ndog\nship\n",
+        "classes2.txt": b"name,class\ncat,0\ndog,1\n", "other.txt": b"file,label\nx.png,cat\ny.png,dog\n",
+        "notes.txt": "Klasse\t9b\r\nDatum\t1.2.\r\n".encode("utf-16"),
+    }  # fmt: skip
+    for name, content in texts.items():
+        (path / name).write_bytes(content)
+    dataset = open_dataset(path)
+    assert used(dataset) == {} and len(dataset.samples) == 6
+    assert any(note.startswith("5 files that are not images are ignored") for note in dataset.notes)
+    with pytest.raises(DatasetError, match="names none of the 6 images"):
+        open_dataset(path, Choices(labels="other.txt"))
+    with pytest.raises(DatasetError, match="no columns of file names and labels were recognised"):
+        open_dataset(path, Choices(labels="classes.txt"))
+    (path / "labels.csv").write_bytes(written("csv").replace(b"dx", b"label"))
+    (path / "Labels.txt").write_bytes(written("csv").replace(b"dx", b"label").replace(b"cat", b"dog"))
+    assert used(open_dataset(path)) == COUNTS, "a CSV comes first"
+
+
+def test_the_lines_of_a_table_in_a_text_are_no_names_of_classes(tmp_path: Path) -> None:
+    path = folder_of(tmp_path / "d", [f"ISIC_{i}.png" for i in range(6)])
+    rows = "".join(f"ISIC_{i}.png\t{i // 2}\r\n" for i in range(6))
+    (path / "Labels.txt").write_bytes(f"Datei\tKlasse\r\n{rows}".encode("utf-16"))
+    assert used(open_dataset(path)) == {"0": 2, "1": 2, "2": 2}

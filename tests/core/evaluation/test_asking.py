@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dashboard.core.datasets import image_files
-from dashboard.core.datasets.choices import NO_SPLITS, Choices
+from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS, NO_SPLITS, Choices
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.labels_elsewhere import read_labels_elsewhere
 from dashboard.core.datasets.table_rows import LabelsTable
@@ -174,3 +174,82 @@ def test_labels_elsewhere_are_read_once_also_with_a_map(
     choices = with_classes_named(path, Choices(labels=str(labels)), label_map)
     assert plan_run(describe(path, choices, tmp_path), tiny_version, label_map).mapping.class_of == label_map
     assert read == [labels]
+
+
+@pytest.fixture
+def school_list(make_zip: MakeZip) -> Callable[[str], Path]:
+    """`school_list("9b,9c")` makes a ZIP of images with a table whose column Klasse holds these school classes, in turn."""
+
+    def made(school_classes: str, header: str = "Foto;Klasse;Vorhersage;Motiv;Name") -> Path:
+        klassen, motifs, names = school_classes.split(","), ("cat", "dog"), ("Ida", "Ole", "Ida")
+        rows = [
+            f"{i}.png;{klassen[i % len(klassen)]};{motifs[i % 2]};{motifs[i // 3]};{names[i % 3]}" for i in range(6)
+        ]
+        table = "\n".join([header, *rows]).encode()
+        return make_zip({}, extra=pictures(*(f"{i}.png" for i in range(6))) | {"Liste.csv": table})
+
+    return made
+
+
+@pytest.mark.parametrize("school_classes, told", [("9b,9c", "9b, 9c"), ("9b", "9b")])
+def test_a_column_that_holds_classes_is_offered_if_the_one_called_so_holds_none(
+    school_list: Callable[[str], Path], tiny_version: ModelVersion, school_classes: str, told: str
+) -> None:
+    path = school_list(school_classes)
+    asked = ask(path, tiny_version, {})
+    [question] = asked.questions
+    assert (
+        question.topic == "label_column" and question.chosen is None and asked.labels is None and asked.needs_the_user
+    )
+    assert [(answer.value, answer.meaning) for answer in question.answers][:2] == [
+        ("Motiv", "cat, dog"),
+        ("Klasse", told),
+    ]
+    answered = ask(path, tiny_version, {"label_column": "Motiv"}, asked.questions)
+    assert not answered.needs_the_user and [s.label for s in answered.dataset.samples][:4] == [
+        "cat",
+        "cat",
+        "cat",
+        "dog",
+    ]  # type: ignore[union-attr]
+    kept = ask(path, tiny_version, {"label_column": "Klasse"}, asked.questions)
+    assert kept.labels and [choice.label for choice in kept.labels.unmatched] == school_classes.split(",")
+    assert [(each.topic, each.chosen) for each in kept.questions] == [("label_column", "Klasse")]
+    with pytest.raises(DatasetError, match=r"None of the labels \(9b") as refused:
+        plan_run(path, tiny_version)
+    assert "To take the labels from the column Motiv, choose --label-column Motiv." in refused.value.fix
+
+
+def test_no_column_is_offered_if_most_labels_are_classes_or_no_column_holds_only_classes(
+    school_list: Callable[..., Path], tiny_version: ModelVersion
+) -> None:
+    for path in (
+        school_list("cat,dog,9b"),
+        school_list("9b,9c", "Foto;Klasse;Vorhersage;Prediction;Name"),
+    ):
+        asked = ask(path, tiny_version, {})
+        assert asked.questions == () and asked.labels and asked.labels.unmatched
+        with pytest.raises(DatasetError) as refused:
+            plan_run(path, tiny_version)
+        assert "label-column" not in refused.value.fix
+
+
+def test_the_file_names_are_offered_if_they_hold_the_classes_and_the_folders_do_not(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    names = [
+        f"{pupil}_400{i}_file/{label}{i}.png" for i, pupil in enumerate(("Ida", "Ole")) for label in ("cat", "dog")
+    ]
+    path = make_zip({}, extra=pictures(*names))
+    asked = ask(path, tiny_version, {})
+    [question] = asked.questions
+    assert (question.topic, question.chosen, asked.labels) == ("labels", None, None)
+    assert [answer.value for answer in question.answers] == [FILE_NAMES, FOLDERS]
+    assert not ask(path, tiny_version, {"labels": FILE_NAMES}, asked.questions).needs_the_user
+    kept = ask(path, tiny_version, {"labels": FOLDERS}, asked.questions)
+    assert kept.labels and len(kept.labels.unmatched) == 2
+    assert [(each.topic, each.chosen) for each in kept.questions] == [("labels", FOLDERS)], "can be chosen anew"
+    with pytest.raises(DatasetError, match="None of the labels") as refused:
+        plan_run(path, tiny_version)
+    assert "choose --labels file-names." in refused.value.fix
+    assert plan_run(describe(path, Choices(labels=FILE_NAMES), tmp_path), tiny_version).mapping.unknown == ()

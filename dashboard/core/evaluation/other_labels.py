@@ -1,0 +1,106 @@
+"""Other labels that a dataset may hold, if those in use are not the classes of the model: another column, or the file names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
+from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS, NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.label_column import is_predicted
+from dashboard.core.datasets.name_labels import labels_in_names
+from dashboard.core.errors import DatasetError, ImageError, listed
+from dashboard.core.labels.class_ids import are_numbers
+from dashboard.core.labels.matching import match_labels
+from dashboard.core.questions import Answer, Question
+
+_MOST_LABELS = 1000  # in a column
+_EXAMPLES = 4
+
+
+def other_labels(
+    path: Path,
+    dataset: Dataset,
+    unknown: Collection[str],
+    class_names: Sequence[str],
+    choices: Choices = NOTHING_CHOSEN,
+) -> Question | None:
+    """The question what holds the labels, if most of those in use are unknown and others are all classes of the model.
+
+    The first answer is the one that fits. None is chosen, unless the user has chosen the folders rather than the file names.
+    Returns None if no others fit, or the user has chosen the table or its column.
+
+    Args:
+        dataset: the one at `path`, opened with these choices.
+        unknown: its labels that match no class.
+    """
+    labels = distinct_labels(dataset.samples)
+    topics = {question.topic for question in dataset.questions}
+    if 2 * len(unknown) <= len(labels) or "label_column" in topics:
+        return None
+    if dataset.samples.from_folders:
+        return None if "labels" in topics else _file_names(path, dataset, class_names, choices)
+    return _other_column(path, dataset, labels, class_names, choices)
+
+
+def _file_names(path: Path, dataset: Dataset, class_names: Sequence[str], choices: Choices) -> Question | None:
+    names = [sample.name for sample in dataset.samples if sample.label is not None]
+    if not _are_classes({*labels_in_names(names)}, class_names):
+        return None
+    if not (found := _question(path, replace(choices, labels=FILE_NAMES), "labels")):
+        return None
+    question = found[1]
+    return replace(question, chosen=FOLDERS, certain=True) if choices.labels == FOLDERS else question
+
+
+def _other_column(
+    path: Path, dataset: Dataset, labels: Sequence[str], class_names: Sequence[str], choices: Choices
+) -> Question | None:
+    if (columns := _columns(dataset)) is None:
+        return None
+    for name in columns.column_names:
+        texts = columns[name]
+        if is_predicted(name) or not pa.types.is_string(texts.type) or pc.count_distinct(texts).as_py() > _MOST_LABELS:
+            continue
+        if not _are_classes({text.strip() for text in pc.unique(texts).to_pylist() if text} - {""}, class_names):
+            continue
+        if found := _question(path, replace(choices, label_column=name), "label_column"):
+            other, question = found
+            others = _columns(other)
+            in_use = [each for each in (others.column_names if others else ()) if each not in columns.column_names]
+            answers = {answer.value: answer for answer in question.answers}
+            answers = (
+                {name: answers.pop(name)} | {each: Answer(each, listed(labels, _EXAMPLES)) for each in in_use} | answers
+            )
+            return replace(question, answers=tuple(answers.values()))
+    return None
+
+
+def _columns(dataset: Dataset) -> pa.Table | None:
+    try:
+        attributes = dataset.attributes()
+    except (DatasetError, ImageError):
+        return None
+    return attributes.columns if attributes else None
+
+
+def _are_classes(labels: Collection[str], class_names: Sequence[str]) -> bool:
+    """True if these are the names of at least two classes, and nothing else."""
+    if len(labels) < 2 or are_numbers([*labels]):
+        return False
+    mapping = match_labels(labels, class_names)
+    return not mapping.unknown and len({*mapping.class_of.values()} - {None}) > 1
+
+
+def _question(path: Path, choices: Choices, topic: str) -> tuple[Dataset, Question] | None:
+    """The dataset with this choice and the question that it answers, still open; None if it has no such choice."""
+    try:
+        dataset = open_dataset(path, choices)
+    except DatasetError:
+        return None
+    question = next((each for each in dataset.questions if each.topic == topic), None)
+    return (dataset, replace(question, chosen=None, certain=False)) if question else None
