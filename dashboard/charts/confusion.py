@@ -14,6 +14,7 @@ from dashboard.charts.palette import SELECTED, either_ink, ink, readable_on, rgb
 
 _LIGHT_CELLS = ("#eaf1f9", "#0d3a6e")  # from low to high counts
 _DARK_CELLS = ("#1b2c3f", "#a9cdf0")
+_SUMS_PX = 11  # size of their font
 _LOG_FROM = 1000  # below a thousandth of the largest value, logarithmic colours are nearly linear
 CELL = "cell"  # name of the confusion chart's selection
 
@@ -79,14 +80,18 @@ def confusion_chart(
         )
         .add_params(selection)
     )
-    label = base.mark_text(fontSize=font_size_of(order)).encode(
-        text=alt.Text(f"{measure}:Q", format="," if measure == "count" else ".1%"),
+    number = "," if measure == "count" else ".1%"
+    texts = [format(value, number) for value in shown[measure].tolist()]
+    label = base.mark_text(fontSize=font_size_of(order, texts)).encode(
+        text=alt.Text(f"{measure}:Q", format=number),
         color=either_ink("ink"),
     )
-    return (cells + label + _sums(base, sums, selection, dark)).properties(height=height_of(order))
+    return (cells + label + _sums(base, sums, order, selection, dark)).properties(height=height_of(order))
 
 
-def _sums(base: alt.Chart, sums: pd.DataFrame, selection: alt.Parameter, dark: bool) -> alt.LayerChart:
+def _sums(
+    base: alt.Chart, sums: pd.DataFrame, order: Sequence[str], selection: alt.Parameter, dark: bool
+) -> alt.LayerChart:
     """The sums of rows and columns, without colours of their own."""
     drawn = base.properties(data=sums.fillna({"true_label": ALL, "predicted_label": ALL})).encode(
         tooltip=labels_of_cell(alt.Tooltip("count:Q", format=",", title="Images"))
@@ -94,4 +99,5 @@ def _sums(base: alt.Chart, sums: pd.DataFrame, selection: alt.Parameter, dark: b
     cells = drawn.mark_rect(cornerRadius=2, cursor="pointer", fillOpacity=0.08, fill=ink(dark)).encode(
         stroke=alt.condition(selection, alt.value(SELECTED), alt.value("transparent")), strokeWidth=alt.value(3)
     )
-    return cells + drawn.mark_text(fontSize=11, color=ink(dark)).encode(text=alt.Text("count:Q", format=","))
+    size = font_size_of(order, [f"{count:,}" for count in sums["count"].tolist()], _SUMS_PX)
+    return cells + drawn.mark_text(fontSize=size, color=ink(dark)).encode(text=alt.Text("count:Q", format=","))

@@ -65,7 +65,7 @@ def confusion_difference_chart(
         )
         .add_params(selection)
     )
-    numbers = base.mark_text(fontSize=font_size_of(names)).encode(
+    numbers = base.mark_text(fontSize=font_size_of(names, [format(each, text) for each in values.tolist()])).encode(
         text=alt.Text("difference:Q", format=text),
         color=either_ink("ink"),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import altair as alt
 import pandas as pd
+
+_SIZE_OF_DIGITS = 1.6  # a digit is about half as wide as the size of its font, and some space stays free
 
 
 def label_matrix(table: pd.DataFrame, order: Sequence[str], *tooltip: alt.Tooltip) -> alt.Chart:
@@ -39,6 +41,13 @@ def height_of(order: Sequence[str]) -> int:
     return max(360, 44 * len(order))
 
 
-def font_size_of(order: Sequence[str]) -> int:
-    """The size of the numbers in its cells in pixels."""
-    return 12 if len(order) <= 12 else 9
+def font_size_of(order: Sequence[str], texts: Iterable[str], largest: int | None = None) -> alt.ExprRef:
+    """The size of the texts in its cells, in pixels. In a narrow chart, it is so small that each text fits into its cell.
+
+    Args:
+        texts: all texts of one kind, such as the numbers in the cells.
+        largest: the size in a wide chart; None: it depends on the number of classes.
+    """
+    largest = largest or (12 if len(order) <= 12 else 9)
+    digits = max((len(text) - 0.5 * (text.count(",") + text.count(".")) for text in texts), default=1)
+    return alt.ExprRef(f"min({largest}, {_SIZE_OF_DIGITS} * width / {len(order) * digits})")

@@ -223,6 +223,26 @@ def test_the_numbers_of_a_confusion_matrix_can_be_read_on_every_cell(dark: bool,
         assert contrast(rgb(row["ink"]), (1 - at) * low + at * high) >= 4.5, row
 
 
+@pytest.mark.parametrize("diagonal", [200, 1000, 123_456])
+@pytest.mark.parametrize("measure", ["count", "share_of_true"])
+def test_each_number_fits_into_its_cell_however_wide_the_matrix_is(diagonal: int, measure: Any) -> None:
+    names = [str(i) for i in range(10)]
+    confusion = np.eye(10, dtype=int) * diagonal
+    sums = confusion_sums(confusion, names, np.arange(10))
+    spec = confusion_chart(confusion_table(confusion, names), sums, names, measure, False, False, False).to_dict()
+    difference = confusion_difference_chart(confusion, names, np.arange(10), dark=False).to_dict()
+    number = f"{diagonal:,}" if measure == "count" else "100.0%"
+    drawn = (
+        (spec["layer"][1], number, 11),
+        (spec["layer"][2]["layer"][1], f"{diagonal:,}", 11),
+        (difference["layer"][1], f"+{diagonal:,}", 10),
+    )
+    for layer, text, cells in drawn:
+        wide, narrow = (eval(layer["mark"]["fontSize"]["expr"], {"min": min, "width": width}) for width in (1200, 290))
+        in_font = sum({",": 0.25, ".": 0.25, "%": 0.8}.get(letter, 0.5) for letter in text)  # widths of Source Sans
+        assert wide >= 11 and narrow * in_font <= 290 / cells, text
+
+
 def test_a_difference_of_shares_and_some_of_the_classes() -> None:
     difference = np.array([[0.5, 0.1, -0.6], [0, 0, 0], [0, 0, 0]])
     spec = confusion_difference_chart(difference, NAMES, np.array([0, 2]), dark=False).to_dict()

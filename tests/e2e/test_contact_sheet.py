@@ -283,6 +283,22 @@ def test_five_pictures_stand_side_by_side_and_two_on_a_phone(sheet, run_id: str)
     assert across() == 4  # beside the confusion matrix
 
 
+@pytest.mark.parametrize("width", [820, 1024, 1280, 1440])
+def test_the_matrix_is_wide_enough_and_no_button_is_cut(page, run_id: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.goto(f"/evaluate?run={run_id}&view=Overview")
+    chart = page.locator("[data-testid=stVegaLiteChart]").first
+    chart.wait_for()
+    page.locator(".st-key-findings button").first.wait_for()
+    page.wait_for_selector(IDLE)
+    box = chart.bounding_box()
+    images = page.locator("[data-testid=stColumn]", has=page.locator(".sheet")).last.bounding_box()
+    assert box["width"] >= 380
+    assert (images["x"] > box["x"] + box["width"]) == (width >= 1280)
+    cut = "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.textContent)"
+    assert page.locator("[data-testid=stMain] button .stMarkdownEllipsis p").evaluate_all(cut) == []
+
+
 def test_the_filter_of_the_history_is_there_after_back(page, run_id: str) -> None:
     page.goto("/history?source=evaluation")
     rows = page.locator(".dvn-scroller")

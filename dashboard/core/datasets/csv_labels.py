@@ -60,6 +60,7 @@ _OF_OPEN_IMAGES = ("image_id", "label_name", "source")
 _ZERO = re.compile(r"0+([.,]0*)?")
 _COMMENT = "# "  # numpy.savetxt begins a header with it
 _SEPARATOR = "separator"
+_OF_OLD_MACS = "mac_roman"  # Excel for Mac still saves in it; without names of images, it could be any other
 _MOST_GUESSED_BYTES = 16 * 2**20  # of a table that is read in each encoding that there is
 
 
@@ -95,7 +96,7 @@ def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: 
     named: dict[str, int] = {}
     tables: dict[str, LabelsTable] = {}
     undecided: list[NoLabelColumnError] = []
-    for encoding in decodings([data]):
+    for encoding in (*decodings([data]), _OF_OLD_MACS):
         with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
             try:
                 table = labels_in_cells(name, read_csv(data, encoding), stems, column)

@@ -23,7 +23,7 @@ ENCODINGS = (
 )  # fmt: skip
 _MOST_BYTES = 2**16
 _EQUAL = 0.03  # scores that differ by less say nothing
-_RARE = 0.1
+_RARE, _WELL = 0.1, 0.9  # scores
 # encoding -> (first lead byte, last lead byte, how common the characters are, in [0, 1])
 _COMMON = {
     "gb18030": ((0xB0, 0xD7, 1.0), (0xA1, 0xA3, 0.6), (0xD8, 0xF7, 0.3)),
@@ -54,6 +54,11 @@ def decodings(texts: Iterable[bytes]) -> list[str]:
     scores = {encoding: _score(text, encoding) - mess.get(encoding, 0.5) / 2 for text, encoding in found.items()}
     best = max(scores.values(), default=0.0)
     return sorted(scores, key=lambda each: (round((best - scores[each]) / _EQUAL), ENCODINGS.index(each)))
+
+
+def reads_well(data: bytes, encoding: str) -> bool:
+    """Whether nearly all characters beyond ASCII are common letters, if this is the encoding, one of an alphabet."""
+    return _score(data.decode(encoding, "replace"), encoding) > _WELL
 
 
 def _score(text: str, encoding: str) -> float:

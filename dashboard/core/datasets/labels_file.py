@@ -60,6 +60,7 @@ _LINES = frozenset({".jsonl", ".ndjson", ".manifest"})  # one JSON value a line
 _JSON = _LINES | {".json"}
 LABELS_SUFFIXES = frozenset({".csv", ".tsv", ".parquet"}) | _JSON | WORKBOOKS
 TEXT_SUFFIX = ".txt"  # of Excel's "Unicode Text", but few texts are tables, so the first line tells
+_GUESSED_BYTES = 2**16  # enough to guess an encoding
 MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 
@@ -102,8 +103,7 @@ def _refused(name: str, error: Exception) -> DatasetError:
     if isinstance(error, UnicodeDecodeError):
         return refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
-            f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\". Or convert it: "
-            f"`iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv` for Western Europe.",
+            f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\".{_how_to_convert(name, error)}",
         )  # fmt: skip
     if isinstance(error, CommentsError):
         return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
@@ -117,6 +117,17 @@ def _refused(name: str, error: Exception) -> DatasetError:
     else:
         why = f"a record in it lacks {error}" if isinstance(error, KeyError) else reason(error)
     return refused(name, why, "Save or export it again.")
+
+
+def _how_to_convert(name: str, error: UnicodeDecodeError) -> str:
+    """A command for a table that is likely in the encoding of Western Europe, else ""."""
+    from dashboard.core.datasets.encoding_guess import reads_well  # only few tables need it
+
+    line = error.object.rfind(b"\n", 0, error.start) + 1
+    if not reads_well(bytes(error.object[line : line + _GUESSED_BYTES]), "cp1252"):
+        return ""
+    command = f"iconv -f WINDOWS-1252 -t UTF-8 {in_command(PurePosixPath(name).name)} > utf8.csv"
+    return f" Or convert it: `{command}` for Western Europe."
 
 
 def _read_attributes(again: Callable[[], bytes], name: str, used: frozenset[int | str], encoding: str) -> Attributes:

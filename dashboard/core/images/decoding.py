@@ -38,6 +38,7 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 MAX_PIXELS = 16_000_000
 MAX_PROGRESSIVE_PIXELS = 4 * MAX_PIXELS  # libjpeg keeps all coefficients of a progressive JPEG in memory, at any scale
+MAX_JPEG_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # beyond it, Pillow refuses any image before it looks at its pixels
 MAX_PHOTO_PIXELS = 50_000_000  # of HEIC and AVIF: phones take 12, 24 or 48 megapixels, and there is no smaller decoding
 
 KINDS = "PNG, JPEG, HEIC, AVIF, WebP, BMP, GIF, TIFF or PPM"
@@ -110,10 +111,8 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
         raise
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
-    except Image.DecompressionBombError as error:
-        raise _too_many_pixels() from error
-    except MemoryError as error:
-        raise _too_many_pixels() from error
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise _too_many_pixels(most=_most_pixels(data)) from error
     except Exception as error:  # Pillow's decoders raise a dozen kinds of errors on damaged files
         reason = " ".join(str(error).split()).rstrip(".")
         if _HEIF_LIMIT in reason:
@@ -147,11 +146,18 @@ def _why_unread(data: bytes) -> ImageError | None:
     return jpeg_files.why_unread(data) if data.startswith(_JPEG_BEGIN) else None
 
 
-def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS) -> ImageError:
+def _most_pixels(data: bytes) -> int:
+    """The most pixels of an image of this kind, if a JPEG is decoded at a small scale."""
+    if data.startswith(_JPEG_BEGIN):
+        return MAX_JPEG_PIXELS
+    return MAX_PHOTO_PIXELS if data[4:8] == b"ftyp" else MAX_PIXELS
+
+
+def _too_many_pixels(size: tuple[int, int] | None = None, most: int = MAX_PIXELS, of: str = "") -> ImageError:
     pixels = f"{size[0]:,} x {size[1]:,} pixels, " if size else ""
     limit = most // 1_000_000
     return ImageError(
-        f"The image has {pixels}more than the {limit} megapixels allowed.",
+        f"The image has {pixels}more than the {limit} megapixels{of} allowed.",
         "Reduce its width and height.",
         "too_many_pixels",
     )
@@ -161,14 +167,15 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None, 
     notes = []
     whole = image.size
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
-        raise _too_many_pixels(image.size)
+        raise _too_many_pixels(image.size, MAX_PROGRESSIVE_PIXELS, " of a progressive JPEG")
     # the EXIF orientation may swap the sides, so ask for the longer side in both directions
     draft = (max(shrink_to), max(shrink_to)) if shrink_to else None
     if draft and image.format in ("JPEG", "MPO"):
         image.draft("RGB", draft)
     most = MAX_PHOTO_PIXELS if image.format in ("HEIF", "AVIF") else MAX_PIXELS
     if image.width * image.height > most:
-        raise _too_many_pixels(image.size, most)
+        scale = round(whole[0] / image.width)  # of a JPEG
+        raise _too_many_pixels(whole, most * scale**2)
     if image.format == "TIFF" and _is_preview(image):
         raise ImageError(
             "The file is a camera's raw file, in which only a small preview is an image.",

@@ -22,7 +22,7 @@ from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import OnlyClassesError, open_predictions
 from dashboard.core.importing.other_layouts import OtherLayoutError
-from dashboard.core.importing.table_file import NoHeaderError
+from dashboard.core.importing.table_file import NoHeaderError, NotUtf8Error
 from dashboard.core.importing.tables import TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
 from dashboard.core.importing.which_arrays import (
@@ -122,11 +122,11 @@ def keep_predictions(
         return None
     before = set(settings.uploads_dir.glob("*/*"))  # the same file may be a dataset that was uploaded earlier
     paths = [keep_part(file, name, settings) for name, file in files]
-    why_not = ""
+    why_not = None
     try:
         found = recognise(paths, class_names)
     except DatasetError as error:
-        found, why_not = None, error.message  # whoever opens it as a dataset says why, too
+        found, why_not = None, error  # whoever opens it as a dataset says why, too
     only_tables = all(path.suffix.lower() in _TABLES for path in paths)
     refusals = [_refusal(path, class_names) for path in paths] if found is None and only_tables else []
     only_classes = _predicted_classes(paths) if found is None else None
@@ -141,12 +141,14 @@ def keep_predictions(
         for refusal in refusals:
             if isinstance(refusal, (NoHeaderError, OtherLayoutError)):
                 raise refusal
-        why_not = why_not or refusals[0].message
+        not_utf8 = [refusal for refusal in refusals if isinstance(refusal, NotUtf8Error)]
+        why_not = why_not or [*not_utf8, *refusals][0]
         called = " and ".join(name for name, _ in files)
+        first = f"{why_not.fix} " if isinstance(why_not, NotUtf8Error) else ""
         raise DatasetError(
             f"{called} {'is a table' if len(files) == 1 else 'are tables'} without images, and no predictions are recognised: "
-            f"{why_not}",
-            "If these are labels, upload them together with their images. Predictions need columns of the true and the "
+            f"{why_not.message}",
+            f"{first}If these are labels, upload them together with their images. Predictions need columns of the true and the "
             "predicted class (`label,prediction`), or one column per class called p_CLASS (p_cat, p_dog ...).",
             "predictions",
         )

@@ -33,6 +33,10 @@ class NoHeaderError(DatasetError):
     """The first line of a CSV file holds numbers instead of the names of the columns."""
 
 
+class NotUtf8Error(DatasetError):
+    """A CSV file is not UTF-8 text."""
+
+
 class TableFile(Protocol):
     """A table in a file. Damaged files raise any exception; see `cannot_be_read`."""
 
@@ -74,7 +78,7 @@ def open_table(path: Path) -> TableFile:
 def cannot_be_read(path: Path, error: Exception) -> DatasetError:
     """The error for a damaged table; `error` is what a library raised."""
     if isinstance(error, UnicodeDecodeError):
-        return DatasetError(f"{path.name} is not UTF-8 text.", f"Save it as UTF-8. {SAVE_AS_UTF8}", "predictions")
+        return NotUtf8Error(f"{path.name} is not UTF-8 text.", f"Save it as UTF-8. {SAVE_AS_UTF8}", "predictions")
     return DatasetError(f"{path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions")
 
 

@@ -11,6 +11,7 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
+from dashboard.ui.button_beside import text_and_button
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_upload import NOT_EVALUATED
 from dashboard.ui.evaluate.job_view import follow_run, forget_cancelled
@@ -43,7 +44,7 @@ def _show_stored(services: Services, run_id: str) -> None:
         run = stored_run(services, run_id)
         if was_evaluated_before(run_id) and run.manifest.state == "finished":
             st.info(f"Evaluated before, on {local_time(run.manifest.created_utc)}.", icon=":material/history:")
-        head, actions = st.columns([5, 1], vertical_alignment="center")
+        head, actions = text_and_button("run-head", 5)
         with head:
             say_what_it_is(services, run)
         with actions:

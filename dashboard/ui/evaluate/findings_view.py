@@ -12,6 +12,7 @@ from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
+from dashboard.ui.button_beside import text_and_button
 from dashboard.ui.doubtful_labels import count_doubtful
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import choose_images
@@ -75,7 +76,7 @@ def _show_title(run: Run, count: int) -> bool:
 
 
 def _show(run: Run, number: int, finding: Finding) -> None:
-    text, beside = _row(f"finding-{number}")
+    text, beside = text_and_button(f"finding-{number}", 4)
     with text.container(gap=None):
         st.markdown(f"{number}\\) {plain(finding.statement)}")
         st.caption(plain(finding.next_step.replace("`", "")))
@@ -99,14 +100,9 @@ def _show_labels(sentence: str, doubtful: int | None) -> None:
     if doubtful == 0:
         st.caption(plain(sentence))
         return
-    text, beside = _row("doubtful-labels")
+    text, beside = text_and_button("doubtful-labels", 4)
     text.markdown(plain(sentence))
     beside.button("Show the labels", key="show-doubtful-labels", width="stretch", on_click=_open, args=("Labels",))
-
-
-def _row(key: str) -> Sequence[DeltaGenerator]:
-    """Places for a text and for a button beside it; below it on a phone."""
-    return st.container(key=key).columns([4, 1], vertical_alignment="center")
 
 
 def _open(view: str) -> None:

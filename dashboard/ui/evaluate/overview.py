@@ -18,6 +18,11 @@ from dashboard.ui.evaluate.images_view import show_image_list, show_images, show
 from dashboard.ui.evaluate.metrics_table import show_metrics
 from dashboard.ui.table_height import table_height
 
+# the images go below the matrix where it would be narrower
+_MATRIX_IS_READABLE = (
+    "<style>.st-key-matrix-and-images > [data-testid=stLayoutWrapper] > [data-testid=stHorizontalBlock] > "
+    "[data-testid=stColumn]:first-child { min-width: min(24rem, 100%) }</style>"
+)
 _FEW_CLASSES = 12  # so few that the cells of their matrix are large enough in half of the page
 
 
@@ -81,7 +86,9 @@ def show_overview(services: Services, run: Run) -> None:
                 args=(run.manifest.run_id, ["status=ok", "true_label="]),
             )
         few = len(evaluation.class_names) <= _FEW_CLASSES
-        left, right = st.columns([1, 1] if few else [8, 5], gap="medium")
+        st.html(_MATRIX_IS_READABLE)
+        with st.container(key="matrix-and-images"):
+            left, right = st.columns([1, 1] if few else [8, 5], gap="medium")
         with left:
             show_confusion(run, evaluation)
             show_pairs(run, evaluation)

@@ -14,7 +14,13 @@ import pytest
 from PIL import Image
 
 from dashboard.core.errors import ImageError
-from dashboard.core.images.decoding import FORMATS, decode_image
+from dashboard.core.images.decoding import (
+    FORMATS,
+    MAX_JPEG_PIXELS,
+    MAX_PHOTO_PIXELS,
+    MAX_PROGRESSIVE_PIXELS,
+    decode_image,
+)
 from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.file_size import MAX_FILE_BYTES
 from tests.conftest import encoded, picture
@@ -131,6 +137,25 @@ def test_a_real_9000_x_9000_image_is_refused_before_memory_is_taken() -> None:
     error = refused(data)
     assert error.code == "too_many_pixels" and "9,000 x 9,000" in error.message
     assert psutil.Process().memory_info().rss - before < 50 * 2**20
+
+
+def test_the_limit_that_is_told_is_that_of_the_kind_of_image() -> None:
+    jpeg = encoded(Image.new("L", (8, 8)), "JPEG")
+    at = jpeg.index(b"\xff\xc0") + 5
+    enormous = jpeg[:at] + struct.pack(">HH", 12_240, 16_320) + jpeg[at + 4 :]
+    assert "more than the 178 megapixels allowed" in refused(enormous).message
+    progressive = encoded(Image.new("L", (9000, 8000)), "JPEG", quality=1, progressive=True)
+    assert (
+        "9,000 x 8,000 pixels, more than the 64 megapixels of a progressive JPEG allowed"
+        in refused(progressive).message
+    )
+    with pytest.raises(ImageError, match="8,200 x 8,200 pixels, more than the 64 megapixels allowed"):
+        decode_image(encoded(Image.new("L", (8200, 8200)), "JPEG", quality=1), shrink_to=(4100, 4100))
+    assert "more than the 16 megapixels allowed" in refused(png_file(50_000, 50_000, 8, 2, b"")).message
+    limits = {"JPEG 178 million": 178, "progressive JPEG 64 million": 64, "HEIC and AVIF 50 million": 50}
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    assert all(text in readme for text in limits)
+    assert [*limits.values()] == [most // 10**6 for most in (MAX_JPEG_PIXELS, MAX_PROGRESSIVE_PIXELS, MAX_PHOTO_PIXELS)]
 
 
 def test_a_large_jpeg_is_shrunk_while_it_is_decoded_but_not_a_progressive_one_beyond_the_limit() -> None:

@@ -346,6 +346,17 @@ def test_uploaded_probabilities_without_a_header_line(tmp_path: Path) -> None:
         assert "header='p_0,p_1'" in error.value.fix
 
 
+def test_an_uploaded_table_in_another_encoding_is_told_how_to_save_it(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    table = "Datei;Klasse;Vorhersage\nKäse 1.jpg;cat;dog\nKäse 2.jpg;dog;dog\n"
+    with pytest.raises(DatasetError, match=r"t.csv is not UTF-8 text\.") as refused:
+        keep_predictions([("t.csv", io.BytesIO(table.encode("cp1252")))], CLASS_NAMES, settings)
+    assert refused.value.fix.startswith(
+        'Save it as UTF-8. In Excel, save it as "CSV UTF-8 (comma delimited)". If these'
+    )
+    assert keep_predictions([("t.csv", io.BytesIO(table.encode("utf-8-sig")))], CLASS_NAMES, settings)
+
+
 def test_what_is_no_prediction_is_not_kept(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     image, table = ("a.png", io.BytesIO(encoded(picture(1)))), ("labels.csv", io.BytesIO(b"file,label\na.png,cat\n"))

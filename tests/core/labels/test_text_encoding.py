@@ -55,7 +55,15 @@ def test_the_encoding_matters_not_for_files_and_labels_in_ascii() -> None:
     assert table.attributes().columns.to_pydict() == {"Schüler": ["Jörg", "Anna"]}
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "cp1251"])
+@pytest.mark.parametrize("encoding", ["cp437", "mac_roman", "cp1251"])
+def test_no_command_is_offered_that_would_garble_the_labels(encoding: str) -> None:
+    word = "Jäger schön" if encoding != "cp1251" else "Кошка"
+    with pytest.raises(DatasetError, match="its encoding is not known") as caught:
+        read_labels_file(f"file,label\na.png,cat\nb.png,{word}\n".encode(encoding), "t.csv", {"a", "b"})
+    assert "CSV UTF-8" in caught.value.fix and "iconv" not in caught.value.fix
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "cp1251", "mac_roman"])
 def test_the_encoding_is_certain_in_which_the_files_name_images(encoding: str) -> None:
     word = "Schüler" if encoding != "cp1251" else "Ученик"
     data = f"file,label\n{word}_1.png,cat\n{word}_2.png,{word}\nnicht da {word}.png,dog\n".encode(encoding)
