@@ -90,8 +90,54 @@ def test_a_backup_can_be_restored_after_damage(commands: Commands, tmp_path: Pat
     assert refused["code"] == "database_damaged" and str(file) in refused["message"]
     restored = commands.json("database", "restore", str(backup))
     assert Path(restored["kept"]).read_bytes().startswith(b"damaged")
+    assert (restored["still_revoked"], restored["maybe_revoked"]) == ([], ["camera"])
     assert [token["name"] for token in commands.json("tokens", "list")] == ["camera"]
     assert commands.json("database", "check")["rows"]["tokens"] == 1
+
+
+def test_a_token_that_was_revoked_after_the_backup_stays_revoked(commands: Commands, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.sqlite3"
+    for name in ("camera", "lost", "gone before"):
+        commands.run("tokens", "create", name)
+    commands.run("tokens", "revoke", "gone before")
+    commands.run("database", "backup", str(backup))
+    revoked = commands.json("tokens", "revoke", "lost")["revoked_utc"]
+    done = commands.run("database", "restore", str(backup))
+    assert "stay revoked: lost." in done.stderr and "valid again" not in done.stderr
+    tokens = {each["name"]: each for each in commands.json("tokens", "list")}
+    assert {name: each["state"] for name, each in tokens.items()} == {
+        "camera": "valid", "lost": "revoked", "gone before": "revoked",
+    }  # fmt: skip
+    assert tokens["lost"]["revoked_utc"] == revoked
+    newest = commands.json("audit")[0]
+    assert (newest["action"], newest["subject"]) == ("database.restored", str(backup))
+    assert newest["detail"] == "still revoked: lost" and newest["user"]
+    again = commands.json("database", "restore", str(backup))
+    assert (again["still_revoked"], again["maybe_revoked"]) == (["lost"], [])
+
+
+def test_a_restore_that_cannot_know_which_tokens_were_revoked_names_the_valid_ones(
+    commands: Commands, tmp_path: Path
+) -> None:
+    backup, file = tmp_path / "backup.sqlite3", commands.data_dir / FILE
+    commands.run("tokens", "create", "lost")
+    commands.run("tokens", "create", "camera")
+    commands.run("tokens", "create", "short", "--days", "1")
+    commands.run("tokens", "create", "old")
+    commands.run("tokens", "revoke", "old")
+    commands.run("database", "backup", str(backup))
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute("UPDATE tokens SET expires_utc = '2026-01-01 00:00:00.000000' WHERE name = 'short'")
+    for damage, reason in (
+        (lambda: file.write_bytes(b"x" * 9000), "cannot be read"),
+        (file.unlink, "no file was there"),
+    ):
+        commands.run("tokens", "revoke", "lost")
+        damage()
+        told = commands.run("database", "restore", str(backup)).stderr
+        assert reason in told and "These are valid: lost, camera." in told
+        assert "`python -m dashboard tokens revoke NAME`" in told
+        assert commands.json("audit")[0]["action"] == "database.restored"
 
 
 def test_a_backup_does_not_go_into_another_kind_of_database(
