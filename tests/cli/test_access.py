@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,19 @@ def test_a_server_holds_its_database_from_its_start(commands: Commands, tmp_path
         server.start()
         assert commands.json("database", "restore", str(backup), fails=True)["error"]["code"] == "database_locked"
     assert commands.json("database", "restore", str(backup))["kept"]
+
+
+def test_a_server_says_in_one_line_that_it_cannot_mark_its_database_as_used(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with services_of(settings_of(small_disk), WorkerPool(1, command=EVALUATING, at_once=False)) as server:
+        server.hold_database()
+        server.start()
+    [line] = [record for record in caplog.records if "Marking the database" in record.getMessage()]
+    assert line.exc_info is None and line.getMessage().endswith(
+        f"{small_disk / FILE}.in-use: Read-only file system. Mount the read-only file system for writing."
+    )
 
 
 def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_path: Path) -> None:
