@@ -19,6 +19,7 @@ from dashboard.core.engine.from_settings import make_engine
 from dashboard.core.engine.pool import STAGGER_S
 from dashboard.core.engine.remote_engine import connect
 from dashboard.core.errors import DashboardError
+from dashboard.core.files import refused
 from dashboard.core.images.kept_pictures import KeptPictures
 from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
@@ -323,8 +324,9 @@ def _optional(what: str, work: Callable[[], object]) -> None:
     """Does something without which the dashboard can serve."""
     try:
         work()
-    except DashboardError as error:
-        logging.getLogger(__name__).warning("%s failed. The dashboard starts without it. %s", what, error)
+    except (DashboardError, OSError) as error:
+        known = refused(error) if isinstance(error, OSError) else error
+        logging.getLogger(__name__).warning("%s failed. The dashboard starts without it. %s", what, known)
     except Exception:
         logging.getLogger(__name__).warning("%s failed. The dashboard starts without it.", what, exc_info=True)
 

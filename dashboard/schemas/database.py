@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from dashboard.core.database.maintaining import Restored
 from dashboard.schemas.schema import Schema
 
 
@@ -25,3 +26,17 @@ class DatabaseRestoreRecord(Schema):
 
     database: str
     kept: str | None = Field(description="the new name of the file that was there before; null if there was none")
+    still_revoked: list[str] = Field(description="names of tokens that are valid in the backup, but were revoked since")
+    maybe_revoked: list[str] = Field(
+        description="names of all valid tokens, if the file that was there cannot tell which were revoked; else none"
+    )
+
+    @classmethod
+    def of(cls, database: str, done: Restored) -> DatabaseRestoreRecord:
+        """What `restore` did."""
+        return cls(
+            database=database,
+            kept=str(done.kept) if done.kept else None,
+            still_revoked=list(done.still_revoked),
+            maybe_revoked=list(done.maybe_revoked),
+        )

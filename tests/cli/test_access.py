@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,54 @@ def test_a_backup_can_be_restored_after_damage(commands: Commands, tmp_path: Pat
     assert refused["code"] == "database_damaged" and str(file) in refused["message"]
     restored = commands.json("database", "restore", str(backup))
     assert Path(restored["kept"]).read_bytes().startswith(b"damaged")
+    assert (restored["still_revoked"], restored["maybe_revoked"]) == ([], ["camera"])
     assert [token["name"] for token in commands.json("tokens", "list")] == ["camera"]
     assert commands.json("database", "check")["rows"]["tokens"] == 1
+
+
+def test_a_token_that_was_revoked_after_the_backup_stays_revoked(commands: Commands, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.sqlite3"
+    for name in ("camera", "lost", "gone before"):
+        commands.run("tokens", "create", name)
+    commands.run("tokens", "revoke", "gone before")
+    commands.run("database", "backup", str(backup))
+    revoked = commands.json("tokens", "revoke", "lost")["revoked_utc"]
+    done = commands.run("database", "restore", str(backup))
+    assert "stay revoked: lost." in done.stderr and "valid again" not in done.stderr
+    tokens = {each["name"]: each for each in commands.json("tokens", "list")}
+    assert {name: each["state"] for name, each in tokens.items()} == {
+        "camera": "valid", "lost": "revoked", "gone before": "revoked",
+    }  # fmt: skip
+    assert tokens["lost"]["revoked_utc"] == revoked
+    newest = commands.json("audit")[0]
+    assert (newest["action"], newest["subject"]) == ("database.restored", str(backup))
+    assert newest["detail"] == "still revoked: lost" and newest["user"]
+    again = commands.json("database", "restore", str(backup))
+    assert (again["still_revoked"], again["maybe_revoked"]) == (["lost"], [])
+
+
+def test_a_restore_that_cannot_know_which_tokens_were_revoked_names_the_valid_ones(
+    commands: Commands, tmp_path: Path
+) -> None:
+    backup, file = tmp_path / "backup.sqlite3", commands.data_dir / FILE
+    commands.run("tokens", "create", "lost")
+    commands.run("tokens", "create", "camera")
+    commands.run("tokens", "create", "short", "--days", "1")
+    commands.run("tokens", "create", "old")
+    commands.run("tokens", "revoke", "old")
+    commands.run("database", "backup", str(backup))
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute("UPDATE tokens SET expires_utc = '2026-01-01 00:00:00.000000' WHERE name = 'short'")
+    for damage, reason in (
+        (lambda: file.write_bytes(b"x" * 9000), "cannot be read"),
+        (file.unlink, "no file was there"),
+    ):
+        commands.run("tokens", "revoke", "lost")
+        damage()
+        told = commands.run("database", "restore", str(backup)).stderr
+        assert reason in told and "These are valid: lost, camera." in told
+        assert "`python -m dashboard tokens revoke NAME`" in told
+        assert commands.json("audit")[0]["action"] == "database.restored"
 
 
 def test_a_backup_does_not_go_into_another_kind_of_database(
@@ -152,6 +199,19 @@ def test_a_server_holds_its_database_from_its_start(commands: Commands, tmp_path
         server.start()
         assert commands.json("database", "restore", str(backup), fails=True)["error"]["code"] == "database_locked"
     assert commands.json("database", "restore", str(backup))["kept"]
+
+
+def test_a_server_says_in_one_line_that_it_cannot_mark_its_database_as_used(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with services_of(settings_of(small_disk), WorkerPool(1, command=EVALUATING, at_once=False)) as server:
+        server.hold_database()
+        server.start()
+    [line] = [record for record in caplog.records if "Marking the database" in record.getMessage()]
+    assert line.exc_info is None and line.getMessage().endswith(
+        f"{small_disk / FILE}.in-use: Read-only file system. Mount the read-only file system for writing."
+    )
 
 
 def test_a_restore_refuses_what_would_lose_something(commands: Commands, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ class Database:
         self._opened_file: tuple[int, int] | None = None  # device and inode
         self._in_use: Mark | None = None
         self._held: Mark | None = None
+        self._cannot_be_held = False
         self._failed: tuple[float, DatabaseError] | None = None
 
     @cached_property
@@ -109,18 +110,22 @@ class Database:
 
         Raises:
             DatabaseError: another process replaces the file just now.
-            OSError: nothing can be written beside the file.
+            OSError: nothing can be written beside the file. It is not tried again.
         """
         from dashboard.core.database import faults
         from dashboard.core.database.address import file_of
 
         with self._opening:
-            if self._held is None and (file := file_of(self._settings)):
+            if self._held or self._cannot_be_held or not (file := file_of(self._settings)):
+                return
+            try:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    self._held = mark_in_use(file, self._settings.database_lock_s)
-                except TimeoutError:
-                    raise faults.locked(self.address) from None
+                self._held = mark_in_use(file, self._settings.database_lock_s)
+            except TimeoutError:
+                raise faults.locked(self.address) from None
+            except OSError:
+                self._cannot_be_held = True
+                raise
 
     def close(self, patience_s: float = -1) -> None:
         """Closes all connections. The next use opens the database again.

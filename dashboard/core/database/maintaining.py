@@ -6,6 +6,7 @@ import errno
 import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,8 +97,17 @@ def back_up(database: Database, target: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def restore(address: Address, backup: Path) -> Path | None:
-    """Puts a backup in the place of the database. The present file is kept: its new name, None if there was none.
+@dataclass(frozen=True)
+class Restored:
+    """What became of the file that a backup replaced, and of the tokens, which are given by name."""
+
+    kept: Path | None  # the new name of the file; None if there was none
+    still_revoked: tuple[str, ...]  # they were valid in the backup
+    maybe_revoked: tuple[str, ...]  # they are valid again; the file cannot tell whether they were revoked
+
+
+def restore(address: Address, backup: Path) -> Restored:
+    """Puts a backup in the place of the database. The present file is kept, and tokens revoked in it stay revoked.
 
     Raises:
         DatabaseError: the backup is damaged or of another program, or a process uses the database.
@@ -119,6 +129,8 @@ def restore(address: Address, backup: Path) -> Path | None:
                     f"{file} is in use.", "Stop the dashboard and its commands, then try again.", "database_locked"
                 ) from None
             _copy(backup, part)
+            with faults.told(address):
+                tokens = _keep_revoked(file, part)
             if file.exists():
                 kept = file.with_name(f"{file.name}.before-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}")
                 for ending in ("-wal", "-shm", ""):  # what is not in the file itself yet belongs to it
@@ -133,7 +145,29 @@ def restore(address: Address, backup: Path) -> Path | None:
     finally:
         with suppress(OSError):  # else it would hide why the copy failed
             part.unlink(missing_ok=True)
-    return kept
+    return Restored(kept, *tokens)
+
+
+def _keep_revoked(replaced: Path, part: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Revokes the tokens of the new file that are revoked in the one that it replaces.
+
+    Returns:
+        Names of these tokens. If the old file cannot be read: none, and those of all tokens that are valid in the new one.
+    """
+    try:
+        with closing(sqlite3.connect(f"{replaced.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_S)) as old:
+            revoked = dict(old.execute("SELECT token_id, revoked_utc FROM tokens WHERE revoked_utc IS NOT NULL"))
+            is_known = True
+    except sqlite3.Error:
+        revoked, is_known = {}, False
+    with closing(sqlite3.connect(part)) as new, new:
+        valid = new.execute(
+            "SELECT token_id, name FROM tokens WHERE revoked_utc IS NULL AND coalesce(expires_utc > datetime(), TRUE)"
+        ).fetchall()
+        change = "UPDATE tokens SET revoked_utc = ? WHERE token_id = ?"
+        new.executemany(change, [(revoked[token_id], token_id) for token_id, _ in valid if token_id in revoked])
+    still_revoked = tuple(name for token_id, name in valid if token_id in revoked)
+    return still_revoked, () if is_known else tuple(name for _, name in valid)
 
 
 def _no_file(address: Address, fix: str) -> DatabaseError:
