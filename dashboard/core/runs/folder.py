@@ -47,7 +47,7 @@ _USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
 _EVALUATION_TYPE = TypeAdapter(Evaluation)
 _USER_TYPE = TypeAdapter[dict[Literal["user"], str] | str](dict[Literal["user"], str] | str)  # str: of earlier versions
-_FOR_EVALUATION = ("status", "true_label", "predicted_label", "confidence")
+FOR_EVALUATION = ("status", "true_label", "predicted_label", "confidence")
 T = TypeVar("T")
 
 
@@ -276,7 +276,7 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
         run = Run(manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults)
-        if measured is None and manifest.state == "finished" and {*_FOR_EVALUATION} <= {*table}:
+        if measured is None and manifest.state == "finished" and {*FOR_EVALUATION} <= {*table}:
             with contextlib.suppress(OSError, DatasetError):  # they were removed or damaged; lists of runs show them
                 if found := run.evaluation():
                     self.keep_evaluation(found)

@@ -1,7 +1,8 @@
-"""What a list shows of each run, read without its rows."""
+"""What a list shows of each run. Rows are read only where the stored metrics were lost."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.runs.annotations import Annotations
 from dashboard.core.runs.checked_json import read_checked_json
 from dashboard.core.runs.files_beside import MOST_RECORD_BYTES
-from dashboard.core.runs.folder import RunFolder
+from dashboard.core.runs.folder import FOR_EVALUATION, RunFolder
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.store import RunStore
 
@@ -35,7 +36,7 @@ class RunOverview:
 
     manifest: RunManifest
     state: State | Literal["interrupted"]
-    accuracy: Proportion | None  # None if it is not measured yet, or there are no labels
+    accuracy: Proportion | None  # None if it is not measured yet, or there are no labels, or no sound rows
     annotations: Annotations
     annotations_fault: str = ""  # why these cannot be read; they are empty then
 
@@ -58,6 +59,9 @@ def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
     except DatasetError as error:
         fault = str(error)
     measured = None if manifest.state == "running" else _accuracy(folder, manifest.n_images)
+    if measured is None and manifest.state == "finished" and folder.rows.have_labels():
+        with suppress(DatasetError):  # the rows are damaged, as whoever opens the run is told
+            measured = _computed_accuracy(folder)
     return RunOverview(manifest, folder.state(manifest), measured, annotations, fault)
 
 
@@ -68,6 +72,12 @@ def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:
     except OSError:
         return None
     return found if found and found.n <= n_images else None  # an exact check would need the rows
+
+
+def _computed_accuracy(folder: RunFolder) -> Proportion | None:
+    """The accuracy by the rows; `load` stores the metrics again. Raises DatasetError."""
+    evaluation = folder.load(FOR_EVALUATION).evaluation()
+    return evaluation.accuracy if evaluation else None
 
 
 @lru_cache(maxsize=4096)

@@ -19,12 +19,14 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.answers import Answers, Probabilities
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.metrics.scores import Score, scores
+from dashboard.core.parsing import reason
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.rows import RowFiles, no_further
 from dashboard.core.shell import in_command
 
+_LOG = logging.getLogger(__name__)
 _FOR_METRICS = ("confidence", "true_probability", "true_rank", "squared_error")  # in the order of `Probabilities`
 _AT_ONCE = 16_384  # rows
 
@@ -205,7 +207,8 @@ def damaged(run_id: str, error: Exception | str) -> DatasetError:
     If the folder of the run is gone, it is the error for a run that does not exist.
     """
     if isinstance(error, Exception):
-        logging.getLogger(__name__).info("Run %s cannot be read.", run_id, exc_info=error)
+        trace = error if _LOG.isEnabledFor(logging.DEBUG) else None
+        _LOG.info("Run %s cannot be read: %s", run_id, reason(error), exc_info=trace)
     if isinstance(error, FileNotFoundError) and error.filename and not Path(error.filename).parent.exists():
         return unknown_run(run_id)  # it was deleted meanwhile
     if isinstance(error, PermissionError):

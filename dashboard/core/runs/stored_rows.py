@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dashboard.core.files import check_regular
 from dashboard.core.runs.parquet_file import parquet_writer
@@ -83,6 +84,19 @@ class StoredRows:
     def exist(self) -> bool:
         """True if there are files of rows, even if they are damaged."""
         return bool(self.part_paths()) or self.is_packed()  # in this order, see `files`
+
+    def have_labels(self) -> bool:
+        """False if no row has a true label, by the footers of the files, or if these cannot be read."""
+        with contextlib.suppress(OSError):
+            for path in self.part_paths() or [self._packed]:
+                with reading(path):
+                    footer = pq.read_metadata(path)
+                    place = footer.schema.names.index("true_label")
+                    for number in range(footer.num_row_groups):
+                        column = footer.row_group(number).column(place)
+                        if column.statistics is None or column.statistics.null_count != column.num_values:
+                            return True
+        return False
 
     def fault(self) -> str:
         """What is wrong with the rows of a finished run, as far as it can be told without reading them; "" for nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -53,6 +54,24 @@ def test_an_impossible_value_is_damage_and_named(store: RunStore, field: str, va
     with pytest.raises(DatasetError, match=field) as caught:
         store.folder("bad").load()
     assert caught.value.code == "run_damaged" and "runs delete bad" in caught.value.fix
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+@pytest.mark.parametrize("name", ["manifest.json", "rows.parquet"])
+def test_a_damaged_file_is_one_line_in_the_log_and_has_a_traceback_only_for_debug(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, level: int
+) -> None:
+    folder = write_run(tmp_path, "flipped", ["cat"], np.array([[0.9, 0.1]]), ("cat", "dog"))
+    folder.rows.pack(folder.rows.files(("cat", "dog")))
+    data = bytearray((folder.path / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder.path / name).write_bytes(data)
+    with caplog.at_level(level), pytest.raises(DatasetError, match="its checksum does not match"):
+        folder.load()
+    [told] = caplog.records
+    line, *trace = caplog.handler.format(told).splitlines()
+    assert f"Run flipped cannot be read: {name}: its checksum does not match" in line
+    assert bool(trace) == (level == logging.DEBUG)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "5", "[" * 100_000, '{"a":' * 100_000, b"\xff\xfe", "{}"])

@@ -11,6 +11,7 @@ import pytest
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.runs.filters import parse_filter
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.overview import overviews
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
@@ -49,12 +50,10 @@ def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None
 
 
 def test_metrics_of_another_run_are_not_shown(store: RunStore) -> None:
-    file = store.folder("run-2").evaluation_file
-    file.write_text(
-        json.dumps({**json.loads(file.read_text()), "accuracy": {"value": 0.5, "low": 0, "high": 1, "n": 4000}})
-    )
-    os.utime(file, ns=(3, 3))
-    assert overviews(store)[0].accuracy is None
+    other = write_run(store.root / ".elsewhere", "other", LABELS * 2, probabilities([0] * 8, 2), NAMES)
+    measure(other)
+    other.evaluation_file.rename(store.folder("run-2").evaluation_file)
+    assert overviews(store)[0].accuracy == proportion(3, 4)
 
 
 def test_metrics_of_the_rows_before_a_run_went_on_are_not_shown(store: RunStore) -> None:
@@ -67,28 +66,51 @@ def test_a_changed_digit_of_the_metrics_is_damage(store: RunStore) -> None:
     file = store.folder("run-2").evaluation_file
     file.write_text(file.read_text().replace('"value": 0.75', '"value": 0.85'))
     os.utime(file, ns=(4, 4))
-    assert overviews(store)[0].accuracy is None
+    assert overviews(store)[0].accuracy == proportion(3, 4)
 
 
-def test_damaged_metrics_are_left_out_and_damaged_notes_say_so(store: RunStore) -> None:
+def test_damaged_metrics_are_computed_again_and_damaged_notes_say_so(store: RunStore) -> None:
     folder = store.folder("run-2")
     folder.evaluation_file.write_text("{")
     os.utime(folder.evaluation_file, ns=(2, 2))
     (folder.path / "annotations.json").write_text("[")
     found = overviews(store)[0]
-    assert found.accuracy is None and found.annotations.verdict == ""
+    assert found.accuracy == proportion(3, 4) and found.annotations.verdict == ""
     assert "annotations.json of the evaluation run-2 cannot be read" in found.note and "Remove " in found.note
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"{")])
-def test_lost_metrics_are_stored_again_when_the_run_is_opened(
+@pytest.mark.parametrize("by", ["list", "opening"])
+def test_lost_metrics_are_stored_again_when_the_run_is_listed_or_opened(
+    store: RunStore, damage: Callable[[Path], object], by: str
+) -> None:
+    folder = store.folder("run-2")
+    damage(folder.evaluation_file)
+    if by == "list":
+        assert overviews(store)[0].accuracy == proportion(3, 4)
+    else:
+        folder.load(VIEW_COLUMNS, parse_filter(["true_label=cat"]))
+    for rows in folder.path.glob("*.parquet"):
+        rows.write_bytes(b"no rows")
+    assert overviews(store)[0].accuracy == proportion(3, 4)
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"{")])
+def test_lost_metrics_of_a_cancelled_run_are_not_computed_for_a_list(
     store: RunStore, damage: Callable[[Path], object]
 ) -> None:
     folder = store.folder("run-2")
     damage(folder.evaluation_file)
-    assert overviews(store)[0].accuracy is None
-    folder.load(VIEW_COLUMNS, parse_filter(["true_label=cat"]))
-    assert overviews(store)[0].accuracy == proportion(3, 4)
-    damage(folder.evaluation_file)
     folder.save(replace(folder.manifest(), state="cancelled"))
     assert folder.load().evaluation() and overviews(store)[0].accuracy is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_rows_of_a_run_without_labels_are_not_read_for_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    folder = write_run(tmp_path, "unlabelled", [None] * 4, probabilities([0, 1, 1, 0], 2), NAMES)
+    if packed:
+        folder.rows.pack(folder.rows.files(NAMES))
+    monkeypatch.setattr(RunFolder, "load", None)
+    assert [run.accuracy for run in overviews(RunStore(tmp_path))] == [None]
