@@ -26,7 +26,7 @@ SAMPLES_SHOWN = 24
 SIDE = 72  # least width of a sample, in pixels
 _TILE = 96  # pixels of a sample in the file that the browser gets
 SHEET_KEY = "samples"
-_SHOWN = "samples-shown"  # their files, in the order on the page
+_SHOWN = "shown-samples"  # their files, in the order on the page
 
 
 def sample_files(samples_dir: Path, class_names: Sequence[str]) -> list[Path]:
@@ -74,7 +74,7 @@ def clicked_sample(files: list[Path]) -> tuple[str, bytes] | None:
             readable.append(path)
         except (OSError, ImageError):
             unreadable.append(readable_name(path.name))
-    clicked, before = None, st.session_state.get(_SHOWN, [])
+    clicked, before = None, st.session_state.get(_SHOWN, readable)
     st.session_state[_SHOWN] = readable
     if readable:
         labels = [readable_name(path.parent.name) for path in readable]
