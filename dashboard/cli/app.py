@@ -45,7 +45,7 @@ COMMANDS = (
     ("password", "password", "password",
      "Set the password of the pages. It is asked for, or read from standard input."),
     ("audit", "audit", "audit",
-     "List who logged in, made tokens, and deleted, restored or removed evaluations; the newest first."),
+     "List log-ins, changes of tokens and deletions, and restored evaluations and databases; the newest first."),
     ("database", "database", "database_app",
      "Check, back up and restore the database."),
 )  # fmt: skip

@@ -20,7 +20,7 @@ def audit(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List who logged in, made tokens, restored the database, and deleted, restored or removed evaluations; the newest first."""
+    """List log-ins, changes of tokens and deletions, and restored evaluations and databases; the newest first."""
     with records(as_json) as opened:
         found = opened.audit.list(most, before)
     if as_json:
