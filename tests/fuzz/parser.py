@@ -30,6 +30,7 @@ class Parser:
     read: Callable[[bytes, Path], Content]  # data and a folder of its own; raises DashboardError
     structured: Sequence[Mutation] = ()  # besides the mutations of bytes
     covered: Callable[[bytes], tuple[int, int]] | None = None  # the bytes of a seed that checksums protect
+    is_slow: bool = False  # takes much of a second an input, and a process of its own, which imports TensorFlow
 
 
 @dataclass(frozen=True)

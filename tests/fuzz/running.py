@@ -22,6 +22,7 @@ from tests.fuzz.parser import SLOWEST_S, Fuzzer, Parser, contents_of, smallest
 MOST_BYTES = 2 * 2**30  # of memory, for one input
 _ADDRESS_SPACE = 2 * MOST_BYTES  # more than a parser had before its first input; then it gets a MemoryError
 _GRACE_S = 5.0
+_BEGIN_S = 120.0  # to import what the parser needs, and to read the seeds
 _POLL_S = 0.2
 
 
@@ -60,7 +61,7 @@ def _run_child(result: Result, seed: int, first: int, last: int, kept: Path, scr
             [sys.executable, "-m", "tests.fuzz.running", result.name, str(seed), str(first), str(last), str(kept), str(progress)],
             stdout=out, stderr=errors, env={**os.environ, "TMPDIR": str(scratch), "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
-        hung = _wait(child, progress)
+        hung = _wait(child, progress, log)
     lines = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("}")]
     for line in lines:
         _add(result, line)
@@ -77,15 +78,16 @@ def _run_child(result: Result, seed: int, first: int, last: int, kept: Path, scr
     return at + 1
 
 
-def _wait(child: subprocess.Popen[bytes], progress: Path) -> bool:
+def _wait(child: subprocess.Popen[bytes], progress: Path, log: Path) -> bool:
     """Waits for the process. True if it had to be killed, because one input took too long."""
-    seen, since = "", time.monotonic()
+    seen, since = (False, ""), time.monotonic()
     while child.poll() is None:
         time.sleep(_POLL_S)
-        now = progress.read_text()
+        has_begun = log.stat().st_size > 0
+        now = has_begun, progress.read_text()
         if now != seen:
             seen, since = now, time.monotonic()
-        elif time.monotonic() - since > SLOWEST_S + _GRACE_S + (30 if not seen else 0):
+        elif time.monotonic() - since > (SLOWEST_S + _GRACE_S if has_begun else _BEGIN_S):
             child.kill()
             child.wait()
             return True

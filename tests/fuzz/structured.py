@@ -16,13 +16,13 @@ from typing import Any
 
 from tests.fuzz.mutations import RAW, Mutation
 
-_WEIRD_TEXT = (
+WEIRD_TEXT = (
     "", " ", "\0", "\ud800", "\N{RIGHT-TO-LEFT OVERRIDE}png.exe", "../../x", "/etc/passwd", "CON", "=cmd|1", "a" * 5000,
     "nan", "-1", "1e999", "0x10", "null", "None", "true", "[1, 2]", "{}", "%s%n", "\N{PILE OF POO}", "a/b", "a\\b", "*",
 )  # fmt: skip
 _WEIRD_VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1.5, 2**31, 2**63, 10**30, -(10**30), 1e308, float("nan"), float("inf"), [], {}, [[]],
-    {"": ""}, [None], *_WEIRD_TEXT,
+    {"": ""}, [None], *WEIRD_TEXT,
 )  # fmt: skip
 _LONG = 10_000  # a longer text is not made longer still
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -66,7 +66,7 @@ def _other_value(rng: random.Random, root: Any) -> Any:
         if action == 0 and isinstance(holder, dict):
             holder.pop(key, None)
         elif action == 1 and isinstance(holder, dict):
-            holder[rng.choice(_WEIRD_TEXT)] = rng.choice(_WEIRD_VALUES)
+            holder[rng.choice(WEIRD_TEXT)] = rng.choice(_WEIRD_VALUES)
         elif action == 2 and isinstance(holder, list):
             holder.extend(holder[:50] * rng.choice((1, 20)))
         elif action == 3:
@@ -84,7 +84,7 @@ def text(rng: random.Random, data: bytes) -> bytes:
         action = rng.randrange(7)
         if action < 3 and words:
             word = rng.choice(words)
-            new = rng.choice((*_WEIRD_TEXT, rng.choice(words)[0], "9" * 400))
+            new = rng.choice((*WEIRD_TEXT, rng.choice(words)[0], "9" * 400))
             found = found[: word.start()] + new + found[word.end() :]
         elif action == 3:
             at = rng.randrange(len(found) + 1)
@@ -121,7 +121,7 @@ def zip_members(inner: Sequence[Mutation] = (raw,)) -> Mutation:
         name, content = members[at]
         action = rng.randrange(8)
         if action == 0:
-            members[at] = (rng.choice(_WEIRD_TEXT).replace("\0", "") + name[-5:], content)
+            members[at] = (rng.choice(WEIRD_TEXT).replace("\0", "") + name[-5:], content)
         elif action == 1:
             del members[at]
         elif action == 2:
@@ -170,13 +170,13 @@ def tar_members(inner: Sequence[Mutation] = (raw,)) -> Mutation:
         member, content = contents[at]
         action = rng.randrange(8)
         if action == 0:
-            member.name = rng.choice(_WEIRD_TEXT).replace("\0", "") or "x"
+            member.name = rng.choice(WEIRD_TEXT).replace("\0", "") or "x"
         elif action == 1:
             member.type = rng.choice((tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.DIRTYPE, b"S", b"x"))
             member.linkname = rng.choice([m.name for m, _ in contents])
         elif action == 2:
             member.pax_headers = {
-                "comment": rng.choice(_WEIRD_TEXT).replace("\0", ""),
+                "comment": rng.choice(WEIRD_TEXT).replace("\0", ""),
                 "size": str(rng.randrange(-9, 9)),
             }
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +13,17 @@ import pytest
 
 from dashboard.core.errors import DatasetError
 from tests.fuzz import __main__ as command
+from tests.fuzz import running
 from tests.fuzz.parser import Fuzzer, Parser, contents_of, smallest
 from tests.fuzz.parsers import PARSERS
 from tests.fuzz.running import Result, empty_folder, peak_bytes, run_parser
 
-INPUTS = 200  # of each parser
+INPUTS, OF_SLOW = 200, 20  # of each parser
+SLOW = [name for name, parser in PARSERS.items() if parser.is_slow]
 MOST_BYTES = 2 * 2**30
 
 
-@pytest.mark.parametrize("name", list(PARSERS))
+@pytest.mark.parametrize("name", [name for name in PARSERS if name not in SLOW])
 def test_damaged_inputs_give_an_error_of_the_dashboard_or_an_answer(name: str, tmp_path: Path) -> None:
     fuzzer, before = Fuzzer(PARSERS[name], 1), peak_bytes()
     with warnings.catch_warnings():
@@ -32,6 +35,12 @@ def test_damaged_inputs_give_an_error_of_the_dashboard_or_an_answer(name: str, t
             assert not found.fault, f"input {number}: {found.fault}"
             assert not found.silent, f"input {number} was read with other content, although it has checksums"
     assert peak_bytes() - before < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_damaged_inputs_of_a_slow_parser(name: str, tmp_path: Path) -> None:
+    result = run_parser(name, 1, OF_SLOW, tmp_path)
+    assert (result.inputs, result.faults, result.silent) == (OF_SLOW, 0, 0), result.kinds
 
 
 def _breaks(data: bytes, folder: Path) -> frozenset[str]:
@@ -69,6 +78,21 @@ def test_a_process_of_its_own_tells_the_numbers(tmp_path: Path) -> None:
     result = run_parser("bmp", 0, 30, tmp_path)
     assert (result.inputs, result.faults, result.silent) == (30, 0, 0)
     assert 0 < result.slowest_s < 20 and 20 < result.peak_mb < 2000
+
+
+@pytest.mark.parametrize(
+    ("shell", "is_killed"), [("sleep 2; echo begun > $0", False), ("echo begun > $0; exec sleep 60", True)]
+)
+def test_only_an_input_may_not_take_long_but_beginning_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: str, is_killed: bool
+) -> None:
+    monkeypatch.setattr(running, "SLOWEST_S", 0.5)
+    monkeypatch.setattr(running, "_GRACE_S", 0.5)
+    progress, log = tmp_path / "progress", tmp_path / "log"
+    progress.write_text("0")
+    log.touch()
+    with subprocess.Popen(["sh", "-c", shell, str(log)]) as child:
+        assert running._wait(child, progress, log) == is_killed
 
 
 def test_the_command_prints_the_table_as_json_and_fails_if_there_is_a_fault(

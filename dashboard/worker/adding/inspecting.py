@@ -6,6 +6,7 @@ Runs in a worker that is stopped afterwards. Only the newly saved file is used l
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from dashboard.worker.adding.outputs import count_outputs, kind_of_output, with_
 from dashboard.worker.adding.pixels import scaling_of
 
 _NOT_LIMITED = "This system cannot limit the memory of a process, so the model was tried without a limit."
+_NAME = re.compile(r"[A-Za-z0-9_.\\/>-]*")  # as TensorFlow says
 _TRY_WITH = "1/255"  # the scaling of the pictures that a model is tried with, if it does not tell its own
 
 
@@ -69,6 +71,7 @@ def convert(order: ForeignModel) -> ForeignModelFacts:
     model = _with_channels(with_one_output(load_foreign(order.file, order.shown_as), order))
     height, width, channels = _input_shape(model, order)
     outputs = count_outputs(model, order.shown_as)
+    _refuse_names(model, order.shown_as)
     _refuse_broken_weights(model, order.shown_as)
     color: ColorMode = order.color or ("grayscale" if channels == 1 else "rgb")
     pixels = scaling_of(model, height, width, channels)
@@ -151,6 +154,18 @@ def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int
             "input_size",
         )
     return (int(wanted[0]), int(wanted[1]), int(channels))  # type: ignore[arg-type]
+
+
+def _refuse_names(model: keras.Model, what: str) -> None:
+    """Raises ModelError for the name of a layer that TensorFlow does not compile, neither here nor for `model.predict`."""
+    for layer in model._flatten_layers(include_self=False):
+        if not _NAME.fullmatch(layer.name):
+            raise ModelError(
+                f"{what} has a layer called {layer.name!r}. TensorFlow takes only letters from A to Z, digits and _.-/ in names.",
+                "Build the model with another name for this layer, give it the weights (`new.set_weights(old.get_weights())`), "
+                "then save it.",
+                "model_unusable",
+            )
 
 
 def _refuse_broken_weights(model: keras.Model, what: str) -> None:

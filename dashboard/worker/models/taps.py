@@ -85,7 +85,8 @@ class Taps:
                     found.bare.add(path)
             return output
 
-        logits = tf.cast(run_layers(self._model, inputs, visit), tf.float32)
+        with tf.name_scope("network"):  # within one, names of layers may also begin with _ or -
+            logits = tf.cast(run_layers(self._model, inputs, visit), tf.float32)
         if logits.shape[-1] == 1:  # one unit: class 1 against class 0
             logits = tf.concat([-logits / 2, logits / 2], axis=-1)
         elif self._to_logits and _squashed_by(self._last) == "sigmoid":  # the softmax divides sigmoids by their sum

@@ -9,7 +9,7 @@ import pickle
 import random
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
@@ -25,6 +25,7 @@ from tests.fuzz.parsers.archives import zipped
 from tests.fuzz.structured import json_values, raw, text, zip_headers, zip_members, zip_stream
 
 _LIMIT_S = 10.0  # a whole file takes milliseconds
+_MOST_BYTES = 2 * 2**30  # of memory, with that of the process that it is forked from
 _LAYERS = [
     {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 8, 8, 3], "name": "in"}},
     {"module": "keras.layers", "class_name": "Flatten", "config": {"name": "flat"}},
@@ -49,7 +50,7 @@ def _weights() -> bytes:
     return out.getvalue()
 
 
-def _archives() -> list[bytes]:
+def keras_archives() -> list[bytes]:
     found = []
     for config, version in ((_CONFIG, "3.15.1"), (_COMPILED, "3.4.0"), (_CONFIG, "2.14.0")):
         metadata = {"keras_version": version, "date_saved": "2026-01-01@00:00:00"}
@@ -65,7 +66,7 @@ def _archives() -> list[bytes]:
     return found
 
 
-def _h5_files() -> list[bytes]:
+def h5_files() -> list[bytes]:
     found = []
     for newer in (False, True):
         out = io.BytesIO()
@@ -86,33 +87,40 @@ def _read_model(suffix: str, data: bytes, folder: Path) -> Content:
     given = folder / f"m{suffix}"
     given.write_bytes(data)
     take_model(given, folder / "taken")
-    _in_a_process(folder / "taken", given.name)
+    in_a_process(lambda: read_structure(folder / "taken", given.name), folder / "error", given.name)
     return frozenset()
 
 
-def _in_a_process(file: Path, what: str) -> None:
-    """Reads the structure as `Quarantine` does: in a process that damage may crash. Raises ModelError."""
+def in_a_process(read: Callable[[], object], told: Path, what: str, limit_s: float = _LIMIT_S) -> None:
+    """Reads as `Quarantine` does: in a process that damage may crash. Raises ModelError.
+
+    Args:
+        told: where the process writes its error.
+        limit_s: how long it may take.
+    """
     pid = os.fork()
     if not pid:
         try:
-            read_structure(file, what)
+            read()
             os._exit(0)
         except ModelError as error:
-            (file.parent / "error").write_bytes(pickle.dumps(error))
+            told.write_bytes(pickle.dumps(error))
             os._exit(1)
         except BaseException as error:
-            (file.parent / "error").write_text(place_of(error))
+            told.write_text(place_of(error))
             os._exit(2)
-    until = time.monotonic() + _LIMIT_S
-    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+    until = time.monotonic() + limit_s
+    while not (ended := os.wait4(pid, os.WNOHANG))[0]:
         time.sleep(0.001)
         if time.monotonic() > until:
             os.kill(pid, signal.SIGKILL)
-    code = os.waitstatus_to_exitcode(ended[1])
+    code, used_bytes = os.waitstatus_to_exitcode(ended[1]), ended[2].ru_maxrss * 1024
+    if used_bytes > _MOST_BYTES:
+        raise AssertionError(f"it took {used_bytes / 2**30:.1f} GB")
     if code == 1:
-        raise pickle.loads((file.parent / "error").read_bytes())
+        raise pickle.loads(told.read_bytes())
     if code == 2:
-        raise AssertionError((file.parent / "error").read_text())
+        raise AssertionError(told.read_text())
     if code < 0:
         raise ModelError(f"{what} is damaged: reading it ends the process ({code}).", "Copy it again.", "model_damaged")
 
@@ -145,7 +153,7 @@ def _read_active(data: bytes, folder: Path) -> Content:
     return frozenset()
 
 
-def _config(rng: random.Random, data: bytes) -> bytes:
+def config_values(rng: random.Random, data: bytes) -> bytes:
     """Other values in a JSON; other bytes in anything else."""
     return json_values(rng, data) if data.startswith(b"{") else raw(rng, data)
 
@@ -153,6 +161,6 @@ def _config(rng: random.Random, data: bytes) -> bytes:
 PARSERS: Sequence[Parser] = (
     Parser("model-json", lambda: [json.dumps(_MODEL_JSON).encode()], _read_record, (json_values, json_values, text)),
     Parser("active-json", lambda: [b'{"model": "m@1"}', b'{"model": "m"}'], _read_active, (json_values, text)),
-    Parser("keras", _archives, _read_keras, (zip_members((raw, _config, text)), zip_headers, zip_stream)),
-    Parser("h5", _h5_files, _read_h5),
+    Parser("keras", keras_archives, _read_keras, (zip_members((raw, config_values, text)), zip_headers, zip_stream)),
+    Parser("h5", h5_files, _read_h5),
 )

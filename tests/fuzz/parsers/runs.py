@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -15,14 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dashboard.core.analysis.embeddings import RunEmbeddings
+from dashboard.core.analysis.similar_images import similar_images, usual_similarity
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
+from dashboard.core.runs.array_file import ArrayFile, file_content
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import MANIFEST, RunFolder
 from dashboard.core.runs.rows import COLUMNS
 from dashboard.core.runs.store import RunStore
-from tests.fuzz.parser import Content, Parser
-from tests.fuzz.structured import json_values, npy_header, text
+from tests.fuzz.parser import Content, Parser, digest
+from tests.fuzz.structured import json_values, npy_header, raw, text
 from tests.simulated_runs import clean
 
 
@@ -36,6 +40,7 @@ def _whole(pid: int) -> Path:
     folder.keep_attributes(pa.table({"weather": ["sun", "rain"] * 20, "age": list(range(40))}))
     folder.annotate(lambda noted: noted.tagged("odd", [1, 2]).with_subset("wet", ["weather=rain"]))
     measure(folder)
+    _embeddings(folder.path).write_bytes(file_content(np.random.default_rng(0).random((40, 8)).astype(np.float32)))
     import atexit
 
     atexit.register(shutil.rmtree, place, ignore_errors=True)
@@ -90,10 +95,43 @@ def _batches(folder: RunFolder) -> None:
         list(folder.load(("index",)).batches(COLUMNS))
 
 
-def _npy() -> bytes:
+def _embeddings(folder: Path) -> Path:
+    return folder / "embeddings.npy"
+
+
+def _rows_of(array: ArrayFile | None) -> Content:
+    """What is believed of an array: nothing if it is missing or damaged."""
+    return frozenset() if array is None else frozenset({digest(np.asarray(array).tobytes())})
+
+
+def _read_thumbnails(data: bytes, folder: Path) -> Content:
+    found = _reader("thumbnails.npy")(data, folder)
+    run = RunStore(folder).folder(_whole(os.getpid()).name)
+    assert (run.thumbnails() is None) == ("thumbnails.npy" in run.file_faults())
+    return found | _rows_of(run.thumbnails())
+
+
+def _read_embeddings(data: bytes, folder: Path) -> Content:
+    _reader("embeddings.npy")(data, folder)
+    store = RunStore(folder)
+    run = store.folder(_whole(os.getpid()).name).load()
+    stored = RunEmbeddings(None, store).stored(run)  # type: ignore[arg-type]  # which only computes them
+    if stored is not None:
+        query = np.ones(stored.shape[1])
+        if not similar_images(run.evaluated, stored, query, 5, leave_out=0).empty:
+            usual_similarity(stored, query)
+    return _rows_of(stored)
+
+
+def _of_earlier_versions(rng: random.Random, data: bytes) -> bytes:
+    """The array without its checksums, and sometimes with another header."""
     out = io.BytesIO()
-    np.save(out, np.load(_whole(os.getpid()) / "thumbnails.npy"))
-    return out.getvalue()
+    np.save(out, np.load(io.BytesIO(data)))
+    return npy_header(rng, out.getvalue()) if rng.random() < 0.5 else raw(rng, out.getvalue())
+
+
+def _all(seed: bytes) -> tuple[int, int]:
+    return 0, len(seed)
 
 
 def _parquet(name: str) -> Callable[[], Sequence[bytes]]:
@@ -117,5 +155,18 @@ PARSERS: Sequence[Parser] = (
     Parser("run-annotations", _json("annotations.json"), _reader("annotations.json"), (json_values, json_values)),
     Parser("run-rows", _parquet("rows.parquet"), _reader("rows.parquet")),
     Parser("run-attributes", _parquet("attributes.parquet"), _reader("attributes.parquet")),
-    Parser("run-thumbnails", lambda: [_npy()], _reader("thumbnails.npy"), (npy_header,)),
+    Parser(
+        "run-thumbnails",
+        lambda: [_file("thumbnails.npy")],
+        _read_thumbnails,
+        (npy_header, _of_earlier_versions),
+        covered=_all,
+    ),
+    Parser(
+        "run-embeddings",
+        lambda: [_file("embeddings.npy")],
+        _read_embeddings,
+        (npy_header, _of_earlier_versions),
+        covered=_all,
+    ),
 )

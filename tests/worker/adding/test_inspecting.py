@@ -111,6 +111,28 @@ def test_models_that_are_no_image_classifiers(tmp_path: Path) -> None:
     assert "regression" in shape_refused(small((32, 32, 3), dense(1, "relu")))
 
 
+@pytest.mark.parametrize("name", ["_out", "-out"])
+def test_names_of_layers_may_begin_with_a_line(name: str, tmp_path: Path) -> None:
+    assert tried(small((8, 8, 3), [keras.layers.Dense(3, "softmax", name=name)]), tmp_path).outputs == 3
+
+
+@pytest.mark.parametrize("name", ["Ausg\N{LATIN SMALL LETTER A WITH DIAERESIS}nge", "the output"])
+@pytest.mark.parametrize("place", ["last", "nested"])
+def test_names_that_tensorflow_does_not_take_are_told_with_a_way_out_that_works(
+    name: str, place: str, tmp_path: Path
+) -> None:
+    def made(name: str) -> keras.Model:
+        if place == "last":
+            return small((8, 8, 3), [keras.layers.Dense(3, "softmax", name=name)])
+        return small((8, 8, 3), [keras.Sequential([keras.layers.Dense(3, name=name)]), *dense(3, "softmax")])
+
+    old = made(name)
+    assert repr(name) in refused("model_unusable", old, tmp_path).message
+    new = made("out")
+    new.set_weights(old.get_weights())
+    assert tried(new, tmp_path).outputs == 3
+
+
 def test_weights_that_are_not_finite(tmp_path: Path) -> None:
     model = small((32, 32, 3), dense(10, "softmax"))
     model.layers[-1].bias.assign(np.full(10, np.nan))
