@@ -157,8 +157,12 @@ def _open(request: ImportRequest) -> _Opened:
     names, order, notes = which_classes(predictions, request.class_names, path.name)
     if fault := class_names_fault(names):
         raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
-    unnamed = not predictions.class_names and request.class_names is None
+    has_probabilities = not isinstance(predictions, TablePredictions) or predictions.has_probabilities
+    numbers = tuple(map(str, range(len(names)))) if has_probabilities else ()
+    unnamed = request.class_names is None and predictions.class_names in (None, (), numbers)
     renamed = renamed_classes(predictions.class_names, names)  # labels may have the old names
+    if {*renamed} == {*numbers}:
+        renamed = {}  # the columns are numbered from 0, but numbers among the labels may count from 1
     label_map = {label: new for label, new in renamed.items() if label in counts} | dict(request.label_map)
     mapping = match_labels(counts, names, label_map, request.first_id, unnamed=unnamed)
     if mapping.question:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import keras
 import numpy as np
 
@@ -36,10 +38,13 @@ def with_one_output(model: keras.Model, order: ForeignModel) -> keras.Model:
         first = f"{order.shown_as} has {len(outputs)} outputs: {listed}."
         if order.output is not None:
             first = f"{order.shown_as} has no output {order.output!r}; it has {listed}."
-        usable = [name for name, output in zip(names, outputs, strict=True) if len(output.shape) == 2]
+        units = {
+            name: output.shape[1] or 0 for name, output in zip(names, outputs, strict=True) if len(output.shape) == 2
+        }
         fix = "None of them is one row of numbers per image: end the model with a Dense layer with one unit per class."
-        if usable:
-            fix = f"Name the one that holds the classes, for example --output {usable[0]}."
+        if units:
+            example = next((name for name in units if units[name] > 1), next(iter(units)))
+            fix = f"Name the one that holds the classes, for example --output {example}."
         raise ModelError(first, fix, "several_outputs")
     return keras.Model(inputs, outputs[names.index(order.output)], name=model.name)
 
@@ -131,12 +136,17 @@ def with_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray) -> 
     """
     if _last_activation(model) in ("softmax", "sigmoid") and not _has_other_logits(model, inputs, answers):
         return model, ()
-    logs = keras.ops.log(keras.ops.cast(model.outputs[0], "float32") + _LEAST_PROBABILITY)
+    probabilities = keras.Input(model.outputs[0].shape[1:])
+    logs = keras.ops.log(keras.ops.cast(probabilities, "float32") + _LEAST_PROBABILITY)
+    taken = {operation.name for operation in model.operations}
+    name = next(name for i in count() if (name := f"softmax_of_logs_{i}") not in taken)
+    # a model of its own, whose operations may be called like those of the other one
+    last = keras.Model(probabilities, keras.layers.Softmax(dtype="float32")(logs), name=name)
     note = (
         f"Its logits are the logarithms of its probabilities: behind its last layer, {last_operation(model).name}, a "
         "softmax over them was added. The answers stay the same."
     )
-    return keras.Model(model.inputs[0], keras.layers.Softmax(dtype="float32")(logs), name=model.name), (note,)
+    return keras.Model(model.inputs[0], last(model.outputs[0]), name=model.name), (note,)
 
 
 def _has_other_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray) -> bool:

@@ -816,9 +816,7 @@ def test_names_that_mean_the_same_classes_in_another_order_are_no_new_names(tmp_
         import_file(tmp_path / "x.csv", store, class_names=("ice_cream", "hot_dog"))
 
 
-@pytest.mark.parametrize(
-    ("labels", "advice"), [([1, 2, 3], "--labels-from 1."), ([0, 3], ""), ([1, 2, 3, -1], "--labels-from 1.")]
-)
+@pytest.mark.parametrize(("labels", "advice"), [([0, 3], ""), ([3, 1, 4], "")])
 def test_the_advice_on_numbered_classes_names_a_start_that_is_possible(
     tmp_path: Path, store: RunStore, labels: list[int], advice: str
 ) -> None:
@@ -829,6 +827,16 @@ def test_the_advice_on_numbered_classes_names_a_start_that_is_possible(
         import_file(tmp_path / "x.csv", store)
     assert caught.value.fix.endswith(advice) and ("labels-from" in caught.value.fix) == bool(advice)
     assert "to keep its rows without comparing them" in caught.value.fix
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3], [1, 2, 3, -1]])
+def test_class_ids_that_are_exactly_1_to_k_count_from_1(tmp_path: Path, store: RunStore, labels: list[int]) -> None:
+    probs = np.eye(3)[np.arange(len(labels)) % 3]
+    columns = {f"p_{i}": probs[:, i] for i in range(3)}
+    pd.DataFrame({"file": list(map(str, range(len(labels)))), "label": labels, **columns}).to_csv(tmp_path / "x.csv")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1 and imported.evaluation.accuracy.n == 3
+    assert "counted from 1, since they are exactly 1 to 3" in " ".join(imported.manifest.notes)
 
 
 def test_the_reference_predictions_have_their_accuracy(shared_dir: Path, store: RunStore) -> None:
@@ -1092,6 +1100,25 @@ def test_numbered_columns_of_probabilities_get_their_names_as_the_advice_says(tm
     rows = store.folder(imported.manifest.run_id).load().table
     assert rows["predicted_label"].tolist() == rows["true_label"].tolist() == frame["label"].tolist()
     assert "The classes of x.csv are renamed in order: 0 is cat, 1 is dog, 2 is frog." in imported.manifest.notes
+
+
+@pytest.mark.parametrize("column", ["{}", "p_{}"])
+@pytest.mark.parametrize("names", [None, NAMES])
+def test_class_ids_beside_numbered_columns_may_count_from_1(
+    tmp_path: Path, store: RunStore, names: tuple[str, ...] | None, column: str
+) -> None:
+    frame = table()
+    frame.columns = ["file", "label", *map(column.format, range(3))]
+    frame.assign(label=[1, 2, 2, 1]).to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(UndecidedError) as asked:
+        import_file(tmp_path / "x.csv", store, names)
+    assert [answer.value for answer in asked.value.question.answers] == ["0", "1"]
+    imported = import_file(tmp_path / "x.csv", store, names, first_id=1)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    frame.assign(label=[0, 1, 1, 0]).to_csv(tmp_path / "x.csv", index=False)
+    imported = import_file(tmp_path / "x.csv", store, names)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 0.75
+    assert "As chosen" not in " ".join(imported.manifest.notes)
 
 
 def test_many_numbered_columns_that_are_no_probabilities_are_refused_soon(tmp_path: Path, store: RunStore) -> None:

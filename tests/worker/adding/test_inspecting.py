@@ -406,6 +406,14 @@ def test_a_mean_of_several_networks_gets_logits_and_keeps_its_answers(tmp_path: 
     same_answers(model, tmp_path, "behind its last layer, mean, a softmax over them was added")
 
 
+def test_a_weighted_mean_gets_logits_though_its_operations_are_called_like_those_that_are_added(tmp_path: Path) -> None:
+    keras.backend.clear_session()  # names are counted anew, as in another process
+    pixels, (first, second) = two_networks(dense(3, "softmax"), dense(3, "softmax"))
+    model = keras.Model(pixels, 0.3 * first + 0.7 * second)
+    keras.backend.clear_session()
+    same_answers(model, tmp_path, "behind its last layer, add, a softmax over them was added")
+
+
 def test_both_probabilities_of_a_sigmoid_get_logits_and_keep_their_answers(tmp_path: Path) -> None:
     """Also those that the advice on a mean of two sigmoids makes."""
     pixels, seconds = two_networks(dense(1, "sigmoid"), dense(1, "sigmoid"))
@@ -419,7 +427,8 @@ def test_both_probabilities_of_a_sigmoid_get_logits_and_keep_their_answers(tmp_p
 def test_the_output_that_is_named_as_an_example_can_be_used(tmp_path: Path) -> None:
     pixels = keras.Input((8, 8, 3))
     grid = keras.layers.Conv2D(2, 3, name="grid")(pixels)
-    head = keras.layers.Dense(3, "softmax", name="head")(keras.layers.Flatten()(grid))
-    assert "--output head" in refused("several_outputs", keras.Model(pixels, [grid, head]), tmp_path).fix
+    flat = keras.layers.Flatten()(grid)
+    age, head = keras.layers.Dense(1, name="age")(flat), keras.layers.Dense(3, "softmax", name="head")(flat)
+    assert "--output head" in refused("several_outputs", keras.Model(pixels, [grid, age, head]), tmp_path).fix
     fix = refused("several_outputs", keras.Model(pixels, [grid, grid]), tmp_path).fix
     assert "--output" not in fix and "Dense layer with one unit per class" in fix
