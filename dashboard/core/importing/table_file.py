@@ -136,7 +136,7 @@ class CsvTable:
             n_lines, first = next(((number, line) for number, line in enumerate(text, 1) if line.strip()), (0, ""))
             self.separator = said[1] if said else csv_separator(first)
             self.columns = next(csv.reader([first], delimiter=self.separator), [])
-            if numbers := _numbers_instead_of_names(first):
+            if (numbers := _numbers_instead_of_names(first)) or _are_cells(self.columns):
                 raise _no_header(path.name, numbers)
             if len(set(self.columns)) < len(self.columns):
                 raise ValueError("two columns have the same name")
@@ -248,15 +248,28 @@ def _is_read(cells: Sequence[str]) -> bool:
 
 
 def _no_header(name: str, numbers: Sequence[str]) -> NoHeaderError:
-    """The error for a file whose first line holds these numbers instead of the names of the columns."""
-    n_probs = len(numbers) - (len(numbers) > 2 and numbers[-1].isdecimal())  # a label may stand behind them
-    names = ",".join(f"p_{i}" for i in range(n_probs)) if n_probs > 1 else "p_yes"
+    """The error for a file whose first line holds numbers instead of the names of the columns.
+
+    Args:
+        numbers: its cells; [] if some are no numbers.
+    """
+    fix = "Name the columns in a new first line: file, label for true labels, and p_CLASS for the probabilities of a class."
+    if numbers:
+        n_probs = len(numbers) - (len(numbers) > 2 and numbers[-1].isdecimal())  # a label may stand behind them
+        names = ",".join(f"p_{i}" for i in range(n_probs)) if n_probs > 1 else "p_yes"
+        fix += (
+            f" For probabilities in NumPy: np.savetxt({name!r}, probs, delimiter=',', header='{names}', comments='')."
+        )
     return NoHeaderError(
-        f"{name} has no header line: its first line holds numbers, not the names of the columns.",
-        "Name the columns in a new first line, p_CLASS for the probabilities of a class and label for true labels. "
-        f"For probabilities in NumPy: np.savetxt({name!r}, probs, delimiter=',', header='{names}', comments='').",
-        "predictions",
-    )  # fmt: skip
+        f"{name} has no header line: its first line holds numbers, not the names of the columns.", fix, "predictions"
+    )
+
+
+def _are_cells(columns: Sequence[str]) -> bool:
+    """True if several of these are numbers between 0 and 1 with decimals, as probabilities beside other cells."""
+    numbers = [column.strip().replace(",", ".") for column in columns]
+    found = [number for number in numbers if is_number(number) and not number.isdecimal() and 0 <= float(number) <= 1]
+    return len(found) > 1
 
 
 def _numbers_instead_of_names(line: str) -> list[str]:
