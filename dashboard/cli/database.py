@@ -11,7 +11,7 @@ from dashboard.cli.arguments import AsJson
 from dashboard.cli.output import print_json, say, show
 from dashboard.cli.records import records
 from dashboard.core.database import maintaining
-from dashboard.core.errors import counted, listed
+from dashboard.core.errors import counted
 from dashboard.schemas.database import DatabaseBackupRecord, DatabaseCheckRecord, DatabaseRestoreRecord
 
 database_app = typer.Typer(no_args_is_help=True, help="Check, back up and restore the database.")
@@ -43,21 +43,24 @@ def backup(file: Annotated[Path, typer.Argument(help="A new file.")], as_json: A
 def restore(file: Annotated[Path, typer.Argument(help="A backup.")], as_json: AsJson = False) -> None:
     """Put a backup in the place of the database, while no dashboard runs. The present file is kept.
 
-    Tokens that were revoked after the backup was made stay revoked.
+    Tokens that were revoked after the backup was made stay revoked. Valid tokens that the present file does not have are
+    named: it does not tell whether they were revoked.
     """
     with records(as_json) as opened:
         address = opened.database.address
         done = maintaining.restore(address, file)
-        still_revoked = ", ".join(done.still_revoked)
-        opened.note("database.restored", str(file), still_revoked and f"still revoked: {still_revoked}")
+        still_revoked, maybe_revoked = ", ".join(done.still_revoked), ", ".join(done.maybe_revoked)
+        noted = (("valid, maybe revoked before", maybe_revoked), ("still revoked", still_revoked))
+        opened.note("database.restored", str(file), "; ".join(f"{state}: {names}" for state, names in noted if names))
     if as_json:
         print_json(DatabaseRestoreRecord.of(address.name, done))
     show(f"Restored {address.name}" + (f"; the file that was there is now {done.kept}" if done.kept else ""))
     if still_revoked:
         say(f"These tokens were revoked after the backup was made, and stay revoked: {still_revoked}.")
-    if done.maybe_revoked:
-        reason = "the file that was there cannot be read" if done.kept else "no file was there"
+    if maybe_revoked:
+        fault = "does not have them" if done.was_read else "cannot be read"
+        reason = f"the file that was there {fault}" if done.kept else "no file was there"
         say(
-            f"Tokens that were revoked after the backup was made are valid again, because {reason}. These are valid: "
-            f"{listed(done.maybe_revoked)}. Revoke a token with `python -m dashboard tokens revoke NAME`."
+            f"It is unknown whether these tokens were revoked after the backup was made, because {reason}. They are valid "
+            f"now: {maybe_revoked}. Revoke a token with `python -m dashboard tokens revoke NAME`."
         )

@@ -28,7 +28,8 @@ class DatabaseRestoreRecord(Schema):
     kept: str | None = Field(description="the new name of the file that was there before; null if there was none")
     still_revoked: list[str] = Field(description="names of tokens that are valid in the backup, but were revoked since")
     maybe_revoked: list[str] = Field(
-        description="names of all valid tokens, if the file that was there cannot tell which were revoked; else none"
+        description="names of the valid tokens that the file that was there does not have, so that they may have been "
+        "revoked since; those of all valid tokens if there was no file, or one that cannot be read"
     )
 
     @classmethod

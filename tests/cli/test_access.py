@@ -136,9 +136,67 @@ def test_a_restore_that_cannot_know_which_tokens_were_revoked_names_the_valid_on
         commands.run("tokens", "revoke", "lost")
         damage()
         told = commands.run("database", "restore", str(backup)).stderr
-        assert reason in told and "These are valid: lost, camera." in told
+        assert f"{reason}. They are valid now: lost, camera." in told
         assert "`python -m dashboard tokens revoke NAME`" in told
-        assert commands.json("audit")[0]["action"] == "database.restored"
+        newest = commands.json("audit")[0]
+        assert (newest["action"], newest["detail"]) == (
+            "database.restored",
+            "valid, maybe revoked before: lost, camera",
+        )
+
+
+def test_a_restore_names_the_valid_tokens_that_an_older_file_does_not_have(commands: Commands, tmp_path: Path) -> None:
+    older, newer = tmp_path / "older.sqlite3", tmp_path / "newer.sqlite3"
+    for name in ("camera", "lost"):
+        commands.run("tokens", "create", name)
+    commands.run("database", "backup", str(older))
+    commands.run("tokens", "create", "alpha", "--scope", "admin")
+    commands.run("database", "backup", str(newer))
+    commands.run("tokens", "revoke", "alpha")
+    assert "valid" not in commands.run("database", "restore", str(older)).stderr
+    commands.run("tokens", "revoke", "lost")
+    told = commands.run("database", "restore", str(newer)).stderr
+    assert "stay revoked: lost." in told and "does not have them. They are valid now: alpha. Revoke" in told
+    detail = "valid, maybe revoked before: alpha; still revoked: lost"
+    assert commands.json("audit")[0]["detail"] == detail
+    assert {each["name"]: each["state"] for each in commands.json("tokens", "list")} == {
+        "camera": "valid", "lost": "revoked", "alpha": "valid",
+    }  # fmt: skip
+
+
+def test_a_restore_over_a_new_file_names_every_valid_token(commands: Commands, tmp_path: Path) -> None:
+    backup, file = tmp_path / "backup.sqlite3", commands.data_dir / FILE
+    names = [f"token {number}" for number in range(10)]
+    for name in names:
+        commands.run("tokens", "create", name, "--scope", "admin")
+    commands.run("database", "backup", str(backup))
+    commands.run("tokens", "revoke", "token 9")
+    file.write_bytes(b"damaged" * 3000)
+    assert "move the file" in commands.json("database", "check", fails=True)["error"]["fix"]
+    file.rename(tmp_path / "moved away")
+    assert commands.json("tokens", "list") == []
+    told = commands.run("database", "restore", str(backup)).stderr
+    assert f"does not have them. They are valid now: {', '.join(names)}. Revoke" in told
+    assert commands.json("audit")[0]["detail"] == f"valid, maybe revoked before: {', '.join(names)}"
+    for name in names:
+        commands.run("tokens", "revoke", name)
+    done = commands.json("database", "restore", str(backup))
+    assert (done["still_revoked"], done["maybe_revoked"]) == (names, [])
+    file.unlink()
+    commands.run("tokens", "list")
+    done = commands.json("database", "restore", str(backup))
+    assert (done["still_revoked"], done["maybe_revoked"]) == ([], names)
+
+
+def test_a_restore_names_a_token_whose_name_is_damaged(commands: Commands, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.sqlite3"
+    for name in ("camera", "lost"):
+        commands.run("tokens", "create", name)
+    commands.run("database", "backup", str(backup))
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute("UPDATE tokens SET name = x'ff00' WHERE name = 'lost'")
+    (commands.data_dir / FILE).unlink()
+    assert commands.json("database", "restore", str(backup))["maybe_revoked"] == ["camera", r"b'\xff\x00'"]
 
 
 def test_a_backup_does_not_go_into_another_kind_of_database(

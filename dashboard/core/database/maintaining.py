@@ -102,8 +102,9 @@ class Restored:
     """What became of the file that a backup replaced, and of the tokens, which are given by name."""
 
     kept: Path | None  # the new name of the file; None if there was none
+    was_read: bool  # False if there was no file, or a damaged one
     still_revoked: tuple[str, ...]  # they were valid in the backup
-    maybe_revoked: tuple[str, ...]  # they are valid again; the file cannot tell whether they were revoked
+    maybe_revoked: tuple[str, ...]  # they are valid; the file does not tell whether they were revoked
 
 
 def restore(address: Address, backup: Path) -> Restored:
@@ -148,26 +149,27 @@ def restore(address: Address, backup: Path) -> Restored:
     return Restored(kept, *tokens)
 
 
-def _keep_revoked(replaced: Path, part: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _keep_revoked(replaced: Path, part: Path) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
     """Revokes the tokens of the new file that are revoked in the one that it replaces.
 
     Returns:
-        Names of these tokens. If the old file cannot be read: none, and those of all tokens that are valid in the new one.
+        Whether the old file could be read, the names of these tokens, and those of the valid tokens that it does not have.
     """
     try:
         with closing(sqlite3.connect(f"{replaced.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_S)) as old:
-            revoked = dict(old.execute("SELECT token_id, revoked_utc FROM tokens WHERE revoked_utc IS NOT NULL"))
-            is_known = True
+            known = dict(old.execute("SELECT token_id, revoked_utc FROM tokens"))
+            was_read = True
     except sqlite3.Error:
-        revoked, is_known = {}, False
+        known, was_read = {}, False
     with closing(sqlite3.connect(part)) as new, new:
         valid = new.execute(
             "SELECT token_id, name FROM tokens WHERE revoked_utc IS NULL AND coalesce(expires_utc > datetime(), TRUE)"
         ).fetchall()
-        change = "UPDATE tokens SET revoked_utc = ? WHERE token_id = ?"
-        new.executemany(change, [(revoked[token_id], token_id) for token_id, _ in valid if token_id in revoked])
-    still_revoked = tuple(name for token_id, name in valid if token_id in revoked)
-    return still_revoked, () if is_known else tuple(name for _, name in valid)
+        revoked = [(known[token_id], token_id) for token_id, _ in valid if known.get(token_id) is not None]
+        new.executemany("UPDATE tokens SET revoked_utc = ? WHERE token_id = ?", revoked)
+    # a damaged name may be no text
+    still_revoked = tuple(str(name) for token_id, name in valid if known.get(token_id) is not None)
+    return was_read, still_revoked, tuple(str(name) for token_id, name in valid if token_id not in known)
 
 
 def _no_file(address: Address, fix: str) -> DatabaseError:
