@@ -72,6 +72,11 @@ def ask(
     counts = label_counts(in_class_folders(dataset.samples, version.class_names))
     labels = label_choices(counts, version.class_names, ids_uncertain=IDS_UNCERTAIN in dataset.notes)
     questions = dataset.questions
+    unknown = [choice.label for choice in labels.unmatched]
+    if better := other_labels(path, dataset, unknown, version.class_names, choices):
+        questions = (*questions, better)
+        if better.chosen is None:
+            return Asked(choices, questions, dataset, None)
     if labels.question:
         starts = [answer.value for answer in labels.question.answers]
         chosen = first if first in starts else None
@@ -81,11 +86,6 @@ def ask(
         labels = label_choices(counts, version.class_names, int(chosen))
         meant = {choice.label: choice.meaning for choice in labels.matched}
         return Asked(choices, questions, dataset, labels, meant)
-    unknown = [choice.label for choice in labels.unmatched]
-    if unknown and (better := other_labels(path, dataset, unknown, version.class_names, choices)):
-        questions = (*questions, better)
-        if better.chosen is None:
-            return Asked(choices, questions, dataset, None)
     above = counts_above(dataset.samples) if labels.unmatched else {}
     return Asked(
         choices, questions, dataset, labels, above=label_choices(above, version.class_names) if above else None

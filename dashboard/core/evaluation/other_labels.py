@@ -14,7 +14,7 @@ from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS, NOTHING_CHOSEN,
 from dashboard.core.datasets.label_column import is_predicted
 from dashboard.core.datasets.name_labels import labels_in_names
 from dashboard.core.errors import DatasetError, ImageError, listed
-from dashboard.core.labels.class_ids import are_numbers
+from dashboard.core.labels.class_ids import NO_ID, are_numbers
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.questions import Answer, Question
 
@@ -29,7 +29,9 @@ def other_labels(
     class_names: Sequence[str],
     choices: Choices = NOTHING_CHOSEN,
 ) -> Question | None:
-    """The question what holds the labels, if most of those in use are unknown and others are all classes of the model.
+    """The question what holds the labels, if others are all classes of the model and those in use probably are not.
+
+    These are not if most are unknown, or if they are numbers that are not the ids of the classes in the others.
 
     The first answer is the one that fits. None is chosen, unless the user has chosen the folders rather than the file names.
     Returns None if no others fit, or the user has chosen the table or its column.
@@ -40,10 +42,15 @@ def other_labels(
     """
     labels = distinct_labels(dataset.samples)
     topics = {question.topic for question in dataset.questions}
-    if 2 * len(unknown) <= len(labels) or "label_column" in topics:
+    numbered = are_numbers([label for label in labels if label != NO_ID]) and not {*labels} & {*class_names}
+    if not (numbered or 2 * len(unknown) > len(labels)) or "label_column" in topics:
         return None
     if dataset.samples.from_folders:
-        return None if "labels" in topics else _file_names(path, dataset, class_names, choices)
+        return (
+            None
+            if "labels" in topics or 2 * len(unknown) <= len(labels)
+            else _file_names(path, dataset, class_names, choices)
+        )
     return _other_column(path, dataset, labels, class_names, choices)
 
 
@@ -66,18 +73,32 @@ def _other_column(
         texts = columns[name]
         if is_predicted(name) or not pa.types.is_string(texts.type) or pc.count_distinct(texts).as_py() > _MOST_LABELS:
             continue
-        if not _are_classes({text.strip() for text in pc.unique(texts).to_pylist() if text} - {""}, class_names):
+        classes = [*dict.fromkeys(text.strip() for text in pc.unique(texts).to_pylist() if text and text.strip())]
+        if not _are_classes(classes, class_names):
+            continue
+        if are_numbers([label for label in labels if label != NO_ID]) and _are_ids_of(dataset, texts, class_names):
             continue
         if found := _question(path, replace(choices, label_column=name), "label_column"):
             other, question = found
-            others = _columns(other)
-            in_use = [each for each in (others.column_names if others else ()) if each not in columns.column_names]
-            answers = {answer.value: answer for answer in question.answers}
-            answers = (
-                {name: answers.pop(name)} | {each: Answer(each, listed(labels, _EXAMPLES)) for each in in_use} | answers
-            )
-            return replace(question, answers=tuple(answers.values()))
+            now = _columns(other)
+            in_use = [each for each in (now.column_names if now else ()) if each not in columns.column_names]
+            others = {answer.value: answer.meaning for answer in question.answers if answer.value != name}
+            answers = {name: listed(classes, _EXAMPLES), **dict.fromkeys(in_use, listed(labels, _EXAMPLES)), **others}
+            return replace(question, answers=tuple(Answer(*each) for each in answers.items()))
     return None
+
+
+def _are_ids_of(dataset: Dataset, texts: pa.ChunkedArray, class_names: Sequence[str]) -> bool:
+    """True if the labels are the ids of the classes in `texts`, counted from 0 or from 1."""
+    class_of = match_labels(
+        {text.strip() for text in pc.unique(texts).to_pylist() if text} - {""}, class_names
+    ).class_of
+    pairs = {
+        (int(sample.label), class_of.get(text.strip()))
+        for sample, text in zip(dataset.samples, texts.to_pylist(), strict=True)
+        if sample.label not in (None, NO_ID) and text
+    }
+    return any(all(dict(enumerate(class_names, first)).get(id_) == name for id_, name in pairs) for first in (0, 1))
 
 
 def _columns(dataset: Dataset) -> pa.Table | None:

@@ -67,13 +67,19 @@ def plan_run(
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
     uncertain = IDS_UNCERTAIN in dataset.notes
     mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, ids_uncertain=uncertain)
+    others = other_labels(path, dataset, mapping.unknown, version.class_names)
+    if others and first_id is None and not label_map and (mapping.question or not mapping.unknown):
+        raise UndecidedError(
+            f"The labels of {dataset.path.name} ({listed(distinct_labels(samples))}) are numbers, but not the ids of "
+            f"the classes in its column {others.answers[0].value}.",
+            others, "labels_uncertain",
+        )  # fmt: skip
     if mapping.question:
         raise UndecidedError(
             " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),
             mapping.question, "labels_uncertain", _class_by_class(mapping.unknown) if uncertain else (),
         )  # fmt: skip
     counts = label_counts(samples)
-    others = other_labels(path, dataset, mapping.unknown, version.class_names) if mapping.unknown else None
     if counts and not mapping.class_of:
         raise _no_class(dataset, mapping, version, others)
     if mapping.unknown:

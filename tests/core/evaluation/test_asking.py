@@ -220,6 +220,33 @@ def test_a_column_that_holds_classes_is_offered_if_the_one_called_so_holds_none(
     assert "To take the labels from the column Motiv, choose --label-column Motiv." in refused.value.fix
 
 
+@pytest.mark.parametrize("grades", ["5,7,5,5", "0,1,2", "1,2,1,1", "1,2,3,4,5,6"])
+def test_a_column_that_holds_classes_is_offered_if_numbers_are_not_their_ids(
+    school_list: Callable[[str], Path], tiny_version: ModelVersion, grades: str
+) -> None:
+    path, version = school_list(grades), tiny_version
+    asked = ask(path, version, {})
+    assert [(each.topic, each.chosen, each.answers[0].value) for each in asked.questions] == [
+        ("label_column", None, "Motiv")
+    ]
+    with pytest.raises(UndecidedError, match="are numbers, but not the ids of the classes in its column Motiv"):
+        plan_run(path, version)
+    assert plan_run(path, version, first_id=0).mapping.class_of  # whoever says where they begin may use them
+    kept = ask(path, version, {"label_column": "Klasse"}, asked.questions)
+    assert kept.questions[0].chosen == "Klasse"
+
+
+def test_numbers_that_are_the_ids_of_the_classes_in_another_column_are_not_asked_about(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    for first in (0, 1):
+        ids = {"cat": 3 + first, "dog": 5 + first, "airplane": first}
+        rows = [f"{i}.png;{ids[name]};{name}" for i, name in enumerate(ids)]
+        table = "\n".join(["Foto;Klasse;Motiv", *rows]).encode()
+        path = make_zip({}, extra=pictures("0.png", "1.png", "2.png") | {"Liste.csv": table})
+        assert "label_column" not in [each.topic for each in ask(path, tiny_version, {}).questions]
+
+
 def test_no_column_is_offered_if_most_labels_are_classes_or_no_column_holds_only_classes(
     school_list: Callable[..., Path], tiny_version: ModelVersion
 ) -> None:

@@ -628,7 +628,9 @@ def test_labels_behind_numbers_without_a_header_line_are_no_probability(tmp_path
     assert "header='p_0,p_1,p_2'" in refused(tmp_path / "x.csv", store).fix
 
 
-@pytest.mark.parametrize("row", ["1.png,cat,0.75,0.25", "1.png,0.75,0.25", "1.png;cat;0,75;0,25", "cat,7.5e-01,2.5e-01"])
+@pytest.mark.parametrize(
+    "row", ["1.png,cat,0.75,0.25", "1.png,0.75,0.25", "1.png;cat;0,75;0,25", "cat,7.5e-01,2.5e-01"]
+)
 def test_files_and_probabilities_without_a_header_line(tmp_path: Path, store: RunStore, row: str) -> None:
     (tmp_path / "x.csv").write_text(f"{row}\n" * 3)
     error = refused(tmp_path / "x.csv", store)
