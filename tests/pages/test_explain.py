@@ -431,6 +431,7 @@ def test_an_answer_that_is_not_the_evaluations_is_told(
     monkeypatch.setattr(picture_address, "run_image", evaluated_otherwise)
     page.run()
     assert not page.exception and "The evaluation predicted" in page.warning[0].value
+    assert "or the picture in the dataset was replaced" in page.warning[0].value
     assert "right?" not in text_of(page)  # it would not be clear which prediction is meant
 
 
