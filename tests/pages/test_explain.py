@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -431,6 +432,7 @@ def test_an_answer_that_is_not_the_evaluations_is_told(
     monkeypatch.setattr(picture_address, "run_image", evaluated_otherwise)
     page.run()
     assert not page.exception and "The evaluation predicted" in page.warning[0].value
+    assert "or the picture in the dataset was replaced" in page.warning[0].value
     assert "right?" not in text_of(page)  # it would not be clear which prediction is meant
 
 
@@ -446,6 +448,19 @@ def test_an_image_that_has_gone_is_not_replaced_by_another(page: AppTest, run: R
     Path(run.dataset).unlink()
     of_run(page, run.run_id, 0)
     assert not page.exception and not maps(page) and "does not exist" in text_of(page)
+
+
+def test_a_picture_that_was_replaced_under_its_name_is_not_taken_for_the_evaluated_one(
+    page: AppTest, run: RunManifest
+) -> None:
+    path = Path(run.dataset)
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    with zipfile.ZipFile(path, "w") as archive:
+        for i, name in enumerate(names):
+            archive.writestr(name, encoded(picture(50 + i)))
+    of_run(page, run.run_id, 0)
+    assert not page.exception and not maps(page) and "is another picture now" in text_of(page)
 
 
 def test_similar_images_need_an_evaluation_first(frog: AppTest) -> None:

@@ -127,6 +127,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         key=plan.key,
         familiarity_kept=plan.version.familiarity.kept if plan.version.familiarity else None,
         recorded_accuracy=proportion(round(recorded.value * recorded.n), recorded.n) if recorded else None,
+        input_size=(plan.version.preprocessing.height, plan.version.preprocessing.width),
         user=store.visitor.name,
     )
     owner = store.begin(manifest, attributes.columns if attributes and attributes.columns.num_columns else None)

@@ -28,7 +28,7 @@ from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.prediction import most_probable
 from dashboard.core.models.registry import Registry
-from dashboard.core.runs.images import dataset_of
+from dashboard.core.runs.images import dataset_of, evaluated_file
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.rows import DOUBT, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
@@ -177,11 +177,11 @@ def one_row(store: RunStore, registry: Registry, run_id: str, index: int, user: 
 
 
 def image_of(store: RunStore, run_id: str, index: int, file: str) -> bytes | None:
-    """The image file of a prediction of a run; None if it is gone."""
+    """The image file of a prediction of a run; None if it is gone, or another picture is in its place."""
     with suppress(DashboardError, OSError):
-        dataset = dataset_of(store.folder(run_id).manifest())
-        if still_there(dataset, index, file):
-            return dataset.file(index)
+        folder = store.folder(run_id)
+        manifest = folder.manifest()
+        return evaluated_file(dataset_of(manifest), manifest, folder.thumbnails(), index, file)
     return None
 
 

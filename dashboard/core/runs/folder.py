@@ -275,7 +275,9 @@ class RunFolder:
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
         measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
-        run = Run(manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults)
+        run = Run(
+            manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults, self.thumbnails
+        )
         if measured is None and manifest.state == "finished" and {*FOR_EVALUATION} <= {*table}:
             with contextlib.suppress(OSError, DatasetError):  # they were removed or damaged; lists of runs show them
                 if found := run.evaluation():

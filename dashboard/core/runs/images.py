@@ -1,7 +1,7 @@
 """The images of a run as they were evaluated: the file of one image, and small pictures of many.
 
 Images come from the dataset, as long as it has the same file at the same position. If the run has thumbnails, the small
-pictures come from them, so they remain when the dataset is deleted.
+pictures come from them, so they remain when the dataset is deleted. They also tell whether a picture was replaced.
 """
 
 from __future__ import annotations
@@ -13,13 +13,19 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.datasets import Dataset, open_dataset
-from dashboard.core.datasets.unchanged import check_still_there, still_there
+from dashboard.core.datasets.unchanged import changed, check_still_there, still_there
 from dashboard.core.errors import DatasetError, ImageError
 from dashboard.core.images.drawing import GRAY, centred
-from dashboard.core.images.preprocessing import Fit
+from dashboard.core.images.model_input import enough_pixels
+from dashboard.core.images.preprocessing import Fit, Preprocessing, fit_image
+from dashboard.core.images.thumbnails import make_thumbnail, thumbnail_shape
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
+
+# Mean difference of a thumbnail's pixels, of 255. Another version of a decoder gives slightly other pixels.
+MOST_DIFFERENCE = 8
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ def run_image(run: Run, index: int) -> RunImage:
     """The image at a position of a run's dataset.
 
     Raises:
-        DatasetError: the run has no such image, or its dataset is gone or was changed.
+        DatasetError: the run has no such image, or its dataset is gone or was changed, see `evaluated_file`.
         ImageError: the image cannot be read.
     """
     rows = run.table[run.table["index"] == index]
@@ -55,19 +61,40 @@ def run_image(run: Run, index: int) -> RunImage:
             f"This evaluation has no image number {index:,}.", "Choose one on Batch evaluation.", "image_unknown"
         )
     row, file = rows.iloc[0], str(run.detail(rows, ["file"])["file"].iloc[0])
-    dataset = dataset_of(run.manifest)
-    check_still_there(dataset, index, file)
     return RunImage(
         run_id=run.manifest.run_id,
         index=index,
         file=file,
-        data=dataset.file(index),
+        data=evaluated_file(dataset_of(run.manifest), run.manifest, run.find_thumbnails(), index, file),
         true_label=row["true_label"] if isinstance(row["true_label"], str) else None,
         predicted_label=row["predicted_label"] if isinstance(row["predicted_label"], str) else None,
         model=run.manifest.model,
         model_sha256=run.manifest.model_sha256,
         fit=run.manifest.fit,
     )
+
+
+def evaluated_file(
+    dataset: Dataset, manifest: RunManifest, thumbnails: ArrayFile | None, index: int, file: str
+) -> bytes:
+    """The file of an evaluated image.
+
+    Args:
+        thumbnails: of the run, by `index`. If None, a picture that was replaced under the same name is not noticed.
+
+    Raises:
+        DatasetError: another file is at this position of the dataset now, or the file holds another picture.
+        ImageError: the image cannot be read.
+    """
+    check_still_there(dataset, index, file)
+    data = dataset.file(index)
+    if thumbnails is not None and manifest.fit and manifest.input_size:
+        recipe, then = Preprocessing(*manifest.input_size, manifest.fit), thumbnails[index]
+        if then.any() and then.shape[:2] == thumbnail_shape(recipe):  # that of an image without a prediction is black
+            now = make_thumbnail(fit_image(dataset.image(index, enough_pixels(recipe)), recipe), recipe)
+            if np.abs(now.astype(np.int16) - then).mean() > MOST_DIFFERENCE:
+                raise changed(dataset.path.name, f"since it was evaluated: {file} is another picture now.")
+    return data
 
 
 class RunPictures:

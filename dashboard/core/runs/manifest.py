@@ -46,6 +46,7 @@ MOST_SECONDS = 10**9
 # The start of the workers, TensorFlow and the model takes several seconds. In shorter runs it would be most of the time.
 LEAST_SECONDS_OF_SPEED = 30
 _Count = Annotated[int, Field(ge=0, le=10**10)]
+_Side = Annotated[int, Field(ge=1, le=4096)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -80,6 +81,7 @@ class RunManifest:
     n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
     familiarity_kept: _Share | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
     recorded_accuracy: Proportion | None = None  # of the version on its test images; None if it records none
+    input_size: tuple[_Side, _Side] | None = None  # height and width of the model input in pixels; None if unknown
 
     @property
     def images_per_second(self) -> float | None:

@@ -20,6 +20,7 @@ from dashboard.core.metrics.answers import Answers, Probabilities
 from dashboard.core.metrics.evaluation import Evaluation, evaluate_labels
 from dashboard.core.metrics.scores import Score, scores
 from dashboard.core.parsing import reason
+from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import RunManifest, State
@@ -43,6 +44,7 @@ class Run:
     conditions: Filter = ()  # the filter that the rows of `table` passed
     attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`
     find_faults: Callable[[], Mapping[str, DatasetError]] = dict  # see `RunFolder.file_faults`
+    find_thumbnails: Callable[[], ArrayFile | None] = lambda: None  # see `RunFolder.thumbnails`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:

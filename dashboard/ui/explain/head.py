@@ -135,8 +135,8 @@ def _warn_of_another_answer(image: RunImage, answer: Answer) -> None:
         )
     elif image.predicted_label not in (None, answer.predicted_label):
         told = (
-            f"The evaluation predicted {said}, but here the answer is {plain(answer.predicted_label)}: the settings of {ref}, "
-            "or how pictures are made to fit, have changed since."
+            f"The evaluation predicted {said}, but here the answer is {plain(answer.predicted_label)}: the settings of {ref} "
+            "or how pictures are made to fit have changed since, or the picture in the dataset was replaced."
         )
     else:
         return

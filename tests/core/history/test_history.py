@@ -17,13 +17,17 @@ import pytest
 
 from dashboard.core.database.database import Database
 from dashboard.core.database.ids import now_utc
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, DatabaseError
 from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter
 from dashboard.core.history.exporting import write_csv, write_json_lines
 from dashboard.core.history.history import History
+from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
+from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 from tests.postgres import settings_of
 from tests.recorded import at, entry, pets_zip, stored_run
 from tests.reports.made_runs import store_run
@@ -155,6 +159,16 @@ def test_the_predictions_of_an_evaluation_are_those_of_its_run(
     dataset.unlink()
     gone = history.get(f"{run_id}:2")
     assert gone.label == "cat" and gone.image_sha256 == "" and history.image(gone) is None
+
+
+def test_another_picture_under_the_name_of_an_evaluated_one_is_not_given(
+    history: History, runs: RunStore, tiny_version: ModelVersion, pool: WorkerPool, make_zip: MakeZip
+) -> None:
+    run_id = evaluate(make_zip({"cat": 2}), tiny_version, pool, runs).run_id
+    kept = history.get(f"{run_id}:0")
+    assert history.image(kept) == encoded(picture(0))
+    make_zip({}, extra={f"cat/{i}.png": encoded(picture(7 + i)) for i in range(2)})
+    assert history.image(kept) is None
 
 
 def test_the_doubt_about_an_image_of_an_evaluation_is_computed_if_the_version_is_there(

@@ -12,6 +12,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.models.registry import Registry
 from dashboard.core.runs import class_folders
 from dashboard.core.runs.class_folders import write_class_folders
+from dashboard.core.runs.images import evaluated_file
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip, encoded, picture
@@ -69,12 +70,29 @@ def test_what_cannot_be_read_any_more_is_listed_with_the_reason(run: Run, make_z
     assert "changed" in json.loads(archive.read("not_exported.json"))["c.png"]
 
 
+def test_a_picture_that_was_replaced_under_its_name_is_listed_with_the_reason(run: Run) -> None:
+    dataset = Path(run.manifest.dataset)
+    with zipfile.ZipFile(dataset) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(dataset, "w") as archive:
+        for name, data in {**files, "c.png": encoded(picture(99))}.items():
+            archive.writestr(name, data)
+    archive = exported(run, run.evaluated["index"].tolist())
+    assert json.loads(archive.read("not_exported.json")) == {
+        "c.png": "images.zip was changed since it was evaluated: c.png is another picture now."
+    }
+    assert "dog/c.png" not in archive.namelist() and archive.read("no label/d.png") == encoded(picture(3))
+
+
 def test_a_zip_does_not_grow_beyond_its_limit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(class_folders, "MOST_EXPORTED_BYTES", len(encoded(picture(0))) + 10)
+    read: list[object] = []
+    monkeypatch.setattr(class_folders, "evaluated_file", lambda *args: read.append(args) or evaluated_file(*args))
     archive = exported(run, run.evaluated["index"].tolist()[:4])
     missing = json.loads(archive.read("not_exported.json"))
     assert len(archive.namelist()) == 2 and len(missing) == 3
     assert all("Export it separately" in reason for reason in missing.values())
+    assert len(read) == 2, "what does not fit is not read"
 
 
 def test_an_imported_run_has_no_images_to_export(run: Run) -> None:

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dashboard.core.datasets import open_dataset
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.model_input import read_model_input
+from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.thumbnails import make_thumbnail, thumbnail_shape
+from dashboard.core.models.registry import Registry
+from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.images import run_image
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 from tests.run_rows import Row, table_of
 
 
@@ -46,6 +54,79 @@ def test_another_image_in_its_place_is_refused(tmp_path: Path, make_zip: MakeZip
     make_zip({"cat": 5, "dog": 2})
     with pytest.raises(DatasetError, match="was changed since"):
         run_image(run, 2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A dataset of a photo that is larger than the model's input, a drawing, and a file that is no image."""
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    for name, data in {
+        "photo.jpg": encoded(picture(0, 300, 200), "JPEG"),
+        "drawing.png": encoded(picture(1)),
+        "broken.png": b"no image",
+    }.items():
+        (tmp_path / "pets" / "cat" / name).write_bytes(data)
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def evaluated(folder: Path, tiny_registry: Registry, pool: WorkerPool, tmp_path: Path) -> RunFolder:
+    store = RunStore(tmp_path / "runs")
+    return store.folder(evaluate(folder, tiny_registry.get("tiny"), pool, store).run_id)
+
+
+def index_of(run: Run, file: str) -> int:
+    return int(run.table["index"][run.table["file"] == file].iloc[0])
+
+
+def test_images_that_nobody_changed_are_given_as_they_are(evaluated: RunFolder, folder: Path) -> None:
+    run = evaluated.load()
+    assert evaluated.thumbnails() is not None and len(run.failed) == 1
+    for file in ("cat/photo.jpg", "cat/drawing.png", "cat/broken.png"):
+        assert run_image(run, index_of(run, file)).data == (folder / file).read_bytes()
+
+
+def test_a_picture_that_was_replaced_under_its_name_is_refused(evaluated: RunFolder, folder: Path) -> None:
+    run = evaluated.load()
+    (folder / "cat" / "photo.jpg").write_bytes(encoded(picture(7, 300, 200), "JPEG"))
+    with pytest.raises(
+        DatasetError, match=r"pets was changed since it was evaluated: cat/photo\.jpg is another picture"
+    ):
+        run_image(run, index_of(run, "cat/photo.jpg"))
+    assert run_image(run, index_of(run, "cat/drawing.png")).predicted_label
+
+
+def test_the_same_picture_in_a_slightly_other_file_is_no_other_picture(evaluated: RunFolder, folder: Path) -> None:
+    run, data = evaluated.load(), encoded(picture(0, 300, 200), "JPEG", quality=85)
+    (folder / "cat" / "photo.jpg").write_bytes(data)
+    assert run_image(run, index_of(run, "cat/photo.jpg")).data == data
+
+
+def test_thumbnails_are_compared_in_the_way_in_which_they_were_made(tmp_path: Path) -> None:
+    """Two of four columns are white. Reduced in one step, such a picture is another than when it is reduced in two."""
+    stripes = np.zeros((100, 100, 3), np.uint8)
+    stripes[:, ::4] = stripes[:, 1::4] = 255
+    recipe = Preprocessing(512, 512, "pad")
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    file = tmp_path / "pets" / "cat" / "0.png"
+    file.write_bytes(encoded(stripes))
+    stored_run(tmp_path, tmp_path / "pets")
+    folder = RunStore(tmp_path / "runs").folder("r1")
+    folder.save(replace(folder.manifest(), fit="pad", input_size=(512, 512)))
+    thumbnails = folder.keep_thumbnails(1, thumbnail_shape(recipe))
+    assert thumbnails
+    thumbnails.write(np.array([0]), make_thumbnail(read_model_input(file.read_bytes(), recipe), recipe)[None])
+    assert run_image(folder.load(), 0).data == file.read_bytes()
+    file.write_bytes(encoded(picture(0, 100, 100)))
+    with pytest.raises(DatasetError, match="another picture now"):
+        run_image(folder.load(), 0)
+
+
+def test_without_thumbnails_only_names_are_compared(evaluated: RunFolder, folder: Path) -> None:
+    evaluated.forget_thumbnails()
+    (folder / "cat" / "drawing.png").write_bytes(encoded(picture(7)))
+    run = evaluated.load()
+    assert run_image(run, index_of(run, "cat/drawing.png")).data == encoded(picture(7))
 
 
 def test_every_kind_of_dataset_gives_its_images_as_files(tmp_path: Path, make_zip: MakeZip) -> None:
