@@ -32,7 +32,7 @@ Code = Literal[
     "dataset_unreadable", "bad_name", "choice", "damaged", "dataset_changed", "description", "missing", "no_images", "not_found",
     "several_splits", "unknown_format", "upload_mixed", "upload_too_large",
     # a dataset's labels
-    "ambiguous", "label_count", "label_missing", "label_unknown", "label_map", "labels_file", "labels_uncertain",
+    "label_count", "label_missing", "label_unknown", "label_map", "labels_file", "labels_uncertain",
     "labels_unknown", "several_labels",
     # NumPy arrays
     "array_channels_first", "array_damaged", "array_keys", "array_labels", "array_objects", "array_order",

@@ -88,7 +88,7 @@ class RunRecord(Figures):
     model: ModelName
     fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int = Field(description="number of images in the dataset, and of rows without an image")
-    n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
+    n_without_image: int = Field(description="of n_images: rows of a table of labels that match no image")
     n_evaluated: int = Field(description="number of images with a prediction")
     n_labelled: int = Field(description="number of images with a prediction and a label, which the figures are over")
     n_failed: int = Field(
@@ -175,7 +175,7 @@ class RunSummary(Schema):
     model: ModelName
     fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int
-    n_without_image: int = Field(description="of n_images: rows of a table of labels that match no single image")
+    n_without_image: int = Field(description="of n_images: rows of a table of labels that match no image")
     seconds: float
     message: Sentence = Field(description="why it failed, or what is damaged; may be empty")
     accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")

@@ -21,8 +21,7 @@ from dashboard.core.datasets.sample_list import PackedNames, SampleList
 from dashboard.core.datasets.table_rows import RENAME_UPLOADED, LabelsTable, names_no_image, were_uploaded_alike
 from dashboard.core.errors import Advice, Choice, DatasetError, ImageError, counted, listed
 
-NO_IMAGE_OF_ITS_OWN = "names this file, but "  # behind the name of a table
-NO_SUCH_IMAGE = f"{NO_IMAGE_OF_ITS_OWN}the dataset has no such image."
+NO_SUCH_IMAGE = "names this file, but the dataset has no such image."  # behind the name of a table
 _DOCUMENTS = frozenset(
     [
         ".txt",
@@ -93,7 +92,7 @@ IsImage = Callable[[str], bool]  # True for the name of an image
 class Labelling:
     """The samples of a dataset of files."""
 
-    samples: SampleList  # the files in their order, then rows that match no single file
+    samples: SampleList  # the files in their order, then rows that match no file
     faults: dict[int, ImageError] = field(default_factory=dict)  # index of a sample -> why it cannot be evaluated
     notes: tuple[str, ...] = ()
     attributes: Callable[[], Attributes | None] = lambda: None  # reads those of the samples
@@ -198,7 +197,9 @@ def by_labels_file(
     is_image: IsImage = is_image_name,
     own_first: bool = False,
 ) -> Labelling:
-    """Gives each file the label in its row. A row that matches no single image becomes a sample that cannot be read.
+    """Gives each file the label in its row. A row that matches no image becomes a sample that cannot be read.
+
+    A row that matches several images gives none of them its label; a note says so.
 
     Args:
         elsewhere: names of files in other splits. Rows for them are passed over.
@@ -213,9 +214,7 @@ def by_labels_file(
     faults: dict[int, ImageError] = {}
     extra: list[tuple[str, str | None]] = []
     extra_rows: list[int] = []
-    missing: list[str] = []
     several: list[str] = []
-    uploaded_alike = were_uploaded_alike(names)
     rows_of: dict[int, list[int]] = defaultdict(list)
     for row, file in enumerate(table.files):
         if not file and table.labels[row] is None and row not in table.faults:
@@ -225,12 +224,16 @@ def by_labels_file(
             if (position := int(found[0])) < len(names):
                 rows_of[position].append(row)
             continue
-        if find_elsewhere and not len(found) and len(find_elsewhere(file, folder)):
+        if len(found):
+            several.append(file)
             continue
-        faults[len(names) + len(extra)] = _no_single_image(table.name, file, len(found), uploaded_alike)
+        if find_elsewhere and len(find_elsewhere(file, folder)):
+            continue
+        faults[len(names) + len(extra)] = ImageError(
+            f"{table.name} {NO_SUCH_IMAGE}", "Add the image, or remove its row.", "missing"
+        )
         extra.append((file, table.labels[row]))
         extra_rows.append(row)
-        (several if len(found) else missing).append(file)
     repeated, manifold = [], []
     for i, rows in rows_of.items():
         given = list(dict.fromkeys(label for row in rows if (label := table.labels[row]) is not None))
@@ -277,15 +280,14 @@ def by_labels_file(
         notes.append(f"{what} no label in {table.name}, so not compared: {listed(without)}.")
     if repeated:
         notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
-    if missing:
-        is_missing = (
-            f"{counted(len(missing), 'file')} named in {table.name} {'is' if len(missing) == 1 else 'are'} missing"
-        )
-        notes.append(f"{is_missing}: {listed(missing)}.")
+    if extra:
+        is_missing = f"{counted(len(extra), 'file')} named in {table.name} {'is' if len(extra) == 1 else 'are'} missing"
+        notes.append(f"{is_missing}: {listed([file for file, _ in extra])}.")
     if several:
+        fit = "fits several images, so it gives" if len(several) == 1 else "fit several images each, so they give"
+        way_out = RENAME_UPLOADED if were_uploaded_alike(names) else "Write the whole path of each image in the table."
         notes.append(
-            f"Named in {table.name}, but several images are called so: {listed(several)}."
-            + (f" {RENAME_UPLOADED}" if uploaded_alike else "")
+            f"{counted(len(several), 'row')} of {table.name} {fit} no label: {listed(list(dict.fromkeys(several)))}. {way_out}"
         )
     all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
     samples = SampleList(all_names, chain(labels, (label for _, label in extra)), n_without_image=len(extra))
@@ -356,18 +358,4 @@ def no_images(dataset_name: str, names: Sequence[str], reason: ImageError | None
     only = f", only {listed(names, 4)}" if names else ""
     return DatasetError(
         f"{dataset_name} holds no images{only}.", read_instead(names) or ONE_FOLDER_A_CLASS, "no_images"
-    )
-
-
-def _no_single_image(table_name: str, file: str, found: int, uploaded_alike: bool) -> ImageError:
-    if found:
-        return ImageError(
-            f"{table_name} {NO_IMAGE_OF_ITS_OWN}{found} images have this name.",
-            RENAME_UPLOADED if uploaded_alike else "Write the whole path in the row.",
-            "ambiguous",
-        )
-    return ImageError(
-        f"{table_name} {NO_SUCH_IMAGE}",
-        "Add the image, or remove its row.",
-        "missing",
     )

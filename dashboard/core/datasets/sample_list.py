@@ -91,7 +91,7 @@ class SampleList(Sequence[Sample]):
 
         Args:
             from_folders: the labels are names of folders in the names of the samples.
-            n_without_image: how many of the samples are rows of a table that match no single image.
+            n_without_image: how many of the samples are rows of a table that match no image.
         """
         codes: dict[str, int] = {}
         ids: dict[str, int] = {}

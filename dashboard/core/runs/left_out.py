@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard.core.datasets.label_value import OF_THIS_IMAGE
-from dashboard.core.datasets.labelling import NO_IMAGE_OF_ITS_OWN, NO_SUCH_IMAGE
+from dashboard.core.datasets.labelling import NO_SUCH_IMAGE
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run, how_to_finish
 
@@ -43,7 +43,7 @@ def without_image(run: Run) -> np.ndarray:
 
 def image_count(run: Run) -> int:
     """The number of rows of `Run.table` that are images, not only rows of a table of labels. Raises DatasetError."""
-    without = _stating(run, NO_IMAGE_OF_ITS_OWN).sum() if run.manifest.n_without_image else 0
+    without = without_image(run).sum() if run.manifest.n_without_image else 0
     return len(run.table) - int(without)
 
 
@@ -68,7 +68,7 @@ def _stating(run: Run, reason: str) -> np.ndarray:
 def in_kinds(run: Run) -> str:
     """`1 could not be read, 10 left out by choice`: why rows have no prediction. Raises DatasetError."""
     chosen, by_label, missing = left_out_by_choice(run), left_out_by_label(run), without_image(run)
-    uncertain = (_stating(run, OF_THIS_IMAGE) | _stating(run, NO_IMAGE_OF_ITS_OWN)) & ~missing
+    uncertain = _stating(run, OF_THIS_IMAGE)
     otherwise = "without a prediction" if run.manifest.imported else "could not be read"
     counts = {
         otherwise: int((~by_label & ~missing & ~uncertain).sum()),

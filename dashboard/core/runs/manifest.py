@@ -78,7 +78,7 @@ class RunManifest:
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown
     labels: str = ""  # path of the file of true labels of imported predictions; "" if there is none
     arrays: str = ""  # which arrays of imported predictions the user chose, such as PROBS,LABELS
-    n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no single image
+    n_without_image: _Count = 0  # of `n_images`: rows of a table of labels that match no image
     familiarity_kept: _Share | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
     recorded_accuracy: Proportion | None = None  # of the version on its test images; None if it records none
     input_size: tuple[_Side, _Side] | None = None  # height and width of the model input in pixels; None if unknown

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from pathlib import Path
 
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.described import describe
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.models.version import ModelVersion
@@ -15,13 +18,12 @@ from dashboard.schemas.runs import RunRecord
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
 
-TABLE = b"file,label\na/0.png,cat\na/1.png,dog\nb/0.png,dog\n0.png,cat\nnowhere.png,cat\n"
+TABLE = b"file,label\na/0.png,cat\na/1.png,dog\nb/0.png,dog\nmissing.png,cat\nnowhere.png,cat\n"
 
 
 def test_rows_of_a_table_without_an_image_are_no_images(
     fast: WorkerPool, store: RunStore, make_zip: MakeZip, tiny_version: ModelVersion
 ) -> None:
-    """One names no image, one names two."""
     seen: list[Progress] = []
     path = make_zip({"a": 2, "b": 1}, extra={"labels.csv": TABLE})
     manifest = evaluate(path, tiny_version, fast, store, on_progress=seen.append)
@@ -30,9 +32,24 @@ def test_rows_of_a_table_without_an_image_are_no_images(
     folder = store.folder(manifest.run_id)
     run, some = folder.load(VIEW_COLUMNS), folder.load(VIEW_COLUMNS, parse_filter(["file~0"]))
     assert (image_count(run), image_count(some)) == (3, 2)
-    assert in_kinds(run) == "1 without a certain label, 1 missing, but named in a table"
+    assert in_kinds(run) == "2 missing, but named in a table"
     made = datetime(2026, 1, 1, tzinfo=timezone.utc)
     said = [{f.name: f.value for f in facts_of(each, Annotations(), made)}["Images"] for each in (run, some)]
     assert said == ["3, and 2 rows of a table that match no image", "2 of 3"]
     record = RunRecord.of(run)
     assert (record.n_images, record.n_without_image, record.n_failed) == (5, 2, 2)
+
+
+def test_rows_that_fit_several_images_are_neither_images_nor_failures(
+    fast: WorkerPool, store: RunStore, make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    table = "".join(f"{i}.png,cat\n" for i in (0, 1, 2, 0, 1, 2)) + "3.png,dog\nnowhere.png,dog\n"
+    path = make_zip({"Ida": 4, "Ben": 3}, extra={"t.csv": f"file,label\n{table}".encode()})
+    manifest = evaluate(describe(path, Choices(labels="t.csv"), tmp_path), tiny_version, fast, store)
+    assert (manifest.n_images, manifest.n_without_image, manifest.n_real_images) == (8, 1, 7)
+    told = "6 rows of t.csv fit several images each, so they give no label: 0.png, 1.png, 2.png. "
+    assert told + "Write the whole path of each image in the table." in manifest.notes
+    run = store.folder(manifest.run_id).load(VIEW_COLUMNS)
+    assert in_kinds(run) == "1 missing, but named in a table"
+    record = RunRecord.of(run)
+    assert (record.n_evaluated, record.n_labelled, record.n_failed) == (7, 1, 1)
