@@ -51,6 +51,7 @@ from dashboard.core.shell import in_command
 EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})  # all of them: an export of a run
 NAME_THE_COLUMNS = "Use one column per class called p_CLASS (p_cat, p_dog ...), or in Parquet a list column pred_probs."
 _MOST_IN_EXAMPLE = 12  # columns
+_ROUNDING = 0.02  # of a sum of probabilities; whoever reads the rows says that they are rounded too much
 _BEST = re.compile(r"[_ ]?1$")  # ends the name of the column of the likeliest class, beside those of the next ones
 _ZEROS_AND_ONES = frozenset({"", "0", "1", "0.0", "1.0", "False", "True"})
 
@@ -201,16 +202,21 @@ class _Choice:
         counted = 2 <= len(numbers) <= MOST_CLASSES and numbers == [*map(str, range(len(numbers)))]
         with contextlib.suppress(ValueError):  # then the column of labels holds something else
             for names in (self._class_names, classes_of(self._true_labels(), ())):
-                if names and (found := self._probabilities_of(others, names)).probs:
+                if names and (found := self._probabilities_of(others, names, _ROUNDING)).probs:
                     return found
-            if counted and (found := self._probabilities_of(numbers, numbers)).probs:
+            if counted and (found := self._probabilities_of(numbers, numbers, _ROUNDING)).probs:
                 return found
         return None
 
-    def _probabilities_of(self, others: Sequence[str], class_names: Sequence[str]) -> _Predictions:
+    def _probabilities_of(
+        self, others: Sequence[str], class_names: Sequence[str], tolerance: float = SUM_TOLERANCE
+    ) -> _Predictions:
         """The columns that are called like the classes and hold their probabilities, and the names of the classes.
 
         Columns that only look so are told in the notes.
+
+        Args:
+            tolerance: how far the sum of a row may be from 1.
         """
         first = next(self._table.frames(others, n_classes=len(others)), pd.DataFrame())
         likely = likely_probabilities(first)
@@ -222,11 +228,11 @@ class _Choice:
                 continue
             alike = [c for c in likely if c.casefold().startswith(before) and c.casefold().endswith(after)]
             for columns in (called, alike):  # the second with classes that do not occur
-                if self._sum_to_1(columns):
+                if self._sum_to_1(columns, tolerance):
                     names = tuple(column[len(before) : len(column) - len(after)] for column in columns)
                     return _Predictions(columns, names, (PROBABILITIES_FOUND.format(columns=listed(columns)),))
             perhaps = perhaps or called
-        if not perhaps and len(likely) > 1 and not best_first(first[likely]) and self._sum_to_1(likely):
+        if not perhaps and len(likely) > 1 and not best_first(first[likely]) and self._sum_to_1(likely, tolerance):
             perhaps = likely
         notes: tuple[str, ...] = ()
         if perhaps:
@@ -236,14 +242,14 @@ class _Choice:
             notes = (note.format(columns=listed(unused), name=class_names[-1]),)
         return _Predictions([], None, notes)
 
-    def _sum_to_1(self, columns: Sequence[str]) -> bool:
+    def _sum_to_1(self, columns: Sequence[str], tolerance: float) -> bool:
         """Whether these columns hold probabilities that sum to 1 in each row that has any."""
         try:
             for frame in self._table.frames(columns, columns, len(columns)):
                 probs = frame[columns].to_numpy(np.float64)
                 probs = probs[~np.isnan(probs).all(axis=1)]
                 sums = probs.sum(axis=1, keepdims=True)
-                if not ((probs >= -SUM_TOLERANCE) & (np.abs(sums - 1) <= SUM_TOLERANCE)).all():
+                if not ((probs >= -tolerance) & (np.abs(sums - 1) <= tolerance)).all():
                     return False
         except ValueError:  # not only numbers
             return False

@@ -1100,6 +1100,16 @@ def test_columns_that_are_called_like_the_true_labels_are_their_probabilities(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("columns", [[f"{name}_prob" for name in NAMES], ["0", "1", "2"]])
+def test_columns_called_like_the_classes_that_are_rounded_too_much_are_told_so(
+    tmp_path: Path, store: RunStore, columns: list[str]
+) -> None:
+    frame = table(np.array([[0.33, 0.33, 0.33], *PROBS[1:]]))
+    frame.columns = ["file", "label", *columns]
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    assert refused(tmp_path / "x.csv", store, class_names=NAMES).fix.startswith("Save more decimals")
+
+
 def test_numbered_columns_of_probabilities_get_their_names_as_the_advice_says(tmp_path: Path, store: RunStore) -> None:
     frame = table()
     frame.columns = ["file", "label", "0", "1", "2"]
