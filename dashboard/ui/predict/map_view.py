@@ -139,21 +139,23 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
         st.session_state[MAP_LAYER_KEY] = default
         if wanted:
             say_that_it_is_unknown("layer", wanted)
-    target_column, layer_column = st.columns(2)
-    target_column.selectbox(
-        "Evidence for",
-        targets,
-        key=MAP_TARGET_KEY,
-        help="The map shows where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
-    )
-    layer_column.selectbox(
-        "Layer",
-        names,
-        names.index(st.session_state[MAP_LAYER_KEY]),
-        key=MAP_LAYER_KEY,
-        format_func=called.__getitem__,
-        help="Deeper layers tell more about the class, earlier layers more about the position.",
-    )
+    with st.container(horizontal=True):  # below each other where there is no room for both
+        st.selectbox(
+            "Evidence for",
+            targets,
+            key=MAP_TARGET_KEY,
+            help="The map shows where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
+            width=220,
+        )
+        st.selectbox(
+            "Layer",
+            names,
+            names.index(st.session_state[MAP_LAYER_KEY]),
+            key=MAP_LAYER_KEY,
+            format_func=called.__getitem__,
+            help="Deeper layers tell more about the class, earlier layers more about the position.",
+            width=220,
+        )
     if left_out := branches_left_out(explanation.layer, called):
         st.caption(left_out)
     target, layer = st.session_state[MAP_TARGET_KEY], st.session_state[MAP_LAYER_KEY]
