@@ -165,11 +165,11 @@ def _keep_revoked(replaced: Path, part: Path) -> tuple[bool, tuple[str, ...], tu
         valid = new.execute(
             "SELECT token_id, name FROM tokens WHERE revoked_utc IS NULL AND coalesce(expires_utc > datetime(), TRUE)"
         ).fetchall()
-        revoked = [(known[token_id], token_id) for token_id, _ in valid if known.get(token_id) is not None]
-        new.executemany("UPDATE tokens SET revoked_utc = ? WHERE token_id = ?", revoked)
+        revoked = [(token_id, name) for token_id, name in valid if known.get(token_id) is not None]
+        new.executemany("UPDATE tokens SET revoked_utc = ? WHERE token_id = ?", [(known[i], i) for i, _ in revoked])
+    maybe_revoked = [(token_id, name) for token_id, name in valid if token_id not in known]
     # a damaged name may be no text
-    still_revoked = tuple(str(name) for token_id, name in valid if known.get(token_id) is not None)
-    return was_read, still_revoked, tuple(str(name) for token_id, name in valid if token_id not in known)
+    return was_read, tuple(str(name) for _, name in revoked), tuple(str(name) for _, name in maybe_revoked)
 
 
 def _no_file(address: Address, fix: str) -> DatabaseError:

@@ -95,12 +95,13 @@ def tables_by_first_line(source: FileSource, is_image: np.ndarray, wanted: str) 
     """
     names, tables = source.names, set[int]()
     others = np.flatnonzero(~is_image).tolist()
+    stems: set[str] = set()
     for suffix, is_table in (("", names_files), (TEXT_SUFFIX, is_text_table)):
         found = [i for i in others if suffix_of(names[i]) == suffix and names[i][-1:] != "/"]
         if not found:
             continue
         tables |= {*named_among(names, found, wanted)} if wanted else set()
-        stems = {names[i].rpartition(".")[0] for i in np.flatnonzero(is_image).tolist()}
+        stems = stems or {names[i].rpartition(".")[0] for i in np.flatnonzero(is_image).tolist()}
         found = [i for i in found if names[i].removesuffix(suffix) not in stems]
         if len(found) <= MOST_TABLES:
             tables |= {i for i in found if _begins_so(source, i, is_table)}

@@ -42,7 +42,7 @@ def other_labels(
     """
     labels = distinct_labels(dataset.samples)
     topics = {question.topic for question in dataset.questions}
-    numbered = are_numbers([label for label in labels if label != NO_ID]) and not {*labels} & {*class_names}
+    numbered = _are_ids(labels) and not {*labels} & {*class_names}
     if not (numbered or 2 * len(unknown) > len(labels)) or "label_column" in topics:
         return None
     if dataset.samples.from_folders:
@@ -76,7 +76,7 @@ def _other_column(
         classes = [*dict.fromkeys(text.strip() for text in pc.unique(texts).to_pylist() if text and text.strip())]
         if not _are_classes(classes, class_names):
             continue
-        if are_numbers([label for label in labels if label != NO_ID]) and _are_ids_of(dataset, texts, class_names):
+        if _are_ids(labels) and _are_ids_of(classes, dataset, texts, class_names):
             continue
         if found := _question(path, replace(choices, label_column=name), "label_column"):
             other, question = found
@@ -88,11 +88,13 @@ def _other_column(
     return None
 
 
-def _are_ids_of(dataset: Dataset, texts: pa.ChunkedArray, class_names: Sequence[str]) -> bool:
-    """True if the labels are the ids of the classes in `texts`, counted from 0 or from 1."""
-    class_of = match_labels(
-        {text.strip() for text in pc.unique(texts).to_pylist() if text} - {""}, class_names
-    ).class_of
+def _are_ids(labels: Sequence[str]) -> bool:
+    return are_numbers([label for label in labels if label != NO_ID])
+
+
+def _are_ids_of(classes: Sequence[str], dataset: Dataset, texts: pa.ChunkedArray, class_names: Sequence[str]) -> bool:
+    """True if the labels are the ids of the classes in `texts`, counted from 0 or from 1. `classes` are the different texts."""
+    class_of = match_labels(classes, class_names).class_of
     pairs = {
         (int(sample.label), class_of.get(text.strip()))
         for sample, text in zip(dataset.samples, texts.to_pylist(), strict=True)

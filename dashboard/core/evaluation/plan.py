@@ -67,8 +67,9 @@ def plan_run(
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
     uncertain = IDS_UNCERTAIN in dataset.notes
     mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, ids_uncertain=uncertain)
-    others = other_labels(path, dataset, mapping.unknown, version.class_names)
-    if others and first_id is None and not label_map and (mapping.question or not mapping.unknown):
+    undecided = first_id is None and not label_map
+    others = other_labels(path, dataset, mapping.unknown, version.class_names) if undecided or mapping.unknown else None
+    if others and undecided and (mapping.question or not mapping.unknown):
         raise UndecidedError(
             f"The labels of {dataset.path.name} ({listed(distinct_labels(samples))}) are numbers, but not the ids of "
             f"the classes in its column {others.answers[0].value}.",
