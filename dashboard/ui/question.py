@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -71,6 +71,28 @@ def choose_opacity(key: str, width: int | Literal["stretch"] = "stretch") -> flo
         "Opacity", 0, 100, round(100 * DEFAULT_OPACITY), 5, format="%d%%", key=key, persist_state="session", width=width
     )
     return percent / 100
+
+
+def choose_layer(called: Mapping[str, str], key: str, **options: Any) -> str:
+    """Shows the box for the layer of maps. Returns the name of the layer.
+
+    Args:
+        called: what the layers are called on the page, by name. The session has one of them under `key`.
+        options: further ones of `st.selectbox`.
+    """
+    names = list(called)
+    return str(
+        st.selectbox(
+            "Layer",
+            names,
+            names.index(st.session_state[key]),
+            key=key,
+            format_func=called.__getitem__,
+            help="Deeper layers tell more about the class, earlier layers more about the position.",
+            width=220,
+            **options,
+        )
+    )
 
 
 def base_picture(answer: Answer, side: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_cautions, show_headline
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN, Picture, forget_picture, run_image_in_address
-from dashboard.ui.question import Look, Question, choose_opacity, made_maps
+from dashboard.ui.question import Look, Question, choose_layer, choose_opacity, made_maps
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 from dashboard.ui.thumbnails import on_page
@@ -219,20 +219,8 @@ def _choose_layer(answer: Answer, above: DeltaGenerator, disabled: bool) -> str 
         if wanted:
             with above:
                 say_that_it_is_unknown("layer", wanted)
-    names, called = list(layers), layer_names(list(layers.values()))
-    chosen = str(
-        st.selectbox(
-            "Layer",
-            names,
-            names.index(st.session_state[EXPLAIN_LAYER_KEY]),
-            key=EXPLAIN_LAYER_KEY,
-            format_func=called.__getitem__,
-            help="Deeper layers tell more about the class, earlier layers more about the position.",
-            persist_state="session",
-            disabled=disabled,
-            width=220,
-        )
-    )
+    called = layer_names(list(layers.values()))
+    chosen = choose_layer(called, EXPLAIN_LAYER_KEY, persist_state="session", disabled=disabled)
     if not disabled and (left_out := branches_left_out(layers[chosen], called)):
         above.caption(left_out)
     return None if chosen == default else chosen

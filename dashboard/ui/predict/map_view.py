@@ -19,7 +19,7 @@ from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
 from dashboard.ui.choices import MAP_TARGET_KEY, put_choices_in_address, say_that_it_is_unknown
 from dashboard.ui.picture_address import hand_over
-from dashboard.ui.question import Question, choose_opacity, explanations
+from dashboard.ui.question import Question, choose_layer, choose_opacity, explanations
 from dashboard.ui.session import ANSWERS_KEPT, remembered
 from dashboard.ui.sidebar import MAP_LAYER_KEY
 from dashboard.ui.thumbnails import LARGE_SIDE, on_page, show_wide
@@ -129,13 +129,12 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
     offered = stages(explanation.layers)
     default = (first.explanation and first.explanation.layer_name) or offered[-1].name
     called = layer_names([layer for layer in explanation.layers if layer in offered or layer.name == default])
-    names = list(called)
     targets = [PREDICTED_CLASS, *first.version.class_names]
     if (wanted := st.session_state.get(MAP_TARGET_KEY)) not in targets:
         st.session_state[MAP_TARGET_KEY] = PREDICTED_CLASS
         if wanted:
             say_that_it_is_unknown("class", wanted)
-    if (wanted := st.session_state.get(MAP_LAYER_KEY)) not in names:
+    if (wanted := st.session_state.get(MAP_LAYER_KEY)) not in called:
         st.session_state[MAP_LAYER_KEY] = default
         if wanted:
             say_that_it_is_unknown("layer", wanted)
@@ -147,15 +146,7 @@ def _choose_map(explanation: Explanation, first: Answer) -> float:
             help="The map shows where the model sees evidence for this class. Choose another one to see what speaks for it instead.",
             width=220,
         )
-        st.selectbox(
-            "Layer",
-            names,
-            names.index(st.session_state[MAP_LAYER_KEY]),
-            key=MAP_LAYER_KEY,
-            format_func=called.__getitem__,
-            help="Deeper layers tell more about the class, earlier layers more about the position.",
-            width=220,
-        )
+        choose_layer(called, MAP_LAYER_KEY)
     if left_out := branches_left_out(explanation.layer, called):
         st.caption(left_out)
     target, layer = st.session_state[MAP_TARGET_KEY], st.session_state[MAP_LAYER_KEY]
