@@ -151,6 +151,7 @@ def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> No
     page.wait_for_selector(IDLE)
     page.get_by_role("radio", name="Images").click()
     page.wait_for_url("**view=Images**")
+    page.locator("[data-testid=stVegaLiteChart]").first.wait_for(state="detached")  # with it go the images beside it
     page.wait_for_selector(IDLE)
     gallery = page.url
     page.locator(".sheet .picture").first.click()

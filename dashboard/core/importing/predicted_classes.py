@@ -67,27 +67,26 @@ def are_probabilities(values: Sequence[str]) -> bool:
 
 def likely_probabilities(cells: pd.DataFrame) -> list[str]:
     """The columns that may hold probabilities: numbers from 0 to 1, else several of numbers with decimals (percentages)."""
-    texts = cells.astype(object).fillna("").astype(str).replace(",", ".", regex=True)
-    likely, decimals = [], []
-    for column in texts:
-        filled = texts[column][~texts[column].str.strip().isin(("", "nan", "NaN"))]
-        numbers = pd.to_numeric(filled, errors="coerce")
-        if column_among([column], CONFIDENCE_COLUMNS) or not len(numbers) or numbers.isna().any():
-            continue
-        if numbers.between(0, 1).all():
-            likely.append(column)
-        elif (numbers % 1 != 0).any():
-            decimals.append(column)
-    whole = _numbers(cells[likely])
-    if whole.isin((0, 1)).all(axis=None) and (whole.sum(axis=1) != 1).any():
-        likely = []  # the numbers of two classes
-    return likely or (decimals if len(decimals) > 1 else [])
+    numbers, filled = _numbers(cells)
+    readable = filled.any(axis=0) & ~(filled & np.isnan(numbers)).any(axis=0)
+    in_range = (_from_0_to_1(numbers) | ~filled).all(axis=0)
+    with np.errstate(invalid="ignore"):  # the rest of infinity
+        decimal = (filled & (numbers % 1 != 0)).any(axis=0)
+    readable &= np.array([not column_among([column], CONFIDENCE_COLUMNS) for column in cells], bool)
+    likely = readable & in_range
+    sums = np.nansum(numbers[:, likely], axis=1)
+    if np.isin(numbers[:, likely], (0, 1)).all() and (sums != 1).any():
+        likely = np.zeros_like(likely)  # the numbers of two classes
+    percentages = readable & decimal & ~in_range
+    return list(cells.columns[likely if likely.any() or percentages.sum() < 2 else percentages])
 
 
 def fractions(cells: pd.DataFrame) -> list[str]:
     """The columns of numbers from 0 to 1 that do not only mark classes by 0 and 1."""
-    columns = {str(column): numbers.dropna() for column, numbers in _numbers(cells).items()}
-    return [c for c, numbers in columns.items() if numbers.between(0, 1).all() and not numbers.isin((0, 1)).all()]
+    numbers, _ = _numbers(cells)
+    missing = np.isnan(numbers)
+    found = (_from_0_to_1(numbers) | missing).all(axis=0) & ~(np.isin(numbers, (0, 1)) | missing).all(axis=0)
+    return list(cells.columns[found])
 
 
 def columns_of_classes(columns: Sequence[str], class_names: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
@@ -104,17 +103,30 @@ def columns_of_classes(columns: Sequence[str], class_names: Sequence[str]) -> It
 
 def only_0_and_1(cells: pd.DataFrame) -> bool:
     """Whether all numbers in these cells are 0 or 1, so that they mark classes."""
-    numbers = _numbers(cells)
-    return bool((numbers.isin((0, 1)) | numbers.isna()).all(axis=None))
+    numbers, _ = _numbers(cells)
+    return bool((np.isin(numbers, (0, 1)) | np.isnan(numbers)).all())
 
 
 def best_first(cells: pd.DataFrame) -> bool:
     """Whether the numbers fall from left to right in each row, so that they are those of the likeliest classes."""
-    return not (_numbers(cells).diff(axis=1) > 0).any(axis=None)
+    numbers, _ = _numbers(cells)
+    return not (numbers[:, 1:] > numbers[:, :-1]).any()
 
 
-def _numbers(cells: pd.DataFrame) -> pd.DataFrame:
-    return cells.astype(str).replace(",", ".", regex=True).apply(pd.to_numeric, errors="coerce")
+def _numbers(cells: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The cells as numbers, float64 with NaN for other texts, and whether each holds anything, bool.
+
+    It takes all cells at once, because pandas is slow with thousands of columns.
+    """
+    flat = cells.to_numpy(object).ravel()
+    texts = pd.Series(flat, dtype=object).astype(str).str.strip()
+    filled = ~(pd.isna(flat) | texts.isin(("", "nan", "NaN")).to_numpy())
+    numbers = pd.to_numeric(texts.str.replace(",", ".", regex=False), errors="coerce").to_numpy(np.float64)
+    return numbers.reshape(cells.shape), filled.reshape(cells.shape)
+
+
+def _from_0_to_1(numbers: np.ndarray) -> np.ndarray:
+    return (numbers >= 0) & (numbers <= 1)
 
 
 def as_probabilities(predicted: Sequence[str | None], class_names: Sequence[str]) -> np.ndarray:
