@@ -72,7 +72,7 @@ def likely_probabilities(cells: pd.DataFrame) -> list[str]:
     in_range = (_from_0_to_1(numbers) | ~filled).all(axis=0)
     with np.errstate(invalid="ignore"):  # the rest of infinity
         decimal = (filled & (numbers % 1 != 0)).any(axis=0)
-    readable &= np.array([not column_among([column], CONFIDENCE_COLUMNS) for column in cells], bool)
+    readable &= np.array([not column_among([str(column)], CONFIDENCE_COLUMNS) for column in cells], np.bool_)
     likely = readable & in_range
     sums = np.nansum(numbers[:, likely], axis=1)
     if np.isin(numbers[:, likely], (0, 1)).all() and (sums != 1).any():
