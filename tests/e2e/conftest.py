@@ -54,3 +54,13 @@ def click_sample(page, name: str) -> None:
     if not picture.count():
         folded.click()
     picture.click()
+
+
+def wait_for_address(page, address: str) -> None:
+    """Waits for an address that a run of the page sets, and for the end of that run.
+
+    The address changes a moment before the page shows that it runs.
+    """
+    page.wait_for_url(address)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from dashboard.core.runs.store import RunStore
+from tests.e2e.conftest import wait_for_address
 from tests.e2e.dashboard_server import Server
 
 pytestmark = pytest.mark.browser
@@ -189,8 +190,7 @@ def test_a_key_is_about_the_image_under_the_pointer_wherever_the_focus_was_left(
     order = page.get_by_role("combobox", name="Sort by")
     order.click()
     page.get_by_role("option", name="As in the dataset").click()
-    page.wait_for_url("**sort=dataset*")
-    page.wait_for_selector(IDLE)
+    wait_for_address(page, "**sort=dataset*")
     judges(12, "w", "prediction wrong")
     assert order.input_value() == "As in the dataset"
     page.locator(".sheet .picture").nth(13).click(modifiers=["Control"])
@@ -223,8 +223,7 @@ def test_ticks_and_order_are_there_after_a_reload_and_back_passes_over_ticks(pag
     page.locator(".sheet input").nth(15).wait_for()
     page.get_by_role("combobox", name="Sort by").click()
     page.get_by_role("option", name="As in the dataset").click()
-    page.wait_for_url("**sort=dataset*")
-    page.wait_for_selector(IDLE)
+    wait_for_address(page, "**sort=dataset*")
     for place in (0, 2, 4):
         page.locator(".sheet input").nth(place).click()
     page.wait_for_url("**ticked=0%2C2%2C4*")
@@ -248,8 +247,7 @@ def test_the_page_of_a_list_is_there_after_a_reload_and_back(page, run_id: str) 
     page.goto(f"/evaluate?run={run_id}&show=status%3Dok&view=Images")
     page.locator(".sheet input").nth(39).wait_for()
     page.locator("[data-testid=stPagination]").get_by_role("button", name="Page 2", exact=True).click()
-    page.wait_for_url("**page=2-*")
-    page.wait_for_selector(IDLE)
+    wait_for_address(page, "**page=2-*")
     page.reload()
     page.locator(".sheet input").first.wait_for(timeout=60_000)
     page.wait_for_selector(IDLE)
@@ -263,8 +261,7 @@ def test_the_page_of_a_list_is_there_after_a_reload_and_back(page, run_id: str) 
     assert current() == "2"
     page.get_by_role("combobox", name="Sort by").click()
     page.get_by_role("option", name="As in the dataset").click()
-    page.wait_for_url("**sort=dataset*")
-    page.wait_for_selector(IDLE)
+    wait_for_address(page, "**sort=dataset*")
     assert current() == "1" and "page=" not in page.url  # another list begins at its first page
 
 

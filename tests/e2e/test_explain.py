@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import click_sample
+from tests.e2e.conftest import click_sample, wait_for_address
 
 pytestmark = pytest.mark.browser
 
@@ -150,9 +150,8 @@ def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> No
     page.get_by_text("Confusion matrix").wait_for(timeout=120_000)
     page.wait_for_selector(IDLE)
     page.get_by_role("radio", name="Images").click()
-    page.wait_for_url("**view=Images**")
+    wait_for_address(page, "**view=Images**")
     page.locator("[data-testid=stVegaLiteChart]").first.wait_for(state="detached")  # with it go the images beside it
-    page.wait_for_selector(IDLE)
     gallery = page.url
     page.locator(".sheet .picture").first.click()
     page.get_by_alt_text("Grad-CAM heatmap for", exact=False).wait_for()
@@ -189,8 +188,7 @@ def test_back_leads_to_each_page_as_it_was(page, upside_down: Path) -> None:
     assert view() == "Overview"
 
     page.get_by_role("radio", name="Labels").click()
-    page.wait_for_url("**view=Labels**")
-    page.wait_for_selector(IDLE)
+    wait_for_address(page, "**view=Labels**")
     labels = page.url
     page.get_by_role("link", name="History").click()
     page.get_by_role("heading", name="History").wait_for()
