@@ -1100,6 +1100,44 @@ def test_columns_that_are_called_like_the_true_labels_are_their_probabilities(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("given", [None, NAMES])
+@pytest.mark.parametrize("column", ["{}", "true_{}"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_columns_that_mark_the_classes_by_0_and_1_are_not_the_probabilities_if_others_are(
+    tmp_path: Path, store: RunStore, column: str, given: Sequence[str] | None, labelled: bool
+) -> None:
+    marks = {column.format(name): [int(name == label) for label in LABELS] for name in NAMES}
+    frame = table().rename(columns={f"p_{name}": f"{name}_prob" for name in NAMES}).assign(**marks)
+    frame = frame if labelled else frame.drop(columns="label")
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    if not labelled and given is None:
+        example = "`--class-names cat_prob,dog_prob,frog_prob`"
+        assert refused(tmp_path / "x.csv", store).fix.endswith(f"Or say which columns hold them: {example}.")
+        imported = import_file(tmp_path / "x.csv", store, tuple(example.strip("`").split()[1].split(",")))
+        assert imported.n_evaluated == 4 and not imported.manifest.notes
+        return
+    imported = import_file(tmp_path / "x.csv", store, given)
+    if not labelled:
+        assert "write the class of each row into a column label" in imported.manifest.notes[1]
+        frame.assign(label=LABELS).to_csv(tmp_path / "x.csv", index=False)
+        imported = import_file(tmp_path / "x.csv", store, given)
+    check(imported, store)
+    named = [*marks] if given else [column.format(name) for name in ("cat", "dog")]  # no label is frog
+    assert imported.manifest.notes == (
+        "The columns cat_prob, dog_prob, frog_prob are used as probabilities: they are called like the classes and sum to 1.",
+        f"The columns {listed(named)} hold only 0 and 1, so they are not used as probabilities.",
+    )
+
+
+def test_percentages_beside_columns_that_mark_the_classes_by_0_and_1_are_told(tmp_path: Path, store: RunStore) -> None:
+    percentages = np.array([[66.6, 22.3, 11.1], *100 * PROBS[1:]])
+    frame = table(percentages).rename(columns={f"p_{name}": f"{name}_prob" for name in NAMES})
+    marks = {name: [int(name == label) for label in LABELS] for name in NAMES}
+    frame.assign(**marks).to_csv(tmp_path / "x.csv", index=False)
+    [note] = [n for n in import_file(tmp_path / "x.csv", store, NAMES).manifest.notes if "not used" in n]
+    assert note.startswith("The columns cat_prob, dog_prob, frog_prob look like probabilities, but are not used.")
+
+
 @pytest.mark.parametrize("columns", [[f"{name}_prob" for name in NAMES], ["0", "1", "2"]])
 def test_columns_called_like_the_classes_that_are_rounded_too_much_are_told_so(
     tmp_path: Path, store: RunStore, columns: list[str]
