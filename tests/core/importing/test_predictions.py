@@ -241,6 +241,16 @@ def test_labels_for_files_that_may_be_several_are_told(tmp_path: Path, store: Ru
     )
 
 
+def test_notes_on_a_table_of_labels_list_each_file_once(tmp_path: Path, store: RunStore) -> None:
+    table().drop(columns="label").assign(file=["a/0.png", "b/0.png", "1.png", "2.png"]).to_csv(tmp_path / "x.csv")
+    rows = "1.png,1,1,0\n1.png,1,1,0\n0.png,1,0,0\n0.png,1,0,0\n2.png,0,0,1\n"
+    (tmp_path / "t.csv").write_text(f"file,cat,dog,frog\n{rows}")
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "t.csv")
+    assert "Without exactly one label in t.csv, so not compared: 1.png." in imported.manifest.notes
+    told = "Named in t.csv, but several predictions are for files called so: 0.png."
+    assert told in imported.manifest.notes
+
+
 def test_rows_without_a_label_are_told(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 3)
     rows = pd.concat([table()] * 5, ignore_index=True)
