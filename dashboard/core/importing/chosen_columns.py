@@ -314,8 +314,8 @@ class _Choice:
             likely = likely_probabilities(first := next(self._table.frames(named, n_classes=len(others))))
             decimals = fractions(first[likely])
             marks = [column for column in likely if column not in decimals]
-            if len(marks) > 1 and self._sum_to_1(marks, _ROUNDING) and self._sum_to_1(decimals, _ROUNDING):
-                likely = decimals  # the others mark the true labels
+            if len(marks) > 1 and len(decimals) > 1 and self._sum_to_1(marks, _ROUNDING):  # they mark the true labels
+                likely = next((called for *_, called in columns_of_classes(decimals, marks)), decimals)
             if best and likely and classes_of(map(as_label, first[best]), self._true_labels()):
                 return DatasetError(
                     f"{name} has only the likeliest classes of each row, and not the probabilities of all.",

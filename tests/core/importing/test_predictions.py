@@ -1119,6 +1119,8 @@ def test_columns_that_mark_the_classes_by_0_and_1_are_not_the_probabilities_if_o
     marks = {column.format(name): [int(name == label) for label in LABELS] for name in NAMES}
     frame = table().rename(columns={f"p_{name}": f"{name}_prob" for name in NAMES}).assign(**marks)
     frame = frame if labelled else frame.drop(columns="label")
+    if column == "{}":
+        frame = frame.assign(blur=[0.5, 0.25, 0.1, 0.9])
     frame.to_csv(tmp_path / "x.csv", index=False)
     if not labelled and given is None:
         example = "`--class-names cat_prob,dog_prob,frog_prob`"
@@ -1135,7 +1137,7 @@ def test_columns_that_mark_the_classes_by_0_and_1_are_not_the_probabilities_if_o
     named = [*marks] if given else [column.format(name) for name in ("cat", "dog")]  # no label is frog
     assert imported.manifest.notes == (
         "The columns cat_prob, dog_prob, frog_prob are used as probabilities: they are called like the classes and sum to 1.",
-        f"The columns {listed(named)} hold only 0 and 1, so they are not used as probabilities.",
+        f"All numbers in {listed(named)} are 0 or 1, so they are not used as probabilities.",
     )
 
 
