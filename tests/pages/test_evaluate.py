@@ -364,6 +364,29 @@ def test_the_column_of_the_labels_is_chosen(open_page: Open, dashboard: Services
     assert metrics(at)["Evaluated"] == "4" and {*manifest.class_of} == {"cat", "dog"}
 
 
+def test_a_column_of_other_words_than_the_classes_is_offered(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    extra = {f"{i}.png": encoded(picture(i)) for i in range(4)}
+    rows = "".join(f"{i}.png;{('9b', '10a')[i % 2]};{('Katze', 'Hund')[i // 2]}\n" for i in range(4))
+    at = open_page("evaluate")
+    data = make_zip({}, extra={**extra, "t.csv": f"Datei;Klasse;Tier\n{rows}".encode()}).read_bytes()
+    at.file_uploader(key="zip-0").upload("x.zip", data).run()
+    [box] = [each for each in at.selectbox if each.label.startswith("Which column of")]
+    assert not at.exception and box.options == ["Klasse: 9b, 10a", "Tier: Katze, Hund"] and box.value == "Klasse"
+    assert at.data_editor[0].value["label"].tolist() == ["10a", "9b"]
+    box.select("Tier").run()
+    editor = at.data_editor[0]
+    assert not at.exception and editor.value["label"].tolist() == ["Hund", "Katze"]
+    rows_edited = {0: {"meaning": "dog"}, 1: {"meaning": "cat"}}
+    at.session_state[editor.key] = {"edited_rows": rows_edited, "added_rows": [], "deleted_rows": []}
+    at.run()
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert not at.exception and dict(manifest.label_map) == {"Hund": "dog", "Katze": "cat"}
+
+
 def test_the_folders_above_those_of_the_images_can_be_the_labels(
     open_page: Open, dashboard: Services, make_zip: MakeZip
 ) -> None:

@@ -197,7 +197,7 @@ def by_labels_file(
     is_image: IsImage = is_image_name,
     own_first: bool = False,
 ) -> Labelling:
-    """Gives each file the label in its row. A row that matches no image becomes a sample that cannot be read.
+    """Gives each file the label in its row. A named file that matches no image becomes a sample that cannot be read.
 
     A row that matches several images gives none of them its label; a note says so.
 
@@ -212,7 +212,7 @@ def by_labels_file(
     find_elsewhere = Finder(elsewhere) if elsewhere and own_first else None
     labels: list[str | None] = [None] * len(names)
     faults: dict[int, ImageError] = {}
-    extra: list[tuple[str, str | None]] = []
+    extra: dict[str, str | None] = {}
     extra_rows: list[int] = []
     several: list[str] = []
     rows_of: dict[int, list[int]] = defaultdict(list)
@@ -227,12 +227,12 @@ def by_labels_file(
         if len(found):
             several.append(file)
             continue
-        if find_elsewhere and len(find_elsewhere(file, folder)):
+        if file in extra or (find_elsewhere and len(find_elsewhere(file, folder))):
             continue
         faults[len(names) + len(extra)] = ImageError(
             f"{table.name} {NO_SUCH_IMAGE}", "Add the image, or remove its row.", "missing"
         )
-        extra.append((file, table.labels[row]))
+        extra[file] = table.labels[row]
         extra_rows.append(row)
     repeated, manifold = [], []
     for i, rows in rows_of.items():
@@ -282,15 +282,15 @@ def by_labels_file(
         notes.append(f"Named more than once in {table.name}: {listed(repeated)}.")
     if extra:
         is_missing = f"{counted(len(extra), 'file')} named in {table.name} {'is' if len(extra) == 1 else 'are'} missing"
-        notes.append(f"{is_missing}: {listed([file for file, _ in extra])}.")
+        notes.append(f"{is_missing}: {listed([*extra])}.")
     if several:
         fit = "fits several images, so it gives" if len(several) == 1 else "fit several images each, so they give"
         way_out = RENAME_UPLOADED if were_uploaded_alike(names) else "Write the whole path of each image in the table."
         notes.append(
             f"{counted(len(several), 'row')} of {table.name} {fit} no label: {listed(list(dict.fromkeys(several)))}. {way_out}"
         )
-    all_names = PackedNames(chain(names, (file for file, _ in extra))) if extra else names
-    samples = SampleList(all_names, chain(labels, (label for _, label in extra)), n_without_image=len(extra))
+    all_names = PackedNames(chain(names, extra)) if extra else names
+    samples = SampleList(all_names, chain(labels, extra.values()), n_without_image=len(extra))
     row_of = np.full(len(samples), -1)
     row_of[list(rows_of)] = [rows[0] for rows in rows_of.values()]
     row_of[len(names) :] = extra_rows

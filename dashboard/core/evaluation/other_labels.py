@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
 from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS, NOTHING_CHOSEN, Choices
-from dashboard.core.datasets.label_column import is_predicted
+from dashboard.core.datasets.label_column import is_predicted, possible_columns
 from dashboard.core.datasets.name_labels import labels_in_names
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
@@ -34,7 +34,8 @@ def other_labels(
     These are not if most are unknown, or if they are numbers that are not the ids of the classes in the others.
 
     The first answer is the one that fits. None is chosen, unless the user has chosen the folders rather than the file names.
-    Returns None if no others fit, or the user has chosen the table or its column.
+    If no column fits, but none of the labels is a class, those of a few different words are offered; then the column in
+    use is the first answer and chosen. Returns None if no others fit, or the user has chosen the table or its column.
 
     Args:
         dataset: the one at `path`, opened with these choices.
@@ -51,7 +52,7 @@ def other_labels(
             if "labels" in topics or 2 * len(unknown) <= len(labels)
             else _file_names(path, dataset, class_names, choices)
         )
-    return _other_column(path, dataset, labels, class_names, choices)
+    return _other_column(path, dataset, labels, unknown, class_names, choices)
 
 
 def _file_names(path: Path, dataset: Dataset, class_names: Sequence[str], choices: Choices) -> Question | None:
@@ -65,27 +66,46 @@ def _file_names(path: Path, dataset: Dataset, class_names: Sequence[str], choice
 
 
 def _other_column(
-    path: Path, dataset: Dataset, labels: Sequence[str], class_names: Sequence[str], choices: Choices
+    path: Path,
+    dataset: Dataset,
+    labels: Sequence[str],
+    unknown: Collection[str],
+    class_names: Sequence[str],
+    choices: Choices,
 ) -> Question | None:
     if (columns := _columns(dataset)) is None:
         return None
+    of_words: dict[str, list[str | None]] = {}
     for name in columns.column_names:
         texts = columns[name]
         if is_predicted(name) or not pa.types.is_string(texts.type) or pc.count_distinct(texts).as_py() > _MOST_LABELS:
             continue
         classes = [*dict.fromkeys(text.strip() for text in pc.unique(texts).to_pylist() if text and text.strip())]
         if not _are_classes(classes, class_names):
+            if all(any(map(str.isalpha, text)) for text in classes):
+                of_words[name] = texts.to_pylist()
             continue
         if _are_ids(labels) and _are_ids_of(classes, dataset, texts, class_names):
             continue
-        if found := _question(path, replace(choices, label_column=name), "label_column"):
-            other, question = found
-            now = _columns(other)
-            in_use = [each for each in (now.column_names if now else ()) if each not in columns.column_names]
+        if found := _with_column(path, choices, name, columns):
+            question, in_use = found
             others = {answer.value: answer.meaning for answer in question.answers if answer.value != name}
             answers = {name: listed(classes, _EXAMPLES), **dict.fromkeys(in_use, listed(labels, _EXAMPLES)), **others}
             return replace(question, answers=tuple(Answer(*each) for each in answers.items()))
+    perhaps = possible_columns(of_words) if len(unknown) == len(labels) and not _are_ids(labels) else ()
+    if perhaps and (found := _with_column(path, choices, perhaps[0].value, columns)) and found[1]:
+        question, [chosen, *_] = found
+        answers_by_words = (Answer(chosen, listed(labels, _EXAMPLES)), *perhaps)
+        return replace(question, answers=answers_by_words, chosen=chosen, certain=True)
     return None
+
+
+def _with_column(path: Path, choices: Choices, name: str, columns: pa.Table) -> tuple[Question, list[str]] | None:
+    """The question which column holds the labels, and the columns that do if `name` does not. `columns` are the others."""
+    if not (found := _question(path, replace(choices, label_column=name), "label_column")):
+        return None
+    now = _columns(found[0])
+    return found[1], [each for each in (now.column_names if now else ()) if each not in columns.column_names]
 
 
 def _are_ids(labels: Sequence[str]) -> bool:

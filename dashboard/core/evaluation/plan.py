@@ -25,6 +25,8 @@ from dashboard.core.models.precision import serves_in_bfloat16
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Question, UndecidedError
 
+_MOST_COLUMNS = 3  # that are named as ones that may hold the labels
+
 
 @dataclass(frozen=True)
 class RunPlan:
@@ -145,12 +147,21 @@ def _by_folders_above(dataset: Dataset) -> list[str | Part]:
 
 
 def _taken_from(others: Question | None, before: str = "", after: str = "") -> list[str | Part]:
-    """The way to take the labels that are all classes of the model, as parts of advice. Takes a question of `other_labels`."""
+    """The ways to take other labels, as parts of advice: those that are all classes of the model, if there are any.
+
+    Takes a question of `other_labels`.
+    """
     if others is None:
         return []
-    answer = others.answers[0]
-    what = answer.meaning if answer.value == FILE_NAMES else f"the labels from the column {answer.value}"
-    return [f"{before}To take {what}, choose ", Choice(others.topic, answer.value), f".{after}"]
+    if others.chosen is None:
+        answer = others.answers[0]
+        what = answer.meaning if answer.value == FILE_NAMES else f"the labels from the column {answer.value}"
+        return [f"{before}To take {what}, choose ", Choice(others.topic, answer.value), f".{after}"]
+    ways: list[str | Part] = []
+    for answer in others.answers[1:][:_MOST_COLUMNS]:
+        what = f"the column {answer.value} ({answer.meaning})"
+        ways += [f"{before}If {what} holds the labels, choose ", Choice(others.topic, answer.value), f".{after}"]
+    return ways
 
 
 def _no_class(dataset: Dataset, mapping: LabelMapping, version: ModelVersion, others: Question | None) -> DatasetError:

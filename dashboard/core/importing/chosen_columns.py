@@ -29,12 +29,14 @@ from dashboard.core.importing.other_layouts import OtherLayout
 from dashboard.core.importing.predicted_classes import (
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
+    IF_TRUE_LABELS,
     MOST_CLASSES,
     NO_PROBABILITIES,
     NUMBERS_UNUSED,
     NUMBERS_UNUSED_OF_SEVERAL,
     PROBABILITIES_FOUND,
     PROBABILITIES_UNUSED,
+    ZEROS_AND_ONES_UNUSED,
     are_probabilities,
     best_first,
     classes_of,
@@ -126,22 +128,23 @@ class _Choice:
 
     def _predictions(self, others: Sequence[str]) -> _Predictions:
         """What the columns other than label, file and reason hold. Raises DatasetError."""
-        called = probability_columns(others, self._class_names)
-        if called and len(called[0]) > 1:
-            return _Predictions(*called)
+        by_name = probability_columns(others, self._class_names)
+        called = self._unless_0_and_1(_Predictions(*by_name), others) if by_name else None
+        if called and len(called.probs) > 1:
+            return called
         predicted = columns_among(others, PREDICTED_COLUMNS)
-        self._check_cells(called[0] if called else predicted or others)
+        self._check_cells(called.probs if called else predicted or others)
         self._check_rows(
-            called[0] if called else columns_among(others, CONFIDENCE_COLUMNS), [*self._labels, *predicted]
+            called.probs if called else columns_among(others, CONFIDENCE_COLUMNS), [*self._labels, *predicted]
         )
         if not called:
             found = self._predicted_column(others) or self._called_like_classes(others)
             if found is None:
                 raise self._which_columns(others)
             return found
-        if predicted and not called[1]:
-            return self._with_predicted(called[0][0], predicted[0], others)
-        return _Predictions(*called)
+        if predicted and not called.class_names:
+            return self._with_predicted(called.probs[0], predicted[0], others)
+        return called
 
     def _true_labels(self) -> Iterator[str | None]:
         if self._label:
@@ -192,6 +195,20 @@ class _Choice:
                     return found._replace(notes=(*found.notes, *unused))
         return _Predictions([column], None)
 
+    def _unless_0_and_1(self, called: _Predictions, others: Sequence[str]) -> _Predictions:
+        """Columns called exactly like the classes; if they only mark these by 0 and 1, rather the probabilities in others."""
+        frames = self._table.frames(called.probs, n_classes=len(called.probs))
+        if not self._class_names or {*called.probs} - {*self._class_names} or not all(map(only_0_and_1, frames)):
+            return called
+        rest = [column for column in others if column and column not in (*called.probs, *self._lists)]
+        found = self._probabilities_of(rest, self._class_names, _ROUNDING)
+        if not found.probs:
+            return called._replace(notes=found.notes)
+        return found._replace(notes=(*found.notes, self._about_0_and_1(called.probs)))
+
+    def _about_0_and_1(self, columns: Sequence[str]) -> str:
+        return ZEROS_AND_ONES_UNUSED.format(columns=listed(columns)) + ("" if self._label else IF_TRUE_LABELS)
+
     def _called_like_classes(self, others: Sequence[str]) -> _Predictions | None:
         """Probabilities in columns that are called like the given classes, the true labels, or numbers of classes.
 
@@ -223,18 +240,20 @@ class _Choice:
         if not likely or only_0_and_1(first[likely]):
             return _Predictions([], None)
         perhaps: list[str] = []
-        for before, after, called in columns_of_classes(others, class_names):
-            if not {*called} <= {*likely}:
-                continue
+        sets = [each for each in columns_of_classes(others, class_names) if {*each[2]} <= {*likely}]
+        of_0_and_1 = [called for *_, called in sets if only_0_and_1(first[called])]
+        for before, after, called in sorted(sets, key=lambda each: each[2] in of_0_and_1):
             alike = [c for c in likely if c.casefold().startswith(before) and c.casefold().endswith(after)]
             for columns in (called, alike):  # the second with classes that do not occur
                 if self._sum_to_1(columns, tolerance):
                     names = tuple(column[len(before) : len(column) - len(after)] for column in columns)
-                    return _Predictions(columns, names, (PROBABILITIES_FOUND.format(columns=listed(columns)),))
+                    marks = [] if called in of_0_and_1 else of_0_and_1
+                    notes = (PROBABILITIES_FOUND.format(columns=listed(columns)), *map(self._about_0_and_1, marks))
+                    return _Predictions(columns, names, notes)
             perhaps = perhaps or called
         if not perhaps and len(likely) > 1 and not best_first(first[likely]) and self._sum_to_1(likely, tolerance):
             perhaps = likely
-        notes: tuple[str, ...] = ()
+        notes = ()
         if perhaps:
             notes = (PROBABILITIES_UNUSED.format(columns=listed(perhaps), name=class_names[0]),)
         elif (unused := fractions(first[likely])) and not set(self._table.columns) >= EXPORTED:
@@ -293,6 +312,10 @@ class _Choice:
         best = next((c for c in named if column_among([_BEST.sub("", c)], PREDICTED_COLUMNS) and _BEST.search(c)), None)
         with contextlib.suppress(Exception):  # then there is no better example
             likely = likely_probabilities(first := next(self._table.frames(named, n_classes=len(others))))
+            decimals = fractions(first[likely])
+            marks = [column for column in likely if column not in decimals]
+            if len(marks) > 1 and len(decimals) > 1 and self._sum_to_1(marks, _ROUNDING):  # they mark the true labels
+                likely = next((called for *_, called in columns_of_classes(decimals, marks)), decimals)
             if best and likely and classes_of(map(as_label, first[best]), self._true_labels()):
                 return DatasetError(
                     f"{name} has only the likeliest classes of each row, and not the probabilities of all.",

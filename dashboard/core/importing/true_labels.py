@@ -125,7 +125,7 @@ def _from_table(path: Path, notes: tuple[str, ...], predictions: PredictionsFile
     try:
         table = read_labels_file(data, path.name, (), lambda: data)
         if table.faults:
-            uncertain = listed([table.files[row] for row in sorted(table.faults)])
+            uncertain = listed([*dict.fromkeys(table.files[row] for row in sorted(table.faults))])
             notes = (*notes, f"Without exactly one label in {path.name}, so not compared: {uncertain}.")
         return GivenLabels(path.name, table.labels, table.files, (*notes, *table.notes), table.attributes)
     except DatasetError:
@@ -231,7 +231,7 @@ def place(given: GivenLabels, predictions: PredictionsFile) -> PlacedLabels:
             f"the predictions like {names[0][:80]!r}.",
             "Use the same file names in both.", "labels_file",
         )  # fmt: skip
-    note = f"Named in {given.name}, but several predictions are for files called so: {listed(ambiguous)}."
+    note = f"Named in {given.name}, but several predictions are for files called so: {listed([*dict.fromkeys(ambiguous)])}."
     return PlacedLabels(given, places[numbers], (note,) if ambiguous else ())
 
 

@@ -133,6 +133,8 @@ def check_colors(
 ) -> tuple[str, ...]:
     """A warning if the samples speak against the order of colours that the operator gave; () if they do not.
 
+    If none was given, a note if the other one is right more often, but on too few samples to tell.
+
     Args:
         color: the order of colours that was given; None: none was.
         chosen: the scaling to use.
@@ -143,7 +145,10 @@ def check_colors(
         ModelError: none was given, and the samples speak for the other one (code `color_unknown`).
     """
     best = best_of(turned)
-    if not best or not (clearly_better(turned[best], tests[chosen]) and turned[best].better_than_guessing()):
+    clear = best != "" and clearly_better(turned[best], tests[chosen])
+    if not clear:
+        best = chosen if chosen in turned and turned[chosen].right > tests[chosen].right and not color else ""
+    if not best or not turned[best].better_than_guessing():
         return ()  # where the class names are in the wrong order, guessing alone beats the right order of colours
     mine: ColorMode = SCALINGS[chosen].color or color or "rgb"
     other: ColorMode = "rgb" if color == "bgr" else "bgr"
@@ -154,6 +159,12 @@ def check_colors(
     )
     if color:
         return (f"Warning: {found}. If it was trained so, add it again with --color {other} --scale {best}.",)
+    if not clear:
+        return (
+            f"The order of colours is not certain: {found}. These are too few samples to tell one from the other. If it was "
+            f"trained with {_ORDERS[other]}, as OpenCV reads pictures, add it again with --color {other} --scale {best}. To find "
+            "out, give more pictures of its classes: --samples FOLDER.",
+        )  # fmt: skip
     present = f"--scale {chosen}" if SCALINGS[chosen].color else f"--color {mine} --scale {chosen}"
     raise ModelError(
         f"It is not certain which order of colours {what} needs: {found}.",

@@ -119,8 +119,40 @@ def kind_of_output(
         )  # fmt: skip
     if activation == "softmax":  # no test of the sum: half precision rounds each number
         return "probabilities", ()
-    sums_to_one = np.abs(answers.sum(axis=1) - 1).max() < SUM_TOLERANCE and answers.min() >= 0
-    return ("probabilities", ()) if sums_to_one else ("logits", ())
+    sums = answers.sum(axis=1)
+    error = np.abs(sums - 1).max() if answers.min() >= 0 else np.inf
+    if error < SUM_TOLERANCE:
+        return "probabilities", ()
+    if error == np.inf or not _is_made_of_softmaxes(model):
+        return "logits", ()
+    if error < _SAME_ANSWER:
+        return "probabilities", ()
+    low, high = (f"{end:.3g}" for end in (sums.min(), sums.max()))
+    return "probabilities", (
+        f"Warning: its last layer, {last_operation(model).name}, turns softmaxes into outputs that do not sum to 1, but to "
+        f"{low if low == high else f'numbers from {low} to {high}'}. So they are divided by their sum, which keeps the order "
+        "of the classes. For a sum of several networks, that is their mean. If the mean is meant and this is something else, "
+        "such as the maximum or the product, end the model with `keras.layers.Average()` and add it again.",
+    )
+
+
+def _is_made_of_softmaxes(model: keras.Model) -> bool:
+    """True if the outputs are computed from those of softmaxes alone, and without weights."""
+    waiting, seen = [model.outputs[0]], set()
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        operation, node, index = tensor._keras_history
+        if isinstance(operation, keras.Model):
+            waiting.append(operation.outputs[index])
+        elif _activation_of(operation) != "softmax":
+            before = operation._inbound_nodes[node].input_tensors
+            if not before or getattr(operation, "weights", None):
+                return False
+            waiting += before
+    return True
 
 
 def with_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray) -> tuple[keras.Model, tuple[str, ...]]:
@@ -138,7 +170,7 @@ def with_logits(model: keras.Model, inputs: np.ndarray, answers: np.ndarray) -> 
         return model, ()
     probabilities = keras.Input(model.outputs[0].shape[1:])
     logs = keras.ops.log(keras.ops.cast(probabilities, "float32") + _LEAST_PROBABILITY)
-    taken = {operation.name for operation in model.operations}
+    taken = {operation.name for operation in getattr(model, "operations", model.layers)}
     name = next(name for i in count() if (name := f"softmax_of_logs_{i}") not in taken)
     # a model of its own, whose operations may be called like those of the other one
     last = keras.Model(probabilities, keras.layers.Softmax(dtype="float32")(logs), name=name)
@@ -173,7 +205,10 @@ def _other_ratios(logits: np.ndarray, probabilities: np.ndarray) -> bool:
 
 
 def _last_activation(model: keras.Model) -> str:
-    last = last_operation(model)
-    if is_squashing(last):
-        return type(last).__name__.lower()
-    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__))
+    return _activation_of(last_operation(model))
+
+
+def _activation_of(operation: keras.Operation) -> str:
+    if is_squashing(operation):
+        return type(operation).__name__.lower()
+    return str(getattr(getattr(operation, "activation", None), "__name__", type(operation).__name__))

@@ -198,6 +198,12 @@ def test_an_image_without_a_row_stays_unlabelled_and_a_row_without_an_image_fail
     assert caught.value.code == "missing"
 
 
+def test_a_missing_file_that_is_named_several_times_is_one_file(labelled) -> None:
+    dataset = labelled("labels.csv", "file,label\ngone.png,dog\na.png,cat\ngone.png,dog\nlost.png,cat\n")
+    assert "2 files named in labels.csv are missing: gone.png, lost.png." in dataset.notes
+    assert len(dataset.samples) == 5 and dataset.samples.n_without_image == 2
+
+
 def test_two_rows_for_one_image(labelled) -> None:
     dataset = labelled("labels.csv", "file,label\na.png,cat\na.png,cat\nb.png,cat\nb.png,dog\nc.png,dog\n")
     assert labels(dataset) == {"a.png": "cat", "b.png": None, "c.png": "dog"}

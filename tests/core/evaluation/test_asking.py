@@ -247,18 +247,43 @@ def test_numbers_that_are_the_ids_of_the_classes_in_another_column_are_not_asked
         assert "label_column" not in [each.topic for each in ask(path, tiny_version, {}).questions]
 
 
-def test_no_column_is_offered_if_most_labels_are_classes_or_no_column_holds_only_classes(
+def test_no_column_is_offered_if_most_labels_are_classes_or_no_column_holds_a_few_words(
     school_list: Callable[..., Path], tiny_version: ModelVersion
 ) -> None:
     for path in (
         school_list("cat,dog,9b"),
-        school_list("9b,9c", "Foto;Klasse;Vorhersage;Prediction;Name"),
+        school_list("9b,9c", "Foto;Klasse;Vorhersage;Prediction;Score"),
     ):
         asked = ask(path, tiny_version, {})
         assert asked.questions == () and asked.labels and asked.labels.unmatched
         with pytest.raises(DatasetError) as refused:
             plan_run(path, tiny_version)
         assert "label-column" not in refused.value.fix
+
+
+def test_a_column_of_words_that_are_no_classes_is_offered_if_the_labels_are_none_either(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    rows = [f"{i}.png;{('9b', '10a')[i % 2]};{i % 2};{('Katze', 'Hund')[i // 3]};Foto {i}" for i in range(6)]
+    table = "\n".join(["Datei;Klasse;Jahr;Tier;Kommentar", *rows]).encode()
+    path = make_zip({}, extra=pictures(*(f"{i}.png" for i in range(6))) | {"Liste.csv": table})
+    asked = ask(path, tiny_version, {})
+    [question] = asked.questions
+    assert (question.topic, question.chosen) == ("label_column", "Klasse")
+    assert question.answers == (Answer("Klasse", "9b, 10a"), Answer("Tier", "Katze, Hund"))
+    assert asked.labels and [choice.label for choice in asked.labels.unmatched] == ["10a", "9b"]
+    for column, labels in (("Klasse", ["10a", "9b"]), ("Tier", ["Hund", "Katze"])):
+        answered = ask(path, tiny_version, {"label_column": column}, asked.questions)
+        assert answered.labels and [choice.label for choice in answered.labels.unmatched] == labels
+        assert [(each.topic, each.chosen) for each in answered.questions] == [("label_column", column)]
+    with pytest.raises(DatasetError, match=r"None of the labels \(9b|10a") as refused:
+        plan_run(path, tiny_version)
+    assert refused.value.fix.startswith(
+        "If the column Tier (Katze, Hund) holds the labels, choose --label-column Tier. Name the labels after"
+    )
+    described = describe(path, Choices(label_column="Tier"), tmp_path)
+    mapping = plan_run(described, tiny_version, {"Katze": "cat", "Hund": "dog"}).mapping
+    assert mapping.class_of == {"Katze": "cat", "Hund": "dog"}
 
 
 def test_the_file_names_are_offered_if_they_hold_the_classes_and_the_folders_do_not(

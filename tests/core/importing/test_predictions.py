@@ -241,6 +241,16 @@ def test_labels_for_files_that_may_be_several_are_told(tmp_path: Path, store: Ru
     )
 
 
+def test_notes_on_a_table_of_labels_list_each_file_once(tmp_path: Path, store: RunStore) -> None:
+    table().drop(columns="label").assign(file=["a/0.png", "b/0.png", "1.png", "2.png"]).to_csv(tmp_path / "x.csv")
+    rows = "1.png,1,1,0\n1.png,1,1,0\n0.png,1,0,0\n0.png,1,0,0\n2.png,0,0,1\n"
+    (tmp_path / "t.csv").write_text(f"file,cat,dog,frog\n{rows}")
+    imported = import_file(tmp_path / "x.csv", store, labels=tmp_path / "t.csv")
+    assert "Without exactly one label in t.csv, so not compared: 1.png." in imported.manifest.notes
+    told = "Named in t.csv, but several predictions are for files called so: 0.png."
+    assert told in imported.manifest.notes
+
+
 def test_rows_without_a_label_are_told(tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictions_file, "PIECE_ROWS", 3)
     rows = pd.concat([table()] * 5, ignore_index=True)
@@ -1098,6 +1108,46 @@ def test_columns_that_are_called_like_the_true_labels_are_their_probabilities(
         (f"The columns {listed([column.format(name) for name in NAMES])} are used as probabilities: they are called like "
          "the classes and sum to 1.",) if told else ()
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [None, NAMES])
+@pytest.mark.parametrize("column", ["{}", "true_{}"])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_columns_that_mark_the_classes_by_0_and_1_are_not_the_probabilities_if_others_are(
+    tmp_path: Path, store: RunStore, column: str, given: Sequence[str] | None, labelled: bool
+) -> None:
+    marks = {column.format(name): [int(name == label) for label in LABELS] for name in NAMES}
+    frame = table().rename(columns={f"p_{name}": f"{name}_prob" for name in NAMES}).assign(**marks)
+    frame = frame if labelled else frame.drop(columns="label")
+    if column == "{}":
+        frame = frame.assign(blur=[0.5, 0.25, 0.1, 0.9])
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    if not labelled and given is None:
+        example = "`--class-names cat_prob,dog_prob,frog_prob`"
+        assert refused(tmp_path / "x.csv", store).fix.endswith(f"Or say which columns hold them: {example}.")
+        imported = import_file(tmp_path / "x.csv", store, tuple(example.strip("`").split()[1].split(",")))
+        assert imported.n_evaluated == 4 and not imported.manifest.notes
+        return
+    imported = import_file(tmp_path / "x.csv", store, given)
+    if not labelled:
+        assert "write the class of each row into a column label" in imported.manifest.notes[1]
+        frame.assign(label=LABELS).to_csv(tmp_path / "x.csv", index=False)
+        imported = import_file(tmp_path / "x.csv", store, given)
+    check(imported, store)
+    named = [*marks] if given else [column.format(name) for name in ("cat", "dog")]  # no label is frog
+    assert imported.manifest.notes == (
+        "The columns cat_prob, dog_prob, frog_prob are used as probabilities: they are called like the classes and sum to 1.",
+        f"All numbers in {listed(named)} are 0 or 1, so they are not used as probabilities.",
+    )
+
+
+def test_percentages_beside_columns_that_mark_the_classes_by_0_and_1_are_told(tmp_path: Path, store: RunStore) -> None:
+    percentages = np.array([[66.6, 22.3, 11.1], *100 * PROBS[1:]])
+    frame = table(percentages).rename(columns={f"p_{name}": f"{name}_prob" for name in NAMES})
+    marks = {name: [int(name == label) for label in LABELS] for name in NAMES}
+    frame.assign(**marks).to_csv(tmp_path / "x.csv", index=False)
+    [note] = [n for n in import_file(tmp_path / "x.csv", store, NAMES).manifest.notes if "not used" in n]
+    assert note.startswith("The columns cat_prob, dog_prob, frog_prob look like probabilities, but are not used.")
 
 
 @pytest.mark.parametrize("columns", [[f"{name}_prob" for name in NAMES], ["0", "1", "2"]])

@@ -324,6 +324,11 @@ def test_a_model_that_takes_blue_first_is_asked_about(registry: Registry, tmp_pa
     assert version.preprocessing.color == "bgr" and "Warning" not in notes(version)
     version = add_model(NewModel(tmp_path / "m.keras", "m", color="rgb", scaling="raw", **given), registry)
     assert "Warning: with the colours in the order blue, green, red" in notes(version)
+    given["samples"] = make_samples(tmp_path / "few", each=2)
+    shutil.rmtree(given["samples"] / "blue")
+    version = add_model(NewModel(tmp_path / "m.keras", "m", scaling="raw", **given), registry)
+    assert version.preprocessing.color == "rgb" and "6 of 6 labelled samples are right" in notes(version)
+    assert "too few samples to tell one from the other" in notes(version)
 
 
 def test_a_network_of_branches_is_told_with_the_default_layer(registry: Registry, tmp_path: Path) -> None:

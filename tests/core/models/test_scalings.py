@@ -195,8 +195,14 @@ class TestTheOrderOfColours:
         assert "in the order red, green, blue and the scaling raw, 15 of 20" in warning and "--color rgb" in warning
 
     def test_nothing_is_said_where_the_samples_do_not_decide(self) -> None:
-        assert self.check(None, "raw", 13, {"raw": 15}) == () == self.check(None, "raw", 13, {})
+        assert self.check(None, "raw", 13, {"raw": 13, "1/255": 14}) == () == self.check(None, "raw", 13, {})
+        assert self.check("rgb", "raw", 13, {"raw": 15}) == (), "it was given"
         assert self.check(None, "raw", 0, {"raw": 3}) == (), "no better than guessing"
+
+    def test_too_few_samples_for_a_difference_are_told(self) -> None:
+        [note] = self.check(None, "raw", 9, {"raw": 11, "1/255": 12})
+        assert "blue, green, red and the scaling raw, 11 of 20 labelled samples are right" in note
+        assert "too few samples to tell" in note and "with --color bgr --scale raw" in note
 
 
 def answers(names: tuple[str, ...], true: Sequence[int], predicted: Sequence[int]) -> SelfTest:

@@ -414,6 +414,44 @@ def test_a_weighted_mean_gets_logits_though_its_operations_are_called_like_those
     same_answers(model, tmp_path, "behind its last layer, add, a softmax over them was added")
 
 
+@pytest.mark.parametrize("combine", ["Add", "Maximum", "Multiply"])
+def test_softmaxes_that_are_combined_otherwise_than_by_a_mean_are_divided_by_their_sum_with_a_warning(
+    combine: str, tmp_path: Path
+) -> None:
+    pixels, probabilities = two_networks(dense(3, "softmax"), dense(3, "softmax"))
+    inner = keras.Model(pixels, getattr(keras.layers, combine)(name="combined")(probabilities))
+    model = keras.Sequential([keras.Input((16, 16, 3)), inner, keras.layers.Dropout(0.5)])
+    answers = model(picture(0, 16, 16)[None].astype(np.float32))
+    facts = tried(model, tmp_path)
+    assert facts.output == "probabilities"
+    [warning] = [note for note in facts.notes if note.startswith("Warning: its last layer, dropout")]
+    assert "divided by their sum" in warning and ("but to 2." in warning) == (combine == "Add")
+    found = served(facts, tmp_path, ("a", "b", "c"), picture(0, 16, 16), 1.0)
+    np.testing.assert_allclose(found.pred_probs, np.asarray(answers / np.sum(answers))[0], atol=1e-5)
+    average = keras.layers.Average()(probabilities)
+    assert not [note for note in tried(keras.Model(pixels, average), tmp_path).notes if "Warning" in note]
+
+
+def test_outputs_of_weights_behind_a_softmax_are_logits(tmp_path: Path) -> None:
+    pixels, probabilities = two_networks(dense(3, "softmax"), dense(3, "softmax"))
+    last = keras.layers.Dense(3, activation="relu", kernel_initializer="ones")
+    facts = tried(keras.Model(pixels, last(keras.layers.Add()(probabilities))), tmp_path)
+    assert facts.output == "logits" and not [note for note in facts.notes if "Warning" in note]
+
+
+def test_a_mean_of_softmaxes_in_half_precision_gives_probabilities(tmp_path: Path) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        pixels, probabilities = two_networks(dense(10, "softmax"), dense(10, "softmax"))
+        model = keras.Model(pixels, keras.layers.Average(name="mean")(probabilities))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.set_weights([8 * weight for weight in model.get_weights()])
+    sums = np.sum(keras.ops.cast(model(picture(0, 16, 16)[None].astype(np.float32)), "float32"))
+    facts = tried(model, tmp_path)
+    assert facts.output == "probabilities" and not [note for note in facts.notes if "Warning" in note], sums
+
+
 def test_both_probabilities_of_a_sigmoid_get_logits_and_keep_their_answers(tmp_path: Path) -> None:
     """Also those that the advice on a mean of two sigmoids makes."""
     pixels, seconds = two_networks(dense(1, "sigmoid"), dense(1, "sigmoid"))
