@@ -193,6 +193,7 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
                 _login_refusal,
                 lambda: _logins().give(),
                 lambda login: _logins().is_valid(login),
+                lambda login: _logins().end(login),
                 lambda: _logins().cookie_name,
                 LASTS_S,
             ),

@@ -11,6 +11,8 @@ import pandas as pd
 from dashboard.charts.palette import ACCENT, MOST_CLASSES, MUTED, OF_MANY, ink
 from dashboard.core.metrics.percent import percent
 
+_TEXT_PX = 46
+
 
 def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: bool) -> alt.LayerChart:
     """Draws a bar per class, sorted by probability (K,), the highest in the accent colour.
@@ -32,8 +34,11 @@ def probability_bars(class_names: Sequence[str], pred_probs: np.ndarray, dark: b
         ),
         x=alt.X(
             "probability:Q",
-            scale=alt.Scale(domain=[0, 1.18]),
-            axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Probability", grid=True),
+            # the room for "100.0%" beside the longest bar, however wide the chart is
+            scale=alt.Scale(domain=[0, 1], range=[0, alt.ExprRef(f"max(width - {_TEXT_PX}, 0)")]),
+            axis=alt.Axis(
+                format=".0%", values=[0, 0.25, 0.5, 0.75, 1], title="Probability", grid=True, labelFlush=False
+            ),
         ),
         tooltip=[
             alt.Tooltip("class:N", title="Class"),

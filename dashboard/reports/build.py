@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pandas as pd
 
 from dashboard.core.analysis.comparison import load_side
+from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.analysis.findings.finding import Finding
 from dashboard.core.runs.filters import in_words
 from dashboard.core.runs.run import Run
@@ -71,7 +72,7 @@ def _sections(
     if other:
         yield comparison_section(run, other)
     if evaluation:
-        yield confusion_section(evaluation)
+        yield confusion_section(evaluation, by_answers(run.conditions))
         yield classes_section(evaluation)
         yield confidence_section(run)
         yield mistakes_section(run, store)

@@ -17,8 +17,12 @@ _CLASSES_SHOWN = 100
 _PAIRS_SHOWN = 15
 
 
-def confusion_section(evaluation: Evaluation) -> Section:
-    """The confusion matrix and the most confused pairs."""
+def confusion_section(evaluation: Evaluation, by_answers: bool) -> Section:
+    """The confusion matrix and the most confused pairs.
+
+    Args:
+        by_answers: whether the images were chosen by their answers, which makes the share of a pair meaningless.
+    """
     names, confusion = evaluation.class_names, evaluation.confusion
     many = len(names) > MOST_CLASSES
     classes = confused_classes(confusion, OF_MANY if many else len(names))
@@ -34,16 +38,23 @@ def confusion_section(evaluation: Evaluation) -> Section:
     pairs = confused_pairs(confusion, names)
     if pairs.empty:
         return Section("confusion", "Confused classes", ("There are no mistakes.",), charts=(chart,))
-    rows = tuple(
-        (pair["true_label"], pair["predicted_label"], f"{pair['count']:,} of {pair['of']:,}",
-         str(proportion(pair["count"], pair["of"])))
-        for pair in pairs.head(_PAIRS_SHOWN).to_dict("records")
-    )  # fmt: skip
-    columns = (Column("Labelled"), Column("Predicted as"), Column("Images", True), Column("Share (95% interval)", True))
-    note = f"The {_PAIRS_SHOWN} most frequent of {len(pairs):,} pairs." if len(pairs) > _PAIRS_SHOWN else ""
-    return Section(
-        "confusion", "Confused classes", charts=(chart,), tables=(Table(columns, rows, "Most confused pairs", note),)
-    )
+    title, note = "Most confused pairs", ""
+    if len(pairs) > _PAIRS_SHOWN:
+        note = f"The {_PAIRS_SHOWN} most frequent of {len(pairs):,} pairs."
+    largest = pairs.head(_PAIRS_SHOWN).to_dict("records")
+    columns: tuple[Column, ...] = (Column("Labelled"), Column("Predicted as"), Column("Images", True))
+    rows: tuple[tuple[str, ...], ...]
+    if by_answers:
+        title = "The mistakes among these images"
+        rows = tuple((pair["true_label"], pair["predicted_label"], f"{pair['count']:,}") for pair in largest)
+    else:
+        columns += (Column("Share (95% interval)", True),)
+        rows = tuple(
+            (pair["true_label"], pair["predicted_label"], f"{pair['count']:,} of {pair['of']:,}",
+             str(proportion(pair["count"], pair["of"])))
+            for pair in largest
+        )  # fmt: skip
+    return Section("confusion", "Confused classes", charts=(chart,), tables=(Table(columns, rows, title, note),))
 
 
 def classes_section(evaluation: Evaluation) -> Section:

@@ -6,14 +6,19 @@ from collections import Counter
 
 import pandas as pd
 
+from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.errors import counted, listed_and
 from dashboard.core.metrics.confusion import confused_pairs
 from dashboard.core.metrics.definitions import METRICS, OF_FEW_IMAGES, ONE_LABEL, chance_notes
 from dashboard.core.metrics.percent import percent
-from dashboard.core.runs.left_out import not_finished
+from dashboard.core.runs.left_out import no_predictions
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Column, Section, Table
 
+CHOSEN_BY_ANSWERS = (
+    "The filter chooses images by the model's answers, so accuracy, recall and the confused classes follow from that choice "
+    "and do not say how good the model is."
+)
 _CLASSES_SHOWN = 50
 
 
@@ -22,14 +27,16 @@ def verdict_of(run: Run) -> str:
     evaluation = run.evaluation()
     if evaluation is None:
         n = len(run.evaluated)
-        if not n and (unfinished := not_finished(run)):
-            return unfinished
+        if not n:
+            return no_predictions(run)
         return f"{counted(n, 'image')} got a prediction. None has a label, so how many are right is not known."
     a = evaluation.accuracy
     said = (
         f"{percent(a.value)} of {counted(a.n, 'image')} {'is' if a.n == 1 else 'are'} predicted as labelled "
         f"(95% interval {percent(a.low)} to {percent(a.high)})."
     )
+    if by_answers(run.conditions):
+        return f"{said} {CHOSEN_BY_ANSWERS}"
     pairs = confused_pairs(evaluation.confusion, evaluation.class_names)
     if pairs.empty:
         return f"{said} There are no mistakes."

@@ -35,9 +35,10 @@ def plain(text: str) -> str:
 
 
 def _lines(report: Document) -> Iterator[str]:
-    yield from (f"# {inline(report.title)}", "", plain(report.verdict), "")
+    yield from (f"# {inline(report.title)}", "")
     if report.filter:
         yield from (f"{plain(report.filter)} All figures are about them.", "")
+    yield from (plain(report.verdict), "")
     for fact in report.facts:
         yield f"- {fact.name}: {inline(fact.value)}"
     yield ""

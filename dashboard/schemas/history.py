@@ -53,7 +53,9 @@ class HistoryPage(Schema):
 
     predictions: list[HistoryRecord]
     next_cursor: str | None = Field(description="for the next page; null after the last one")
-    note: str = Field(description="what could not be searched; empty if everything was")
+    note: str = Field(
+        description="what could not be searched, and which records are damaged; empty if nothing is missing"
+    )
 
 
 class HistoryExportRecord(Schema):

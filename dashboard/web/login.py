@@ -31,6 +31,7 @@ class Authenticator:
     refusal: Callable[[str, str], str]  # of a password and a client's address: why it is refused, or ""
     give: Callable[[], str]  # a new log-in
     is_valid: Callable[[str], bool]  # whether this is a log-in that still counts
+    end: Callable[[str], None]  # lets a log-in count no more
     cookie_name: Callable[[], str]
     lasts_s: int
 
@@ -64,27 +65,17 @@ class Login:
         elif not asked:
             await self.app(scope, receive, send)
         elif logged_in:
-            guarded = self._while_logged_in(scope, receive, send) if scope["type"] == "websocket" else receive
-            await self.app(scope, guarded, send)
+            if scope["type"] == "websocket":
+                receive = while_logged_in(receive, send, lambda: self._still(scope))
+            await self.app(scope, receive, send)
         else:
             await refuse(scope, receive, send, self._stop(scope))
 
     def _is_logged_in(self, scope: Scope) -> bool:
-        cookies = Request({**scope, "type": "http"}).cookies
-        return self.authenticator.is_valid(cookies.get(self.authenticator.cookie_name(), ""))
+        return self.authenticator.is_valid(self._cookie(scope))
 
-    def _while_logged_in(self, scope: Scope, receive: Receive, send: Send) -> Receive:
-        """What a connection receives, until its log-in ends: it expires, or the password changes. The page then loads again."""
-
-        async def guarded() -> Message:
-            message = await receive()
-            if message["type"] == "websocket.receive" and not self._still(scope):
-                await send({"type": "websocket.send", "bytes": _reload()})
-                await send({"type": "websocket.close", "code": POLICY_VIOLATION})
-                return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
-            return message
-
-        return guarded
+    def _cookie(self, scope: Scope) -> str:
+        return cookies_of(scope).get(self.authenticator.cookie_name(), "")
 
     def _still(self, scope: Scope) -> bool:
         try:
@@ -132,6 +123,7 @@ class Login:
     def _log_out(self, request: Request, logged_in: bool) -> Response:
         if request.method != "POST":
             return logout_page() if logged_in else _see_other(f"{self.prefix}{LOGIN}")
+        self.authenticator.end(self._cookie(request.scope))
         response = _see_other(f"{self.prefix}{LOGIN}")
         response.delete_cookie(self.authenticator.cookie_name(), f"{self.prefix}/", httponly=True, samesite="lax")
         return response
@@ -144,6 +136,25 @@ class Login:
             secure=secure, httponly=True, samesite="lax",
         )  # fmt: skip
         return response
+
+
+def while_logged_in(receive: Receive, send: Send, still: Callable[[], bool]) -> Receive:
+    """What a connection receives while `still` is true: until its log-in ends. The page then loads again."""
+
+    async def guarded() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive" and not still():
+            await send({"type": "websocket.send", "bytes": _reload()})
+            await send({"type": "websocket.close", "code": POLICY_VIOLATION})
+            return {"type": "websocket.disconnect", "code": POLICY_VIOLATION}
+        return message
+
+    return guarded
+
+
+def cookies_of(scope: Scope) -> dict[str, str]:
+    """The cookies of a request or of a connection."""
+    return Request({**scope, "type": "http"}).cookies
 
 
 def own_path(wanted: str, home: str) -> str:

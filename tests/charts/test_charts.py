@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 
 from dashboard.charts.confusion import ALL, CELL, confusion_chart
 from dashboard.charts.confusion_difference import confusion_difference_chart
@@ -40,6 +42,14 @@ def test_bars_hold_every_class_and_mark_the_first() -> None:
     assert bars["encoding"]["y"]["sort"] is None  # the rows are in order; Vega warns of two layers that both sort
     assert bars["encoding"]["y"]["scale"]["domain"] == ["dog", "cat", "[x](y).z"]
     assert bars["encoding"]["x"]["scale"]["domain"][0] == 0  # bars that do not begin at zero lie
+
+
+def test_the_number_beside_the_longest_bar_has_room_in_a_narrow_chart() -> None:
+    """On a tablet, the % sign of 99.8% was cut. The room was a share of the width."""
+    spec = probability_bars(NAMES, np.array([1.0, 0.0, 0.0]), dark=False).properties(width=90).to_dict()
+    svg = vl_convert.vegalite_to_svg(spec)
+    [x] = [float(x) for x in re.findall(r"translate\(([\d.]+),[^>]*>100\.0%<", svg)]
+    assert x > 0 and x + 6 * len("100.0%") < 90
 
 
 def test_more_classes_make_a_higher_chart() -> None:

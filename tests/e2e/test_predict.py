@@ -34,11 +34,28 @@ TAKE_PHOTO = """() => {
   if (button?.innerText === "Take Photo") { button.click(); window.photographed = true }
   return before && button?.innerText !== "Take Photo"
 }"""
+# whether each number is inside of the chart
+ROOM = """() => {
+  const chart = document.querySelector("[data-testid=stVegaLiteChart] svg")
+  const numbers = [...(chart?.querySelectorAll(".mark-text.role-mark text") ?? [])]
+  const end = chart?.getBoundingClientRect().right
+  return numbers.length && numbers.every(each => each.getBoundingClientRect().right <= end)
+}"""
 FOCUSED = """() => {
   let element = document.activeElement
   while (element.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
   return element.getAttribute("aria-label")
 }"""
+
+
+@pytest.mark.parametrize("width", [360, 420, 820, 1024, 1440])
+def test_the_bars_have_room_for_their_numbers(page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 1200})
+    page.goto("/")
+    click_sample(page, "automobile")
+    page.get_by_text("Evidence for automobile (").wait_for()
+    page.wait_for_selector(IDLE)
+    page.wait_for_function(ROOM)  # the chart is drawn again until it fits
 
 
 def test_what_is_waited_for_is_said_long_before_the_answer(browser, tmp_path: Path, samples: Path) -> None:

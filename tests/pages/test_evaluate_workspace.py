@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -141,6 +142,19 @@ def test_a_typed_condition_that_is_none_is_refused_and_the_filter_stays(open_pag
 def test_a_filter_that_no_image_passes_says_so(open_page: Open, run: RunManifest) -> None:
     at = set_filter(open_run(open_page, run), run, "confidence>=1")
     assert "No image passes the filter" in text_of(at) and not at.metric
+
+
+def test_a_filter_of_answers_gives_no_share_of_the_labels(open_page: Open, run: RunManifest) -> None:
+    """All labels that a filter of the predicted class lets pass are predicted as this class, which said "100%"."""
+
+    def pairs(at: AppTest) -> pd.DataFrame:
+        [table] = [each.value for each in at.dataframe if {"count", "true_label"} <= {*each.value}]
+        return table
+
+    at = open_run(open_page, run)
+    assert "share" in pairs(at)
+    name = pairs(at)["predicted_label"].iloc[0]
+    assert [*pairs(set_filter(at, run, f"predicted_label={name}"))] == ["true_label", "predicted_label", "count"]
 
 
 def test_conditions_are_made_without_typing_them(open_page: Open, run: RunManifest) -> None:

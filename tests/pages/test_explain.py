@@ -626,6 +626,20 @@ def test_images_without_labels_are_shown_by_what_they_were_taken_for(
     assert f"Mean of {count} maps over the mean of their images" in alts(at)
 
 
+def test_maps_of_many_images_leave_out_replaced_pictures(
+    open_page: Open, dashboard: Services, make_zip: MakeZip
+) -> None:
+    files = {f"{i}.png": encoded(picture(i)) for i in range(3)}
+    manifest = evaluate(make_zip({}, extra=files), dashboard.registry.get(TINY), dashboard.engine, dashboard.runs)
+    make_zip({}, extra={**files, "1.png": encoded(picture(90))})
+    at = open_page("evaluate")
+    show_evaluation(at, manifest.run_id)
+    at.session_state[f"bulk-{manifest.run_id}"] = True
+    at.run()
+    assert not at.exception and "Mean of 2 maps over the mean of their images" in alts(at)
+    assert "1 image was replaced by another picture since the evaluation, and left out." in text_of(at)
+
+
 def test_the_next_and_the_previous_image(page: AppTest, run: RunManifest) -> None:
     of_run(page, run.run_id, 0)
     assert page.button(key="previous-image").disabled and "1 of 5: all images" in text_of(page)

@@ -198,19 +198,51 @@ def test_an_unusable_database_is_told_and_the_answer_is_still_given(open_page: O
     assert at.warning
 
 
-def test_a_damaged_value_is_told_and_the_other_list_is_there(open_page: Open, dashboard: Services) -> None:
-    add(dashboard, 2)
-    file = dashboard.database.address.file
+def damage(services: Services, statement: str, *values: object) -> None:
+    file = services.database.address.file
     assert file is not None
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE predictions SET time_utc = 'soon'")
+        connection.execute(statement, values)
+
+
+def test_a_damaged_prediction_is_one_line_and_all_others_are_shown(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 3)
+    newest = dashboard.history.query().entries[0].prediction_id
+    damage(dashboard, "UPDATE predictions SET time_utc = 'soon' WHERE prediction_id = ?", newest)
     at = open_page("history")
-    told = text_of(at).replace("\\", "")
-    assert not at.exception and "The history cannot be shown." in told and "predictions.time_utc holds 'soon'" in told
+    [line] = [each.value.replace("\\", "") for each in at.warning if "damaged" in each.value]
+    assert not at.exception and len(table_of(at)) == 2 and "predictions.time_utc holds 'soon'" in line
+    assert "database restore" in text_of(at).replace("\\", "")
+    damage(dashboard, "UPDATE predictions SET time_utc = 'soon'")
+    at = open_page("history")
+    assert not at.exception and not at.dataframe and "No prediction was made yet" not in text_of(at)
+    assert len([each for each in at.warning if "damaged" in each.value]) == 3
     at = open_page("predict")
     at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
-    assert not at.exception and "cannot be shown" not in text_of(at)
+    assert not at.exception and "damaged" not in text_of(at)
+
+
+def test_damaged_feedback_is_one_line_on_both_lists(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 2)
+    for made in dashboard.history.query().entries:
+        dashboard.feedback.give(made.prediction_id, True)
+    damage(dashboard, "UPDATE feedback SET confidence = 'high' WHERE subject = ?", made.prediction_id)
+    at = open_page("history")
+    assert [row["feedback"] or "" for row in table_of(at)] == ["right", ""]
+    assert "feedback.confidence holds" in text_of(at).replace("\\", "")
+    at = open_page("predict")
+    at.query_params["list"] = "Feedback"
+    at = at.switch_page(HISTORY).run()
+    assert not at.exception and len(table_of(at)) == 1 and "feedback.confidence holds" in text_of(at).replace("\\", "")
+
+
+def test_a_damaged_image_hides_no_prediction(open_page: Open, dashboard: Services) -> None:
+    add(dashboard, 1, image=b"an image")
+    made = dashboard.history.query().entries[0]
+    damage(dashboard, "INSERT INTO images VALUES (?, '2026-01-01 00:00:00', 7)", made.image_sha256)
+    at = open_page("history")
+    assert not at.exception and len(table_of(at)) == 1 and "cannot be shown" not in text_of(at)
 
 
 def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dashboard: Services) -> None:

@@ -19,6 +19,9 @@ from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document, Section
+from dashboard.reports.figures import CHOSEN_BY_ANSWERS
+from dashboard.reports.html_file import to_html
+from dashboard.reports.markdown_file import to_markdown
 from dashboard.reports.model_index import model_index
 from dashboard.reports.provenance import file_stem
 from tests.reports.made_runs import confused, hostile, pets, report, store_run
@@ -197,6 +200,37 @@ def test_it_obeys_the_filter_and_says_so(store: RunStore) -> None:
     assert section(told, "again").commands[-1] == (
         f"python -m dashboard report {run.manifest.run_id} --where true_label=dog --out report.html"
     )
+
+
+@pytest.mark.parametrize("condition", ["predicted_label=cat", "correct=no"])
+def test_what_a_filter_of_answers_makes_is_no_finding(store: RunStore, condition: str) -> None:
+    """The verdict called the only mistakes that such a filter lets pass the most frequent ones: "1 of 1 labelled dog"."""
+    run = pets(store)
+    told = report_of(store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter([condition])), store, ())
+    assert told.verdict.endswith(CHOSEN_BY_ANSWERS) and "mistake" not in told.verdict
+    [table] = section(told, "confusion").tables
+    assert table.title == "The mistakes among these images" and table.rows == (("dog", "cat", "1"),)
+
+
+def test_the_filter_stands_before_the_result(store: RunStore) -> None:
+    run = pets(store)
+    told = report_of(store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["true_label=dog"])), store, ())
+    for text in (to_html(told), to_markdown(told)):
+        assert text.index("Only these images: labelled dog. All figures are about them.") < text.index(
+            "50.0% of 2 images"
+        )
+
+
+def test_a_filter_that_no_image_passes_says_so(store: RunStore) -> None:
+    """The report said that none of 0 images has a label."""
+    run = pets(store)
+    told = report_of(store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["confidence<0"])), store, ())
+    assert told.verdict == "No image passes the filter." and section(told, "findings").text == (told.verdict,)
+
+
+def test_without_any_prediction_it_says_why(store: RunStore) -> None:
+    told = report_of(store_run(store, [failed(0), failed(1)]), store, ())
+    assert told.verdict == "No image got a prediction: 2 could not be read."
 
 
 def test_the_first_command_makes_pictures_fit_as_the_run_did(store: RunStore) -> None:

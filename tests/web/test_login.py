@@ -57,7 +57,7 @@ def served(password: Password, folder: Path, base: str = "") -> Starlette:
 
     logins = Logins(folder, lambda: password.fingerprint)
     authenticator = Authenticator(
-        lambda: password.is_set, refusal, logins.give, logins.is_valid, lambda: logins.cookie_name, LASTS_S
+        lambda: password.is_set, refusal, logins.give, logins.is_valid, logins.end, lambda: logins.cookie_name, LASTS_S
     )
     return Starlette(
         routes=[WebSocketRoute("/stream", echo), Route("/{path:path}", page, methods=["GET", "POST"])],
@@ -120,6 +120,23 @@ def test_a_new_password_ends_log_ins_and_open_connections(client: TestClient, pa
     assert client.get("/anything").status_code == 401
     answer = client.get("/_stcore/host-config")
     assert (answer.status_code, answer.json()) == (401, "Your log-in has ended. Reload the page to log in.")
+
+
+def test_logging_out_ends_the_connections_of_other_tabs(client: TestClient) -> None:
+    """They went on with what they had open, because the log-in itself still counted."""
+    log_in(client)
+    with client.websocket_connect("ws://localhost/stream") as socket:
+        cookie = dict(client.cookies)
+        client.post("/logout")
+        socket.send_text("hello")
+        assert ForwardMsg.FromString(socket.receive_bytes()).WhichOneof("type") == "auth_redirect"
+        with pytest.raises(WebSocketDisconnect):
+            socket.receive_text()
+    client.cookies.update(cookie)
+    assert client.get("/anything").status_code == 401
+    client.cookies.clear()
+    log_in(client)
+    assert client.get("/anything").status_code == 200
 
 
 def test_logging_out_needs_a_form_of_this_site(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,9 +12,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit import config
 from streamlit.auth_util import encode_provider_token
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.secrets import secrets_singleton
 from streamlit.web.server.starlette.starlette_auth_routes import create_auth_routes
 
@@ -48,8 +52,15 @@ def client(provider: Provider, told: Told) -> TestClient:
         Middleware(SessionMiddleware, secret_key="x"),
         Middleware(OpenIdLogins, logged_in=lambda claims, address: told.append((claims, address)), base=BASE),
     ]
-    app = Starlette(routes=create_auth_routes(BASE), middleware=middleware)
+    app = Starlette(routes=[*create_auth_routes(BASE), WebSocketRoute("/stream", echo)], middleware=middleware)
     return TestClient(app, follow_redirects=False, client=("192.0.2.7", 5000))
+
+
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await socket.send_text(await socket.receive_text())
 
 
 def log_in(client: TestClient) -> str:
@@ -70,6 +81,25 @@ def test_each_log_in_is_told_once(client: TestClient, provider: Provider, told: 
     assert len(told) == 1
     log_in(client)
     assert len(told) == 2
+
+
+@pytest.mark.parametrize("name", ["Ann", "n" * 9000])
+def test_a_log_out_ends_the_connections_of_other_tabs(client: TestClient, provider: Provider, name: str) -> None:
+    """Streamlit reads the log-in only when a page is opened, so they went on with what they had open."""
+    with client.websocket_connect("/stream") as nobodys:
+        provider.claims = {"sub": "1", "name": name}
+        log_in(client)
+        with client.websocket_connect("/stream") as socket:
+            socket.send_text("hello")
+            assert socket.receive_text() == "hello"
+            client.get(f"/{BASE}/auth/logout")
+            socket.send_text("hello")
+            assert ForwardMsg.FromString(socket.receive_bytes()).WhichOneof("type") == "auth_redirect"
+            with pytest.raises(WebSocketDisconnect):
+                socket.receive_text()
+        client.get(f"/{BASE}/auth/logout")
+        nobodys.send_text("hello")
+        assert nobodys.receive_text() == "hello"
 
 
 def test_a_log_in_that_fails_is_not_told(client: TestClient, provider: Provider, told: Told) -> None:

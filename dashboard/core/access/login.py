@@ -31,6 +31,7 @@ class Logins:
     def __init__(self, data_dir: Path, fingerprint: Callable[[], str]) -> None:
         """`fingerprint` changes with the password, see `Password.fingerprint`."""
         self._file, self._fingerprint = data_dir / KEY_FILE, fingerprint
+        self._ended: set[str] = set()  # of this server; only pages that are still open have them after a restart
 
     @cached_property
     def cookie_name(self) -> str:
@@ -48,7 +49,12 @@ class Logins:
         expires, _, _ = begun.partition(".")
         if not hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(begun).encode()):
             return False
-        return expires.isdecimal() and time.time() < int(expires)
+        return expires.isdecimal() and time.time() < int(expires) and login not in self._ended
+
+    def end(self, login: str) -> None:
+        """Lets a log-in count no more, also in other tabs of the browser. Raises DashboardError as `give` does."""
+        if self.is_valid(login):
+            self._ended.add(login)
 
     def _signature(self, begun: str) -> str:
         key = hmac.digest(self._key, self._fingerprint().encode(), "sha256")

@@ -13,6 +13,7 @@ from dashboard.core.datasets import open_dataset
 from dashboard.core.datasets.unchanged import still_there
 from dashboard.core.errors import DashboardError, ImageError
 from dashboard.core.runs.array_file import ArrayFile
+from dashboard.core.runs.images import was_replaced
 from dashboard.core.runs.rows import PROPERTY_FIELDS
 from dashboard.core.runs.run import Run
 
@@ -46,7 +47,7 @@ def equal_images(run: Run, thumbnails: ArrayFile | None, pixels: Pixels | None =
     n_alike = sum(map(len, groups))
     if not n_alike or n_alike > MOST_DECODED:
         return groups
-    pixels = pixels or _pixels_of_dataset(run)
+    pixels = pixels or _pixels_of_dataset(run, thumbnails)
     if pixels is None:
         return groups
     found = []
@@ -78,7 +79,7 @@ def _hash(pixels: np.ndarray) -> bytes:
     return blake2b(pixels.tobytes(), digest_size=16, salt=shape).digest()
 
 
-def _pixels_of_dataset(run: Run) -> Pixels | None:
+def _pixels_of_dataset(run: Run, thumbnails: ArrayFile | None) -> Pixels | None:
     if run.manifest.imported:
         return None
     try:
@@ -91,6 +92,8 @@ def _pixels_of_dataset(run: Run) -> Pixels | None:
         if not still_there(dataset, int(row["index"]), row["file"]):
             return None
         try:
+            if was_replaced(dataset, run.manifest, thumbnails, int(row["index"])):
+                return None
             return _hash(dataset.image(int(row["index"])))
         except (ImageError, OSError):
             return None

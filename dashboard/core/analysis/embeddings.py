@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.background import BackgroundTask, TaskState
-from dashboard.core.datasets.unchanged import check_still_there
+from dashboard.core.datasets.unchanged import changed, check_still_there
 from dashboard.core.files import write_atomically
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.array_file import ArrayFile, file_content
-from dashboard.core.runs.images import dataset_of
+from dashboard.core.runs.images import dataset_of, was_replaced
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
 
@@ -65,9 +65,12 @@ class RunEmbeddings:
         for index, file in zip(rows["index"], run.detail(rows, ["file"])["file"], strict=True):
             check_still_there(dataset, int(index), file)
         samples = [dataset.samples[index] for index in rows["index"]]
-        parts = []
+        parts, thumbnails = [], run.find_thumbnails()
         for start in range(0, len(samples), CHUNK):
             on_progress(start, len(samples))
+            for sample in samples[start : start + CHUNK]:
+                if was_replaced(dataset, run.manifest, thumbnails, sample.index):
+                    raise changed(dataset.path.name, f"since it was evaluated: {sample.name} is another picture now.")
             parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
         content = file_content(np.concatenate(parts).astype(np.float32))
         self._store.folder(run.manifest.run_id).manifest()  # the run may have been deleted meanwhile

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard.core.database.file_locks import Mark, mark_in_use, writer_lock
 from dashboard.core.errors import DatabaseError, DependencyError
 from dashboard.core.shell import install_requirements
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Column, Connection, Engine, Row, Select
 
     from dashboard.core.database.address import Address
     from dashboard.core.settings import Settings
@@ -58,6 +58,24 @@ class Database:
         engine = self._opened()
         with self._told(), engine.connect() as connection, connection.begin():
             yield connection
+
+    def rows(self, asked: Select[Any], key: Column[str]) -> list[tuple[str, Row[Any] | DatabaseError]]:
+        """The rows of an ordered query with their keys. In place of a row with a damaged value stands the error that tells it."""
+        from dashboard.core.database.column_types import UnreadableValueError
+        from dashboard.core.database.faults import unreadable_value
+
+        found: list[tuple[str, Row[Any] | DatabaseError]] = []
+        with self.reading() as connection:
+            result = connection.execute(asked)
+            while True:
+                try:
+                    if (row := result.fetchone()) is None:
+                        return found
+                    found.append((row._mapping[key], row))
+                except UnreadableValueError as error:
+                    its_key = asked.with_only_columns(key).limit(1).offset(len(found))
+                    damaged = connection.execute(its_key).scalar_one()
+                    found.append((damaged, unreadable_value(self.address, f"{error} (record {damaged})")))
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

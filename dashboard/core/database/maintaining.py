@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import sqlite3
 from contextlib import ExitStack, closing, suppress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _PAGES_AT_ONCE = 1024  # of a copy; other programs may write between two steps
 _ROWS_AT_ONCE = 1000
 _LOCK_S = 10.0
+_ENDINGS = ("-wal", "-shm", "")  # what is not in the file itself yet belongs to it
 _BEGINS = b"SQLite format 3\0"  # every SQLite file, https://www.sqlite.org/fileformat.html
 
 
@@ -133,8 +135,8 @@ def restore(address: Address, backup: Path) -> Restored:
             with faults.told(address):
                 tokens = _keep_revoked(file, part)
             if file.exists():
-                kept = file.with_name(f"{file.name}.before-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}")
-                for ending in ("-wal", "-shm", ""):  # what is not in the file itself yet belongs to it
+                kept = _free_name(file)
+                for ending in _ENDINGS:
                     own = file.with_name(file.name + ending)
                     if own.exists():
                         own.replace(kept.with_name(kept.name + ending))
@@ -147,6 +149,15 @@ def restore(address: Address, backup: Path) -> Restored:
         with suppress(OSError):  # else it would hide why the copy failed
             part.unlink(missing_ok=True)
     return Restored(kept, *tokens)
+
+
+def _free_name(file: Path) -> Path:
+    """A name for the file that is replaced, which nothing has, also not after another restore in the same second."""
+    first = f"{file.name}.before-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}"
+    names = itertools.chain([first], (f"{first}-{number}" for number in itertools.count(2)))
+    return next(
+        file.with_name(name) for name in names if not any(file.with_name(name + each).exists() for each in _ENDINGS)
+    )
 
 
 def _keep_revoked(replaced: Path, part: Path) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +11,16 @@ import numpy as np
 import pandas as pd
 
 from dashboard.core.datasets import open_dataset
-from dashboard.core.datasets.unchanged import check_still_there
+from dashboard.core.datasets.unchanged import changed, check_still_there
+from dashboard.core.errors import ImageError
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest, SampleMap, Verdict
 from dashboard.core.images.model_input import enough_pixels
 from dashboard.core.images.preprocessing import fit_image
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.images import was_replaced
+from dashboard.core.runs.run import Run
 
 CHUNK = 16  # images per progress report
 
@@ -30,6 +34,7 @@ class BulkMaps:
     indices: tuple[int, ...]  # the `index` of each image
     n_empty: int  # maps that are all zero
     n_failed: int  # images that are left out because they have no map
+    n_replaced: int  # images that are left out because another picture is in their place now
     verdicts: tuple[Verdict, ...]  # one per map; empty if no faithfulness test was requested
 
     @property
@@ -55,7 +60,7 @@ class BulkMaps:
 def bulk_maps(
     explainer: Explainer,
     version: ModelVersion,
-    dataset_path: Path,
+    run: Run,
     rows: pd.DataFrame,
     request: MapRequest,
     on_progress: Callable[[int], None] = lambda done: None,
@@ -63,16 +68,25 @@ def bulk_maps(
     """Makes the maps for these rows of a run; None if no map could be made.
 
     Args:
-        rows: rows of `Run.evaluated`.
+        rows: rows of `Run.evaluated`, with the column `file`.
         on_progress: called with the number of images done.
 
     Raises:
-        DependencyError, ModelError, WorkerError; DatasetError if the dataset is missing or was changed since the run.
+        DependencyError, ModelError, WorkerError; DatasetError if the dataset is missing or was changed since the run,
+            or if each of the pictures was replaced.
     """
+    dataset_path, thumbnails = Path(run.manifest.dataset), run.find_thumbnails()
     dataset = open_dataset(dataset_path)
     for index, file in zip(rows["index"], rows["file"], strict=True):
         check_still_there(dataset, int(index), file)
-    samples = [dataset.samples[index] for index in rows["index"]]
+    samples = []
+    for index in rows["index"]:
+        with suppress(ImageError):  # it has no map
+            if was_replaced(dataset, run.manifest, thumbnails, int(index)):
+                continue
+        samples.append(dataset.samples[index])
+    if not samples and len(rows):
+        raise changed(dataset.path.name, "since it was evaluated: each of these images is another picture now.")
     preprocessing = version.preprocessing
     pictures, maps, indices = [], [], []
     for start in range(0, len(samples), CHUNK):
@@ -89,4 +103,12 @@ def bulk_maps(
     heatmaps = np.stack([each.heatmap for each in maps])
     verdicts = tuple(each.faithfulness.verdict for each in maps if each.faithfulness)
     n_empty = sum(each.empty for each in maps)
-    return BulkMaps(np.stack(pictures), heatmaps, tuple(indices), n_empty, len(samples) - len(maps), verdicts)
+    return BulkMaps(
+        np.stack(pictures),
+        heatmaps,
+        tuple(indices),
+        n_empty,
+        len(samples) - len(maps),
+        len(rows) - len(samples),
+        verdicts,
+    )

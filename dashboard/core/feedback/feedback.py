@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.core.database.database import Database
 from dashboard.core.database.ids import new_id, now_utc
 from dashboard.core.database.text import storable
-from dashboard.core.errors import DashboardError
+from dashboard.core.errors import DashboardError, DatabaseError
 from dashboard.core.feedback.disputes import disputed_images, words_on_images
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
 from dashboard.core.history.conditions import of_model
@@ -110,6 +110,7 @@ class Feedback:
         model: str | None = None,
         is_right: bool | None = None,
         subject: str | None = None,
+        damaged: list[DatabaseError] | None = None,
     ) -> list[Opinion]:
         """The last word of each user on each prediction, the newest first.
 
@@ -118,6 +119,7 @@ class Feedback:
             before: only those before the one with this id. Raises DashboardError if the user has none with it.
             user: only those of this user; None: those of everybody.
             model: NAME or NAME@VERSION.
+            damaged: gets the errors of those that cannot be read; None: the first of them is raised.
         """
         from dashboard.core.database.tables import feedback
 
@@ -128,13 +130,17 @@ class Feedback:
         if before:
             self._check_given(before, user)
             asked.append(feedback.c.feedback_id < before)
-        return self._last_words((feedback.c.subject, feedback.c.user), asked, most)
+        return self._last_words((feedback.c.subject, feedback.c.user), asked, most, damaged)
 
-    def last_words(self, subjects: Collection[str]) -> dict[str, Opinion]:
-        """The last word on each of these predictions, whoever said it, by id; those without feedback are missing."""
+    def last_words(self, subjects: Collection[str], damaged: list[DatabaseError] | None = None) -> dict[str, Opinion]:
+        """The last word on each of these predictions, whoever said it, by id; those without feedback are missing.
+
+        Args:
+            damaged: as in `opinions`.
+        """
         from dashboard.core.database.tables import feedback
 
-        found = self._last_words((feedback.c.subject,), [feedback.c.subject.in_(list(subjects))], None)
+        found = self._last_words((feedback.c.subject,), [feedback.c.subject.in_(list(subjects))], None, damaged)
         return {opinion.subject: opinion for opinion in found}
 
     def withdraw(self, subject: str, user: str) -> int:
@@ -168,16 +174,28 @@ class Feedback:
                 "cursor",
             )
 
-    def _last_words(self, by: tuple[Any, ...], asked: list[ColumnElement[bool]], most: int | None) -> list[Opinion]:
+    def _last_words(
+        self,
+        by: tuple[Any, ...],
+        asked: list[ColumnElement[bool]],
+        most: int | None,
+        damaged: list[DatabaseError] | None,
+    ) -> list[Opinion]:
         from sqlalchemy import func, select
 
         from dashboard.core.database.tables import feedback
 
         last = select(func.max(feedback.c.feedback_id)).group_by(*by)
         newest_first = feedback.select().where(feedback.c.feedback_id.in_(last), *asked)
-        with self._database.reading() as connection:
-            rows = connection.execute(newest_first.order_by(feedback.c.feedback_id.desc()).limit(most)).all()
-        return [Opinion(**row._mapping) for row in rows]
+        key, opinions = feedback.c.feedback_id, []
+        for _, row in self._database.rows(newest_first.order_by(key.desc()).limit(most), key):
+            if not isinstance(row, DatabaseError):
+                opinions.append(Opinion(**row._mapping))
+            elif damaged is None:
+                raise row
+            else:
+                damaged.append(row)
+        return opinions
 
 
 def _on_picture(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.errors import DatabaseError
 from dashboard.core.images.preprocessing import Fit
 from dashboard.core.models.prediction import Prediction, most_probable
 from dashboard.core.models.version import ModelVersion
@@ -109,4 +110,11 @@ class Page:
 
     entries: tuple[Entry, ...]
     next_cursor: str | None  # for the next page; None after the last one
-    note: str = ""  # what could not be searched, in a sentence; "" if everything was
+    not_searched: str = ""  # what could not be searched, in a sentence; "" if everything was
+    damaged: tuple[DatabaseError, ...] = ()  # why other predictions of the page cannot be read
+
+    @property
+    def note(self) -> str:
+        """What is missing on the page, in words; "" if nothing is."""
+        fix = self.damaged[0].fix if self.damaged else ""
+        return " ".join(filter(None, (self.not_searched, *(error.message for error in self.damaged), fix)))

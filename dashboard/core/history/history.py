@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.core.database.database import Database
 from dashboard.core.database.ids import now_utc
 from dashboard.core.database.write_behind import WriteBehind
-from dashboard.core.errors import DashboardError, DatasetError
+from dashboard.core.errors import DashboardError, DatabaseError, DatasetError
 from dashboard.core.history import storing
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
 from dashboard.core.history.prediction_ids import place_in_run
@@ -173,11 +173,18 @@ class History:
         """
         found = list(islice(self._walk(asked, cursor, min(limit + 1, _AT_ONCE)), limit + 1))
         next_cursor = found[limit - 1][0] if len(found) > limit else None
-        return Page(tuple(entry for _, entry in found[:limit]), next_cursor, asked.left_out)
+        page = [entry for _, entry in found[:limit]]
+        return Page(
+            tuple(entry for entry in page if isinstance(entry, Entry)), next_cursor, asked.left_out,
+            tuple(error for error in page if isinstance(error, DatabaseError)),
+        )  # fmt: skip
 
     def walk(self, asked: HistoryFilter = _ALL) -> Iterator[Entry]:
-        """All predictions that pass a filter, the newest first."""
-        return (entry for _, entry in self._walk(asked, None, _AT_ONCE))
+        """All predictions that pass a filter, the newest first. Raises DatabaseError at one that cannot be read."""
+        for _, entry in self._walk(asked, None, _AT_ONCE):
+            if isinstance(entry, DatabaseError):
+                raise entry
+            yield entry
 
     def count(self, asked: HistoryFilter = _ALL) -> int:
         """How many predictions pass a filter."""
@@ -226,8 +233,10 @@ class History:
         if not self._is_tidy():
             self._tidy_some(connection)
 
-    def _walk(self, asked: HistoryFilter, cursor: str | None, at_once: int) -> Iterator[tuple[str, Entry]]:
-        """Predictions with their cursors. A run is one block, after the stored predictions of the same millisecond."""
+    def _walk(
+        self, asked: HistoryFilter, cursor: str | None, at_once: int
+    ) -> Iterator[tuple[str, Entry | DatabaseError]]:
+        """Predictions with their cursors, or why one cannot be read. A run is one block, after the stored predictions of the same millisecond."""
         last_time, last_run, last_index, below = _place_of(cursor)
         for rows in self._run_rows(asked):
             run = rows.time, rows.manifest.run_id
@@ -241,7 +250,9 @@ class History:
                 yield f"{rows.time}:{entry.prediction_id}", entry
         yield from self._stored(asked, "", below, at_once)
 
-    def _stored(self, asked: HistoryFilter, least: str, below: str, at_once: int) -> Iterator[tuple[str, Entry]]:
+    def _stored(
+        self, asked: HistoryFilter, least: str, below: str, at_once: int
+    ) -> Iterator[tuple[str, Entry | DatabaseError]]:
         """Stored predictions with least <= id < below, the newest first."""
         from dashboard.core.database.tables import predictions
         from dashboard.core.history.conditions import conditions
@@ -249,19 +260,19 @@ class History:
         key = predictions.c.prediction_id
         asking = predictions.select().where(*conditions(asked), key >= least).order_by(key.desc()).limit(at_once)
         while below > least:
-            with self._database.reading() as connection:
-                rows = connection.execute(asking.where(key < below)).all()
-            yield from ((row.prediction_id, _entry(row)) for row in rows)
+            rows = self._database.rows(asking.where(key < below), key)
+            yield from ((each, row if isinstance(row, DatabaseError) else _entry(row)) for each, row in rows)
             if len(rows) < at_once:
                 return
-            below = rows[-1].prediction_id
+            below = rows[-1][0]
 
     def _run_rows(self, asked: HistoryFilter) -> list[RunRows]:
         from dashboard.core.database.tables import run_users
         from dashboard.core.history.run_rows import runs_asked_for
 
-        with self._database.reading() as connection:
-            users = {row.run_id: row.user for row in connection.execute(run_users.select())}
+        key = run_users.c.run_id
+        rows = self._database.rows(run_users.select().order_by(key), key)
+        users = {run_id: row.user for run_id, row in rows if not isinstance(row, DatabaseError)}  # else unknown
         return runs_asked_for(self._runs(), self._registry, users, asked)
 
     def _of_run(self, run_id: str, index: int) -> Entry | None:

@@ -88,13 +88,27 @@ def evaluated_file(
     """
     check_still_there(dataset, index, file)
     data = dataset.file(index)
-    if thumbnails is not None and manifest.fit and manifest.input_size:
-        recipe, then = Preprocessing(*manifest.input_size, manifest.fit), thumbnails[index]
-        if then.any() and then.shape[:2] == thumbnail_shape(recipe):  # that of an image without a prediction is black
-            now = make_thumbnail(fit_image(dataset.image(index, enough_pixels(recipe)), recipe), recipe)
-            if np.abs(now.astype(np.int16) - then).mean() > MOST_DIFFERENCE:
-                raise changed(dataset.path.name, f"since it was evaluated: {file} is another picture now.")
+    if was_replaced(dataset, manifest, thumbnails, index):
+        raise changed(dataset.path.name, f"since it was evaluated: {file} is another picture now.")
     return data
+
+
+def was_replaced(dataset: Dataset, manifest: RunManifest, thumbnails: ArrayFile | None, index: int) -> bool:
+    """Whether the file at this position holds another picture than the evaluated one. False if that cannot be told.
+
+    Args:
+        thumbnails: as in `evaluated_file`.
+
+    Raises:
+        ImageError: the image cannot be read.
+    """
+    if thumbnails is None or not manifest.fit or not manifest.input_size:
+        return False
+    recipe, then = Preprocessing(*manifest.input_size, manifest.fit), thumbnails[index]
+    if not then.any() or then.shape[:2] != thumbnail_shape(recipe):  # that of an image without a prediction is black
+        return False
+    now = make_thumbnail(fit_image(dataset.image(index, enough_pixels(recipe)), recipe), recipe)
+    return bool(np.abs(now.astype(np.int16) - then).mean() > MOST_DIFFERENCE)
 
 
 class RunPictures:

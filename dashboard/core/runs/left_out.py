@@ -57,6 +57,15 @@ def not_finished(run: Run) -> str:
     return f"The evaluation is not finished{done}. {how_to_finish(m, run.state)}"
 
 
+def no_predictions(run: Run) -> str:
+    """Why none of the rows of a run has a prediction. Raises DatasetError."""
+    if run.conditions and run.table.empty:
+        return f"No image passes the filter. {not_finished(run)}".strip()
+    if unfinished := not_finished(run):
+        return unfinished
+    return ": ".join(filter(None, ("No image got a prediction", in_kinds(run)))) + "."
+
+
 def _stating(run: Run, reason: str) -> np.ndarray:
     """(N,) bool for the rows of `Run.failed`: their reason contains this text. Raises DatasetError."""
     if run.failed.empty:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard.charts.confusion import ALL, CELL, Measure, confusion_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
+from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.metrics.confusion import (
     Order,
     confused_classes,
@@ -139,6 +140,8 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
         st.caption("There are no mistakes.")
         return
     shown = pairs.head(_PAIRS_SHOWN)
+    if by_answers(run.conditions):  # the filter lets pass other shares of the labels than the model's
+        shown = shown.drop(columns=["of", "share"])
     name = f"pairs-{hash(run.conditions)}"
     key = selection_key(run_id, name)
 
@@ -147,7 +150,7 @@ def show_pairs(run: Run, evaluation: Evaluation) -> None:
         choose_images(run_id, cell(*shown.loc[rows[0], ["true_label", "predicted_label"]]) if rows else [], name)
 
     st.dataframe(
-        in_percents(safe_for_spreadsheets(shown), ["share"]),
+        in_percents(safe_for_spreadsheets(shown), [name for name in shown if name == "share"]),
         hide_index=True,
         key=key,
         on_select=take_row,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -109,7 +108,7 @@ def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest)
     def tell(done: int) -> None:
         bar.progress(done / len(rows), f"{done:,} of {len(rows):,} maps")
 
-    maps = bulk_maps(services.explainer, version, Path(run.manifest.dataset), rows, request, tell)
+    maps = bulk_maps(services.explainer, version, run, rows, request, tell)
     bar.empty()
     return remembered("bulk", key, "", lambda: maps, most=2)
 
@@ -132,11 +131,16 @@ def _show(maps: BulkMaps, items: Sequence[SheetItem], of: int, file_name: str, t
     tiles = maps.overlays(DEFAULT_OPACITY, max(1, TILE // max(maps.pictures.shape[1:3])))
     with right:
         st.header("One by one", anchor=False)
-        notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed else f"All {count}."]
+        notes = [f"The first {count} of {of:,}." if of > count + maps.n_failed + maps.n_replaced else f"All {count}."]
         if maps.n_empty:
             notes.append(f"Empty, because there is no evidence for {plain(target)}: {counted(maps.n_empty, 'map')}.")
         if maps.n_failed:
             notes.append(f"{counted(maps.n_failed, 'image')} could not be read.")
+        if maps.n_replaced:
+            was = "was" if maps.n_replaced == 1 else "were"
+            notes.append(
+                f"{counted(maps.n_replaced, 'image')} {was} replaced by another picture since the evaluation, and left out."
+            )
         st.caption(" ".join((*notes, "Click an image to explain it.")))
         opened = None if maps.verdicts else _show_sheet(tiles, items, "sheet-of-maps")
         for verdict, which in groups_by_verdict(maps.verdicts):

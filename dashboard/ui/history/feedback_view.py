@@ -10,14 +10,14 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard.core.errors import DashboardError, counted
+from dashboard.core.errors import DashboardError, DatabaseError, counted
 from dashboard.core.feedback.feedback import accuracy_of
 from dashboard.core.metrics.percent import in_percent, percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import as_text, show_error
-from dashboard.ui.history.table import choose_row, said_of
+from dashboard.ui.history.table import choose_row, said_of, show_damaged_records
 from dashboard.ui.words import plain
 
 if TYPE_CHECKING:
@@ -31,7 +31,11 @@ def show_feedback(services: Services) -> None:
     """Shows it. Raises DatabaseError or DependencyError if the database cannot be used."""
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not deleted.")
-    words = _last_words(services)
+    damaged: list[DatabaseError] = []
+    words = services.feedback.opinions(None, user=services.visitor.sees_only, damaged=damaged)
+    show_damaged_records(damaged)
+    if not words and damaged:
+        return
     if (accuracy := accuracy_of(words)) is None:
         nobody = "Nobody has said yet" if services.visitor.sees_only is None else "You have not said yet"
         st.info(f"{nobody} whether a prediction is right. Predict asks below each answer.", icon=":material/reviews:")

@@ -16,7 +16,7 @@ from dashboard.services import Services
 from dashboard.ui.chosen_picture import choose
 from dashboard.ui.download import offer_file
 from dashboard.ui.history.history_filter import ask_for_filter
-from dashboard.ui.history.table import show_table
+from dashboard.ui.history.table import kept_image, show_damaged_records, show_table
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import open_run_image
 
@@ -30,11 +30,12 @@ def show_predictions(services: Services) -> None:
     cursors = _cursors(asked)
     services.history.flush(1.0)  # so that the prediction just made is there
     page = services.history.query(asked, A_PAGE, cursors[-1])
-    if not page.entries:
-        _say_that_nothing_is_there(services.visitor.sees_only, asked, len(cursors))
-    else:
+    if page.entries:
         chosen = show_table(services, page.entries)
         _offer_to_open(services, chosen)
+    elif not page.damaged:
+        _say_that_nothing_is_there(services.visitor.sees_only, asked, len(cursors))
+    show_damaged_records(page.damaged)
     _turn(page, cursors)
     if page.entries:
         _offer_export(services, asked)
@@ -97,9 +98,9 @@ def _offer_to_open(services: Services, entry: Entry | None) -> None:
         st.caption(f"Select {which} to open its image again.")
         return
     place = place_in_run(entry.prediction_id)
-    image = None if place else services.history.image(entry)
+    image = None if place else kept_image(services, entry)
     if place is None and image is None:
-        st.caption("The image of this prediction is not kept, so it cannot be opened.")
+        st.caption("The image of this prediction is not kept or is damaged, so it cannot be opened.")
         return
     if not st.button("Open this image", key="open-again", icon=":material/open_in_new:"):
         return

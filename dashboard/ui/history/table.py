@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.errors import DashboardError, ImageError
+from dashboard.core.errors import DashboardError, DatabaseError, ImageError
 from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.history.entry import Entry
@@ -23,7 +23,7 @@ from dashboard.ui.feedback_form import AGREES_ON_NONE
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
 from dashboard.ui.table_height import SEVERAL_LINES_PX
-from dashboard.ui.words import in_percents
+from dashboard.ui.words import in_percents, plain
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -35,7 +35,9 @@ _DOUBT = {True: "probably", False: "no", None: "not known"}
 
 def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     """Shows predictions, and gives the one that the reader selected. Raises DatabaseError."""
-    feedback = services.feedback.last_words([entry.prediction_id for entry in entries])
+    damaged: list[DatabaseError] = []
+    feedback = services.feedback.last_words([entry.prediction_id for entry in entries], damaged)
+    show_damaged_records(damaged)
     names = ModelNames(services.registry)
     refs = [f"{each.model_name}@{each.model_version}" for each in entries]
     models = [names.fitted(ref, each.fit) for ref, each in zip(refs, entries, strict=True)]
@@ -113,6 +115,14 @@ def choose_row(
     return records[rows[0]] if rows and rows[0] < len(records) else None
 
 
+def show_damaged_records(errors: Sequence[DatabaseError]) -> None:
+    """A line for each record that cannot be read, and what to do."""
+    for error in errors:
+        st.warning(plain(error.message), icon=":material/warning:")
+    if errors:
+        st.caption(plain(errors[0].fix.replace("`", "")))
+
+
 def _verdict(opinion: Opinion | None) -> str:
     if opinion is None:
         return ""
@@ -134,8 +144,18 @@ def _small_picture(services: Services, entry: Entry) -> str:
     return remembered("history-pictures", entry.prediction_id, "", lambda: _drawn(services, entry), most=200)
 
 
+def kept_image(services: Services, entry: Entry) -> bytes | None:
+    """The image file of a prediction; None if it is not at hand, or damaged in the database."""
+    try:
+        return services.history.image(entry)
+    except DatabaseError as error:
+        if not error.only_a_value:
+            raise
+        return None
+
+
 def _drawn(services: Services, entry: Entry) -> str:
-    data = services.history.image(entry)
+    data = kept_image(services, entry)
     with suppress(DashboardError, ImageError):
         if data is not None:
             picture = fit_side(decode_image(data, (_SIDE, _SIDE)).pixels, _SIDE)

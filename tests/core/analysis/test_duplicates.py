@@ -8,10 +8,14 @@ import pytest
 
 from dashboard.core.analysis import duplicates
 from dashboard.core.analysis.duplicates import equal_images
+from dashboard.core.engine.pool import WorkerPool
+from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.rows import VIEW_COLUMNS
+from dashboard.core.runs.store import RunStore
 from tests.conftest import MakeZip, encoded, picture
+from tests.evaluating import evaluate
 from tests.simulated_runs import Simulated, clean
 
 NAME = "20260101-000000-abc"
@@ -76,4 +80,17 @@ def test_the_images_of_the_dataset_decide(run: Simulated, make_zip: MakeZip, tmp
     folder = three.store(tmp_path / NAME, dataset=str(path))
     assert groups_of(folder) == [[0, 1, 2]]  # names that the dataset does not have
     folder = three.store(tmp_path / "named" / NAME, files=[f"cat/{name}" for name in pictures], dataset=str(path))
+    assert groups_of(folder) == [[0, 1]]
+
+
+def test_pictures_that_were_replaced_under_their_names_tell_nothing(
+    tmp_path: Path, pool: WorkerPool, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    """Two equal images counted as different ones, because one of the files now holds another picture."""
+    same = encoded(picture(1))
+    store = RunStore(tmp_path / "runs")
+    files = {"cat/0.png": same, "cat/1.png": same, "cat/2.png": encoded(picture(2))}
+    folder = store.folder(evaluate(make_zip({}, extra=files), tiny_version, pool, store).run_id)
+    assert groups_of(folder) == [[0, 1]]
+    make_zip({}, extra={**files, "cat/1.png": encoded(picture(90))})
     assert groups_of(folder) == [[0, 1]]

@@ -12,7 +12,7 @@ from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore
-from tests.conftest import MakeZip
+from tests.conftest import MakeZip, encoded, picture
 from tests.evaluating import evaluate
 
 
@@ -74,6 +74,20 @@ def test_what_belongs_to_another_state_of_the_run_is_not_used(run: Run, store: R
     for content in (np.zeros((2, 8), np.float32), np.array([{}], object)):
         np.save(path, content, allow_pickle=True)
         assert RunEmbeddings(inference, store).stored(run) is None
+
+
+def test_pictures_that_were_replaced_under_their_names_are_refused(
+    run: Run, store: RunStore, inference: Inference, tiny_version: ModelVersion, make_zip: MakeZip
+) -> None:
+    """What the model sees in them was stored as what it saw in the evaluated pictures."""
+    pictures = {f"cat/{i}.png": encoded(picture(90 if i == 2 else i)) for i in range(3)}
+    make_zip({}, extra={**pictures, "cat/0.png.png": b"no image"})
+    embeddings = RunEmbeddings(inference, store)
+    embeddings.start(run, tiny_version)
+    finished(embeddings, run)
+    error = embeddings.state(run.manifest.run_id).error
+    assert error is not None and "cat/2.png is another picture now" in error.message
+    assert embeddings.stored(run) is None
 
 
 def test_why_it_failed_is_told_and_it_can_be_tried_again(

@@ -64,7 +64,7 @@ def test_a_value_of_another_type_or_form_is_told_and_all_else_can_be_used(
     damage(sqlite_settings, f"UPDATE {table} SET {column} = ?", value)
     history = history_of(database, sqlite_settings)
     uses = {
-        "predictions": lambda: history.query(),
+        "predictions": lambda: list(history.walk()),
         "feedback": lambda: Feedback(database, history).opinions(),
         "tokens": lambda: Tokens(database, WriteBehind(database)).list(),
         "audit_log": lambda: AuditLog(database).list(),
@@ -83,6 +83,48 @@ def test_a_value_of_another_type_or_form_is_told_and_all_else_can_be_used(
     if table != "images":  # those are not all read
         with pytest.raises(DatabaseError, match=f"{table}.{column} holds"):
             maintaining.check(database)
+
+
+@pytest.mark.parametrize(("column", "value"), [each[1:] for each in DAMAGES if each[0] == "predictions"])
+def test_a_damaged_prediction_is_told_beside_the_others(
+    database: Database, sqlite_settings: Settings, column: str, value: object
+) -> None:
+    """Each page of the history was refused as a whole, so none of the others on it could be seen."""
+    history = history_of(database, sqlite_settings)
+    for name in ("b.png", "c.png", "d.png"):
+        history.record(entry(file=name))
+    assert history.flush(10)
+    third, damaged = [each.prediction_id for each in history.query().entries][1:3]
+    damage(sqlite_settings, f"UPDATE predictions SET {column} = ? WHERE prediction_id = ?", value, damaged)
+    page = history.query()
+    assert [each.file for each in page.entries] == ["d.png", "c.png", "a.png"] and page.next_cursor is None
+    [told] = page.damaged
+    assert f"predictions.{column} holds" in told.message and damaged in told.message
+    assert page.note == f"{told.message} {told.fix}"
+    first = history.query(limit=3)  # ends with the damaged one
+    assert len(first.entries) == 2 and [each.file for each in history.query(cursor=first.next_cursor).entries] == [
+        "a.png"
+    ]
+    assert history.query(limit=2).entries[-1].prediction_id == third and history.close()
+
+
+def test_a_damaged_user_of_an_evaluation_is_unknown(database: Database, sqlite_settings: Settings) -> None:
+    history = history_of(database, sqlite_settings)
+    history.record_run("20260101-000000-abc", "ann")
+    assert history.close()
+    damage(sqlite_settings, "UPDATE run_users SET user = x'ff'")
+    assert len(history_of(database, sqlite_settings).query().entries) == 1
+
+
+def test_damaged_feedback_is_told_beside_the_rest(database: Database, sqlite_settings: Settings) -> None:
+    history, told = history_of(database, sqlite_settings), list[DatabaseError]()
+    feedback, other = Feedback(database, history), history.record(entry())
+    feedback.give(other, True)
+    damage(sqlite_settings, "UPDATE feedback SET note = x'ff' WHERE subject <> ?", other)
+    assert [each.subject for each in feedback.opinions(damaged=told)] == [other] and len(told) == 1
+    asked = [each.prediction_id for each in history.query().entries]
+    assert list(feedback.last_words(asked, told)) == [other] and len(told) == 2
+    assert "feedback.note holds" in told[0].message and history.close()
 
 
 def test_a_whole_database_is_counted(database: Database) -> None:

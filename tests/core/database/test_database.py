@@ -10,6 +10,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,8 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
-from dashboard.core.database import migrating
+from dashboard.core.access.audit import AuditLog
+from dashboard.core.database import maintaining, migrating
 from dashboard.core.database.address import file_address, read_address
 from dashboard.core.database.database import Database
 from dashboard.core.database.faults import as_database_error
@@ -391,3 +394,29 @@ def test_a_full_disk_is_told_with_its_own_way_out(tmp_path: Path) -> None:
     told = as_database_error(file_address(tmp_path / "d.sqlite"), sqlite3.OperationalError("database or disk is full"))
     assert told.fix.startswith("Free some space")
     assert told.fix.endswith("and the command line continue meanwhile, but uploads need free space, too.")
+
+
+def test_two_restores_in_the_same_second_keep_both_files(
+    sqlite_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one kept its file under the name of the first, which was lost."""
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr(maintaining, "datetime", Stopped)
+    database, backup = Database(sqlite_settings), tmp_path / "backup.sqlite3"
+    maintaining.back_up(database, backup)
+    address, kept = database.address, []
+    for user in ("ann", "bob", "eve"):
+        AuditLog(database).write(user, "token.created", "camera")
+        database.close()
+        kept.append(maintaining.restore(address, backup).kept)
+    assert [each.name.partition(".before-")[2] for each in kept if each] == [
+        "20260102-030405", "20260102-030405-2", "20260102-030405-3"
+    ]  # fmt: skip
+    for user, file in zip(("ann", "bob", "eve"), kept, strict=True):
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute("SELECT user FROM audit_log").fetchall() == [(user,)]

@@ -16,7 +16,7 @@ from dashboard.core.errors import counted
 from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
-from dashboard.core.runs.left_out import not_finished
+from dashboard.core.runs.left_out import no_predictions
 from dashboard.core.runs.rows import DOUBT, SCORE_COLUMNS, VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
@@ -206,8 +206,8 @@ def nothing_found(run: Run, doubtful: int | None, where: str = "in the view Labe
         DatasetError: the rows of the run cannot be read.
     """
     labelled = len(run.labelled)
-    if run.evaluated.empty and (unfinished := not_finished(run)):
-        return unfinished
+    if run.evaluated.empty:
+        return no_predictions(run)
     nothing = f"{doubtful_in_words(doubtful, labelled, where)} Apart from them, nothing" if doubtful else "Nothing"
     more = f" {doubtful_in_words(doubtful, labelled, where)}" if labelled and doubtful is None else ""
     if by_answers(run.conditions):
