@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.core.background import BackgroundTask, TaskState
-from dashboard.core.datasets.unchanged import changed, check_still_there
+from dashboard.core.datasets.unchanged import changed, check_still_there, fingerprint_of
 from dashboard.core.files import write_atomically
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.version import ModelVersion
@@ -66,10 +66,11 @@ class RunEmbeddings:
             check_still_there(dataset, int(index), file)
         samples = [dataset.samples[index] for index in rows["index"]]
         parts, thumbnails = [], run.find_thumbnails()
+        is_same = fingerprint_of(dataset) == run.manifest.dataset_sha256  # else each picture is looked at
         for start in range(0, len(samples), CHUNK):
             on_progress(start, len(samples))
             for sample in samples[start : start + CHUNK]:
-                if was_replaced(dataset, run.manifest, thumbnails, sample.index):
+                if not is_same and was_replaced(dataset, run.manifest, thumbnails, sample.index):
                     raise changed(dataset.path.name, f"since it was evaluated: {sample.name} is another picture now.")
             parts.append(self._inference.embed(version, dataset.path, samples[start : start + CHUNK]))
         content = file_content(np.concatenate(parts).astype(np.float32))

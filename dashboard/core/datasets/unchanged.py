@@ -25,10 +25,15 @@ def changed(name: str, when: str, fix: str = "Evaluate it again.") -> DatasetErr
 def open_with_fingerprint(path: Path) -> tuple[Dataset, str]:
     """Opens the dataset and computes its fingerprint. Raises DatasetError."""
     dataset = open_dataset(path)
+    return dataset, fingerprint_of(dataset)
+
+
+def fingerprint_of(dataset: Dataset) -> str:
+    """Computes the fingerprint. Raises DatasetError."""
     try:
-        return dataset, dataset.fingerprint
+        return dataset.fingerprint
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(dataset.path, error) from error
 
 
 def open_with_content(path: Path, fingerprint: str, error: DatasetError) -> Dataset:
