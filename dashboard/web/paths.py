@@ -11,7 +11,7 @@ OPENID_BEGIN, OPENID_END, OPENID_OUT = (
     "/auth/login",
     "/oauth2callback",
     "/auth/logout",
-)  # of Streamlit, for a log-in with OpenID Connect
+)  # Streamlit's, for OpenID Connect
 
 
 def has_own_rules(scope: Scope, base: str) -> bool:

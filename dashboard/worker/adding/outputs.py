@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from typing import Literal
 
 import keras
 import numpy as np
@@ -82,18 +83,23 @@ def kind_of_output(
         ModelError: its classes do not exclude each other, or it is no classifier.
     """
     activation = _last_activation(model)
-    if activation == "sigmoid" and outputs > 1:
+    sums = answers.sum(axis=1)
+    error = np.abs(sums - 1).max() if answers.min() >= 0 else np.inf
+    is_sigmoid = activation == "sigmoid" or (error >= SUM_TOLERANCE and _is_made_of(model, "sigmoid"))
+    if is_sigmoid and outputs > 1:
         if "categorical" not in loss:
+            how = "give each network a softmax instead of its sigmoid"
+            if activation == "sigmoid":
+                how = "end the model with a softmax (`model.layers[-1].activation = keras.activations.softmax`)"
             raise ModelError(
                 f"{what} answers for each of its {outputs} classes by itself (sigmoid), so several may be right at the "
                 "same time. This dashboard is for models whose classes exclude each other.",
-                "If exactly one class is right for each picture, end the model with a softmax "
-                "(`model.layers[-1].activation = keras.activations.softmax`), then save it again.",
+                f"If exactly one class is right for each picture, {how}, then save it again.",
                 "multi_label",
             )
         return "probabilities", (
-            f"Its last layer is a sigmoid, but it was trained with {loss}: exactly one of its classes is right. So its "
-            "outputs are divided by their sum.",
+            f"Its outputs are those of a sigmoid, but it was trained with {loss}: exactly one of its classes is right. So they "
+            "are divided by their sum.",
         )
     if activation == "sigmoid":
         return "probabilities", ("One output: a value near 0 means the first class name, near 1 the second.",)
@@ -117,13 +123,9 @@ def kind_of_output(
             f"{what} gives one number that is neither a logit nor a sigmoid ({activation}): perhaps a regression.",
             fix, "model_shape",
         )  # fmt: skip
-    if activation == "softmax":  # no test of the sum: half precision rounds each number
+    if activation == "softmax" or error < SUM_TOLERANCE:  # half precision rounds each number of a softmax
         return "probabilities", ()
-    sums = answers.sum(axis=1)
-    error = np.abs(sums - 1).max() if answers.min() >= 0 else np.inf
-    if error < SUM_TOLERANCE:
-        return "probabilities", ()
-    if error == np.inf or not _is_made_of_softmaxes(model):
+    if error == np.inf or not _is_made_of(model, "softmax"):
         return "logits", ()
     if error < _SAME_ANSWER:
         return "probabilities", ()
@@ -136,8 +138,8 @@ def kind_of_output(
     )
 
 
-def _is_made_of_softmaxes(model: keras.Model) -> bool:
-    """True if the outputs are computed from those of softmaxes alone, and without weights."""
+def _is_made_of(model: keras.Model, activation: Literal["softmax", "sigmoid"]) -> bool:
+    """True if the outputs are computed from those of such layers alone, and without weights."""
     waiting, seen = [model.outputs[0]], set()
     while waiting:
         tensor = waiting.pop()
@@ -147,7 +149,7 @@ def _is_made_of_softmaxes(model: keras.Model) -> bool:
         operation, node, index = tensor._keras_history
         if isinstance(operation, keras.Model):
             waiting.append(operation.outputs[index])
-        elif _activation_of(operation) != "softmax":
+        elif _activation_of(operation) != activation:
             before = operation._inbound_nodes[node].input_tensors
             if not before or getattr(operation, "weights", None):
                 return False

@@ -439,6 +439,14 @@ def test_outputs_of_weights_behind_a_softmax_are_logits(tmp_path: Path) -> None:
     assert facts.output == "logits" and not [note for note in facts.notes if "Warning" in note]
 
 
+def test_a_mean_of_sigmoids_for_several_classes_is_refused_as_one_of_them_is(tmp_path: Path) -> None:
+    pixels, each = two_networks(dense(3, "sigmoid"), dense(3, "sigmoid"))
+    error = refused("multi_label", keras.Model(pixels, keras.layers.Average()(each)), tmp_path)
+    assert "give each network a softmax instead of its sigmoid" in error.fix
+    first = keras.layers.Softmax()(keras.layers.Average()(each))
+    assert tried(keras.Model(pixels, first), tmp_path).output == "probabilities"
+
+
 def test_a_mean_of_softmaxes_in_half_precision_gives_probabilities(tmp_path: Path) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
