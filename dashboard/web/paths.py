@@ -7,11 +7,8 @@ from starlette.types import Scope
 V1, V2 = "/api/v1", "/v2"  # of the API, which asks for tokens itself
 HEALTH, HOST_CONFIG = "/_stcore/health", "/_stcore/host-config"
 LOGIN, LOGOUT = "/login", "/logout"
-OPENID_BEGIN, OPENID_END, OPENID_OUT = (
-    "/auth/login",
-    "/oauth2callback",
-    "/auth/logout",
-)  # Streamlit's, for OpenID Connect
+OPENID_BEGIN, OPENID_END = "/auth/login", "/oauth2callback"  # of Streamlit, for a log-in with OpenID Connect
+OPENID_OUT = "/auth/logout"
 
 
 def has_own_rules(scope: Scope, base: str) -> bool:
