@@ -153,8 +153,8 @@ def _taken_from(others: Question | None, before: str = "", after: str = "") -> l
     """
     if others is None:
         return []
-    if others.chosen is None:
-        answer = others.answers[0]
+    answer = others.answers[0]
+    if others.chosen != answer.value:
         what = answer.meaning if answer.value == FILE_NAMES else f"the labels from the column {answer.value}"
         return [f"{before}To take {what}, choose ", Choice(others.topic, answer.value), f".{after}"]
     ways: list[str | Part] = []
