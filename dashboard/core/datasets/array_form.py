@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from dashboard.core.datasets.npy import StoredArray
@@ -11,6 +13,10 @@ from dashboard.core.images.decoding import MAX_PIXELS
 _CHANNELS = (1, 3)
 _FEW = 4  # so many columns are rather the channels of one image than the width of many
 _WANTED = "Save the images as (N, height, width, channels)."
+_OF_PREDICTIONS = (
+    "If these are predictions, save probabilities as pred_probs: numbers from 0 to 1 that sum to 1 in each row, such as the "
+    "softmax of logits."
+)
 _OF_ROWS = {  # by the numbers in a row
     784: "Save x.reshape(-1, 28, 28).",
     3072: "Save x.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) if a row has all its reds first, as CIFAR-10 has, or "
@@ -30,7 +36,7 @@ def check_images(images: StoredArray) -> None:
     if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in _CHANNELS) or 0 in shape:
         raise DatasetError(
             f"{what}; images (N, height, width, channels) with 1 or 3 channels are needed.",
-            _advice_on_shape(shape), "array_shape",
+            f"{_advice_on_shape(shape)}{about_predictions([images])}", "array_shape",
         )  # fmt: skip
     if len(shape) == 3 and shape[2] <= _FEW:
         one = {1: "x[None]", 3: "x[None]"}.get(shape[2], f"x[None, ..., :{shape[2] - 1}], without transparency")
@@ -47,6 +53,16 @@ def check_images(images: StoredArray) -> None:
         raise DatasetError(
             f"{what}: more than {MAX_PIXELS // 10**6} megapixels each.", "Save them smaller.", "array_shape"
         )
+
+
+def about_predictions(arrays: Iterable[StoredArray]) -> str:
+    """What to save if one of these arrays holds predictions, with a blank before it; "" if none has their shape."""
+    tables = (each.header for each in arrays if each.header.dtype.kind == "f" and len(each.header.shape) == 2)
+    return (
+        f" {_OF_PREDICTIONS}"
+        if any(header.shape[1] > 1 and header.shape[1] not in _OF_ROWS for header in tables)
+        else ""
+    )
 
 
 def _advice_on_shape(shape: tuple[int, ...]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dashboard.core.datasets.array_form import check_images
+from dashboard.core.datasets.array_form import about_predictions, check_images
 from dashboard.core.datasets.array_splits import ArraysOfSplit, arrays_by_split
 from dashboard.core.datasets.class_map import SAME_NAME, ClassMap, names_of_numbers
 from dashboard.core.datasets.columns import CLASS_NAMES_KEYS, IMAGE_KEYS, LABEL_KEYS, column_among
@@ -231,6 +231,7 @@ def _choose(arrays: Mapping[str, StoredArray], name: str) -> tuple[StoredArray, 
             why = "no array has the shape of images, (N, height, width) or (N, height, width, 3)"
         raise DatasetError(
             f"{what}: {why}. Found: {found or 'no array'}.",
-            "Save both with np.savez(file, images=..., labels=...), or as images.npy and labels.npy.", "array_keys",
+            "Save images and labels with np.savez(file, images=..., labels=...), or as images.npy and labels.npy."
+            + about_predictions(arrays.values()), "array_keys",
         )  # fmt: skip
     return arrays[images], arrays[labels]

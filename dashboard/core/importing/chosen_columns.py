@@ -48,6 +48,7 @@ from dashboard.core.importing.predicted_classes import (
 from dashboard.core.importing.rows import SUM_TOLERANCE
 from dashboard.core.importing.table_columns import list_columns, list_length, own_class_names, probability_columns
 from dashboard.core.importing.table_file import TableFile
+from dashboard.core.labels.class_ids import are_numbers
 from dashboard.core.shell import in_command
 
 EXPORTED = frozenset({"true_label", "predicted_label", "confidence", "status"})  # all of them: an export of a run
@@ -348,9 +349,12 @@ class _Choice:
             example = f"other,{likely[0]}"
         else:
             example = ",".join(likely) if likely and len(likely) <= _MOST_IN_EXAMPLE else "cat,dog"
+        way = f"say which columns hold them: `--class-names {in_command(example)}`"
+        if likely and len(likely) > 1 and are_numbers([*filter(None, self._true_labels())]):  # their order is not known
+            way = f"name these columns with --class-names, in the order of the class ids in {self._label}"
         return DatasetError(
-            f"{name} does not say which columns are probabilities; it has {columns}.",
-            f"{NAME_THE_COLUMNS} Or say which columns hold them: `--class-names {in_command(example)}`.", "predictions",
+            f"{name} does not say which columns are probabilities; it has {columns}.", f"{NAME_THE_COLUMNS} Or {way}.",
+            "predictions",
         )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.opening import OnlyClassesError, open_predictions
 from dashboard.core.importing.other_layouts import OtherLayoutError
+from dashboard.core.importing.rows import check_probabilities
 from dashboard.core.importing.table_file import NoHeaderError, NotUtf8Error
 from dashboard.core.importing.tables import TablePredictions
 from dashboard.core.importing.true_labels import place, read_given_labels
@@ -116,7 +117,7 @@ def keep_predictions(
 
     Raises:
         DatasetError: the files cannot be stored; or they are only tables, but no predictions are recognised in them; or
-            they are arrays of predicted classes.
+            they are arrays of predicted classes, or tables of other numbers than probabilities.
     """
     if len(files) > 2 or not all(name.lower().endswith(_SUFFIXES) for name, _ in files):
         return None
@@ -137,6 +138,8 @@ def keep_predictions(
                 path.parent.rmdir()
     if only_classes:
         raise only_classes
+    if why_not and why_not.code == "pred_probs":
+        raise why_not
     if found is None and only_tables:
         for refusal in refusals:
             if isinstance(refusal, (NoHeaderError, OtherLayoutError)):
@@ -181,7 +184,11 @@ def _refusal(path: Path, class_names: Sequence[str]) -> DatasetError:
 
 
 def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredictions | None:
-    """The predictions in one or two files; None if there are none. Raises DatasetError for a damaged file."""
+    """The predictions in one or two files; None if there are none.
+
+    Raises:
+        DatasetError: a file is damaged; or it holds other numbers where probabilities are expected (code `pred_probs`).
+    """
     certain = [(path, doubt) for path in paths if (doubt := _doubt(path, class_names)) is not None]
     if len(certain) != 1:
         return None
@@ -197,6 +204,8 @@ def recognise(paths: Sequence[Path], class_names: Sequence[str]) -> DroppedPredi
     if labels and isinstance(opened, TablePredictions) and only_classes:
         placed = place(read_given_labels(labels, opened), opened)
         opened.add_classes(placed.labels(placed.rows))
+    if not unsure and (first := next(opened.pieces(), None)):
+        check_probabilities(first, 0, path.name, opened.place)
     notes = opened.notes
     if isinstance(opened, TablePredictions) and not labels:
         notes += opened.about_labels()

@@ -30,6 +30,7 @@ from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.matching import LabelMapping, match_labels
 from dashboard.core.labels.unknown import unknown_labels
 from dashboard.core.metrics.evaluation import Evaluation
+from dashboard.core.metrics.other_order import other_order
 from dashboard.core.questions import UndecidedError
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest, new_run_id
@@ -37,6 +38,7 @@ from dashboard.core.runs.store import RunStore, storage_error
 from dashboard.core.shell import in_command
 
 _FEW_ROWS = 20  # so few may all be right
+_UNLIKELY = 0.001
 _IF_CONFIDENCE = " If the probabilities are those of the predicted classes, call their column confidence."
 
 
@@ -76,6 +78,12 @@ class _Opened:
     attributes: Attributes | None
     notes: tuple[str, ...]
 
+    @property
+    def names_columns(self) -> bool:
+        """Whether the names of the classes tell their columns, in whatever order these stand."""
+        own = self.predictions.class_names
+        return isinstance(self.predictions, TablePredictions) and own is not None and {*own} == {*self.class_names}
+
 
 def import_predictions(
     request: ImportRequest, store: RunStore, on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -113,6 +121,8 @@ def import_predictions(
         evaluation = tally.evaluation(opened.class_names)
         if evaluation and not request.labels:
             notes.append(_perhaps_predicted(evaluation, request.path.name))
+        if evaluation and opened.names_columns and are_numbers([*opened.mapping.class_of]):
+            notes.append(_perhaps_in_another_order(evaluation))
         manifest = replace(manifest, notes=(*manifest.notes, *filter(None, notes)))
         if evaluation:
             folder.keep_evaluation(evaluation)
@@ -134,6 +144,18 @@ def _perhaps_predicted(evaluation: Evaluation, source: str) -> str:
     return (
         f"In every row, the label in {source} is the class of the highest probability. If that column holds predictions, "
         "give the true labels in a file of their own, or remove the column."
+    )
+
+
+def _perhaps_in_another_order(evaluation: Evaluation) -> str:
+    """The warning on class ids that count the classes in another order; "" if there is no doubt."""
+    found = other_order(evaluation.confusion)
+    if not found or found.p_value > _UNLIKELY:
+        return ""
+    return (
+        f"Warning: {found.in_words(evaluation.class_names)}. Of {counted(found.n, 'row')}, {found.fits:,} would be right in "
+        f"another order, and {found.kept:,} are right now. The labels are class ids: give the classes in the order of these "
+        "ids with --class-names, then import the file again."
     )
 
 

@@ -70,7 +70,7 @@ def check_rows(
     """
     probs, n = piece.pred_probs, len(piece.pred_probs)
     absent = np.isnan(probs).all(axis=1)
-    _check_probabilities(probs[~absent], first + np.flatnonzero(~absent), source, place)
+    check_probabilities(piece, first, source, place)
     if probs.shape[1] == 1:
         probs = np.hstack([probs, 1 - probs])
     probs = _within_bounds(probs[:, order])
@@ -198,8 +198,16 @@ def _within_bounds(probs: np.ndarray) -> np.ndarray:
     return within
 
 
-def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str, place: Callable[[int], int]) -> None:
-    """Raises DatasetError for the first row that is not a probability distribution, or the probability of one class."""
+def check_probabilities(piece: Piece, first: int, source: str, place: Callable[[int], int]) -> None:
+    """Raises DatasetError, code `pred_probs`, for the first row that is not a probability distribution.
+
+    A row without any numbers is passed over. If there is one column, it holds the probability of one class.
+
+    Args:
+        first: as in `check_rows`. Likewise `source` and `place`.
+    """
+    rows = np.flatnonzero(~np.isnan(piece.pred_probs).all(axis=1))
+    probs = piece.pred_probs[rows]
     finite = np.isfinite(probs).all(axis=1)
     inside = ((probs >= -SUM_TOLERANCE) & (probs <= 1 + SUM_TOLERANCE)).all(axis=1)
     whole = np.abs(probs.sum(axis=1) - 1) <= SUM_TOLERANCE if probs.shape[1] > 1 else inside
@@ -215,7 +223,9 @@ def _check_probabilities(probs: np.ndarray, rows: np.ndarray, source: str, place
             if good is whole:
                 what += f", but to {probs[at].sum():.4g}"
             raise DatasetError(
-                f"{source}: row {place(int(rows[at]))} {what} ({values}{more}).", _what_to_save(probs[at]), "pred_probs"
+                f"{source}: row {place(first + int(rows[at]))} {what} ({values}{more}).",
+                _what_to_save(probs[at]),
+                "pred_probs",
             )
 
 

@@ -223,6 +223,11 @@ def test_arrays_without_images_are_told_as_such(tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=np.ones((150, 10)), b=np.ones((150, 10)))
     error = refused(tmp_path / "x.npz")
     assert "no array has the shape of images" in error.message and "a (150, 10) float64, b (150, 10)" in error.message
+    assert "such as the softmax of logits" in error.fix
+    np.savez(tmp_path / "x.npz", logits=np.ones((150, 10)))
+    assert "such as the softmax of logits" in refused(tmp_path / "x.npz").fix
+    np.savez(tmp_path / "x.npz", images=np.ones((5, 784)), labels=LABELS)
+    assert "softmax" not in refused(tmp_path / "x.npz").fix
 
 
 def test_35_objects_are_not_unpickled(tmp_path: Path) -> None:

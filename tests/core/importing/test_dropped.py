@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -61,6 +62,15 @@ def test_tables_of_probabilities(tmp_path: Path) -> None:
     (tmp_path / "numbers.csv").write_text("p_0,p_1\n0.5,0.5\n0.25,0.75\n")
     numbered = recognise([tmp_path / "numbers.csv"], CLASS_NAMES)
     assert numbered and numbered.possible_names("m@1", ("x", "y")) == {"the file": ("0", "1"), "m@1": ("x", "y")}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_of_logits_is_refused_when_it_is_uploaded(tmp_path: Path, kind: str) -> None:
+    frame = pd.DataFrame({"file": ["a.png"], "p_cat": [-1.5], "p_dog": [2.5], "label": ["cat"]})
+    data = frame.to_csv(index=False).encode() if kind == "csv" else frame.to_parquet()
+    with pytest.raises(DatasetError, match="holds numbers outside 0 to 1") as refused:
+        keep_predictions([(f"x.{kind}", io.BytesIO(data))], CLASS_NAMES, Settings(data_dir=tmp_path))
+    assert refused.value.fix == "Save probabilities, the softmax of logits."
 
 
 def test_one_probability_per_row(tmp_path: Path) -> None:

@@ -1193,6 +1193,24 @@ def test_class_ids_beside_numbered_columns_may_count_from_1(
     assert "As chosen" not in " ".join(imported.manifest.notes)
 
 
+@pytest.mark.parametrize("prefix", ["", "p_"])
+def test_class_ids_that_count_the_columns_in_another_order_are_told(
+    tmp_path: Path, store: RunStore, prefix: str
+) -> None:
+    ids = np.random.default_rng(0).integers(0, 3, 60)
+    probs = np.where(np.eye(3)[ids] == 1, 0.8, 0.1)
+    columns = {f"{prefix}{NAMES[i]}": probs[:, i] for i in (2, 0, 1)}
+    pd.DataFrame(columns).assign(label=ids).to_csv(tmp_path / "x.csv", index=False)
+    if not prefix:
+        fix = refused(tmp_path / "x.csv", store).fix
+        assert fix.endswith("name these columns with --class-names, in the order of the class ids in label.")
+    imported = import_file(tmp_path / "x.csv", store, None if prefix else ("frog", "cat", "dog"))
+    assert "Warning: The order of the classes looks shifted by one" in " ".join(imported.manifest.notes)
+    imported = import_file(tmp_path / "x.csv", store, NAMES)
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+    assert "Warning" not in " ".join(imported.manifest.notes)
+
+
 def test_many_numbered_columns_that_are_no_probabilities_are_refused_soon(tmp_path: Path, store: RunStore) -> None:
     pixels = np.random.default_rng(0).random((2, 3072)).round(3)
     pd.DataFrame(pixels).assign(label=["cat", "dog"]).to_csv(tmp_path / "x.csv", index=False)
