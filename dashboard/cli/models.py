@@ -150,7 +150,10 @@ def models_add(
         ),
     ] = None,
     fit: Annotated[
-        str, typer.Option(help=f"How an image is fitted to the input size: {', '.join(get_args(Fit))}.")
+        str,
+        typer.Option(
+            help=f"How an image is fitted to the input size: {', '.join(get_args(Fit))}; resized with the Lanczos filter, antialiased."
+        ),
     ] = "stretch",
     color: Annotated[
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; taken from the model if empty.")

@@ -18,9 +18,8 @@ SIDE = 32  # cells per side of the grid on which maps are compared
 TOP = 0.2  # share of the picture that counts as its most marked part; two unrelated maps share a fifth of it on average
 LEAST_CORRELATION = 0.5  # Spearman
 LEAST_OVERLAP = 0.5  # of the most marked parts
-SPREAD_FROM = (
-    0.3  # root mean square distance from the middle of the marked part, in sides; a disc of this area has 0.18
-)
+STRONG = 0.5  # share of a map's maximum; fainter evidence does not count for the place, as fine maps have much of it
+SPREAD_FROM = 0.24  # root mean square distance from the middle of the strong part, in sides, beyond a disc of its area
 EDGES = (
     1 / 3,
     2 / 3,
@@ -163,12 +162,17 @@ def most_marked(heatmap: np.ndarray) -> np.ndarray:
 
 
 def place_in_words(heatmap: np.ndarray) -> str:
-    """Where the most marked part of a map (h, w) lies, such as "the upper left" or "the centre"."""
-    rows, columns = np.nonzero(most_marked(heatmap))
-    if not len(rows):
+    """Where the strong part of a map (h, w) lies, such as "the upper left" or "the centre".
+
+    It is the map's highest fifth, or less: maps made from pixels have narrow peaks, and their highest fifth reaches far into
+    faint evidence all over the picture. A narrow part may spread less than a wide one, whose cells cannot all be in one place.
+    """
+    strong = most_marked(heatmap) & (heatmap >= STRONG * heatmap.max())
+    if not strong.any():
         return "nothing"
-    y, x = ((each + 0.5) / n for each, n in zip((rows, columns), heatmap.shape, strict=True))
-    if np.sqrt(x.var() + y.var()) >= SPREAD_FROM:
+    y, x = ((each + 0.5) / n for each, n in zip(np.nonzero(strong), heatmap.shape, strict=True))
+    of_disc = min(strong.mean(), TOP) / (2 * np.pi)  # its variance; a larger part has many equal values
+    if x.var() + y.var() - of_disc >= SPREAD_FROM**2:
         return "several places"
     down = _part(float(y.mean()), ("upper", "", "lower"))
     across = _part(float(x.mean()), ("left", "", "right"))

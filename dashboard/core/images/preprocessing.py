@@ -55,7 +55,11 @@ def size_in_words(height: int, width: int) -> str:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an image becomes a model's input: fit to height x width, then (pixel * scale - mean) / std."""
+    """How an image becomes a model's input: fit to height x width, then (pixel * scale - mean) / std.
+
+    Images of another size are resized with Pillow's Lanczos filter, antialiased. Keras' `image_dataset_from_directory` resizes
+    bilinearly without antialiasing, so a model's answers on such images differ from those after it.
+    """
 
     height: Side
     width: Side
@@ -101,7 +105,8 @@ class Preprocessing:
 def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
     """Fits one image to the model's input size. The result is what the model sees, before scaling.
 
-    Pillow's Lanczos filter is antialiased when it shrinks (support grows with the ratio), unlike cv2.INTER_LINEAR.
+    Pillow's Lanczos filter is antialiased when it shrinks (support grows with the ratio), unlike cv2.INTER_LINEAR. Far
+    larger images are first averaged over blocks of pixels, to at least three times the size (`reducing_gap`).
 
     Args:
         image: (H, W, 3) uint8 RGB.

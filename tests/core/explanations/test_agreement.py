@@ -49,6 +49,16 @@ def test_marks_far_apart_are_several_places() -> None:
     assert place_in_words(np.ones((8, 8))) == "several places"
 
 
+def test_faint_marks_all_over_do_not_hide_a_narrow_spot() -> None:
+    narrow, faint = spot(0.75, 0.25, side=32, width=0.05), np.random.default_rng(0).random((32, 32))
+    assert place_in_words(narrow + 0.2 * faint) == "the upper right"
+
+
+def test_two_narrow_spots_are_not_their_middle() -> None:
+    two = spot(0.5, 0.25, side=32, width=0.05) + spot(0.2, 0.8, side=32, width=0.05)
+    assert place_in_words(two) == "several places"
+
+
 def test_the_most_marked_part_is_a_fifth_and_never_without_evidence() -> None:
     ramp = np.arange(100.0).reshape(10, 10)
     assert most_marked(ramp).sum() == 20 and most_marked(ramp)[8:].all()

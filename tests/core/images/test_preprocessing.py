@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.errors import ModelError
@@ -46,6 +47,13 @@ def test_pad_keeps_the_proportions_between_black_bars() -> None:
     fitted = fit_image(striped(), Preprocessing(30, 30, "pad"))
     assert (fitted[:10] == 0).all() and (fitted[20:] == 0).all()
     assert fitted[15, [4, 15, 25]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
+
+
+@pytest.mark.parametrize("side", [8, 60])
+def test_resizing_is_pillows_lanczos(side: int) -> None:
+    image = picture(1, side, side)
+    resized = Image.fromarray(image).resize((32, 32), Image.Resampling.LANCZOS)
+    assert np.array_equal(fit_image(image, Preprocessing(32, 32)), np.asarray(resized))
 
 
 def test_shrinking_is_antialiased() -> None:
