@@ -119,8 +119,8 @@ def _keep(
     if sum(map(_bytes_in, files)) > settings.max_upload_mb * 2**20:
         raise DatasetError(
             f"{title}: larger than the {settings.max_upload_mb:,} MB allowed.",
-            "Put it into the folder datasets of the data folder on the server instead, which Diagnostics names under Storage. "
-            "Batch evaluation then offers it under This server.", "upload_too_large",
+            "Put it into the folder datasets of the data folder on the server instead. Diagnostics names the data folder under "
+            "Storage, and Batch evaluation then offers the dataset under This server.", "upload_too_large",
         )  # fmt: skip
     temporary: Path | None = None
     try:
