@@ -54,7 +54,9 @@ def pets_zip(path: Path) -> Path:
     return path
 
 
-def stored_run(store: RunStore, dataset: Path, created: datetime, run_id: str = "20260301-120000-abc", user: str = "") -> RunManifest:
+def stored_run(
+    store: RunStore, dataset: Path, created: datetime, run_id: str = "20260301-120000-abc", user: str = ""
+) -> RunManifest:
     """A finished run over `pets_zip`, with all images predicted as cats."""
     rows: list[Row] = [ok(i, "cat" if i < 2 else "dog", "cat") for i in range(4)]
     made = manifest(run_id, created_utc=created.isoformat(), dataset=str(dataset), n_images=len(rows), user=user)

@@ -75,7 +75,9 @@ def test_a_model_without_its_file_is_listed_as_broken_as_the_schema_and_the_read
         described = client.get(f"{V1}/openapi.json").json()["components"]["schemas"]["Models"]["properties"]
     assert found["models"] == [] and [each["model"] for each in found["broken"]] == ["colour@1"]
     assert "without a file of the model" in described["broken"]["description"]
-    [row] = [line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("| `GET /models`")]
+    [row] = [
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("| `GET /models`")
+    ]
     assert all(f"`{name}`" in row for name in found)
 
 
