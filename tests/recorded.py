@@ -54,10 +54,12 @@ def pets_zip(path: Path) -> Path:
     return path
 
 
-def stored_run(store: RunStore, dataset: Path, created: datetime, run_id: str = "20260301-120000-abc") -> RunManifest:
+def stored_run(
+    store: RunStore, dataset: Path, created: datetime, run_id: str = "20260301-120000-abc", user: str = ""
+) -> RunManifest:
     """A finished run over `pets_zip`, with all images predicted as cats."""
     rows: list[Row] = [ok(i, "cat" if i < 2 else "dog", "cat") for i in range(4)]
-    made = manifest(run_id, created_utc=created.isoformat(), dataset=str(dataset), n_images=len(rows))
+    made = manifest(run_id, created_utc=created.isoformat(), dataset=str(dataset), n_images=len(rows), user=user)
     owner = store.begin(made)
     folder = store.folder(run_id)
     folder.add_part(0, table_of(rows))

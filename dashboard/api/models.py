@@ -24,7 +24,7 @@ Part = Annotated[str, Path(max_length=100)]
 
 
 class BrokenModel(Schema):
-    """A version whose model.json cannot be used."""
+    """A version that cannot be listed in `models`, because a file is missing or model.json cannot be used."""
 
     model: str = Field(description="NAME@VERSION")
     error: ErrorRecord
@@ -33,8 +33,10 @@ class BrokenModel(Schema):
 class Models(Schema):
     """The model versions of this server."""
 
-    models: list[ListedModel]
-    broken: list[BrokenModel]
+    models: list[ListedModel] = Field(description="with `error`, if the file of the model is damaged")
+    broken: list[BrokenModel] = Field(
+        description="versions without a file of the model, or with a model.json that cannot be used; the others are in `models`"
+    )
 
 
 class ModelCard(ListedModel):

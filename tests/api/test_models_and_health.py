@@ -17,6 +17,7 @@ from dashboard.core.models.registry import Registry
 from dashboard.core.models.self_test import judge
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
+from dashboard.core.shell import ROOT
 from dashboard.services import Services
 from dashboard.web.hosts import OwnHosts
 from tests.asynchronous import run_async
@@ -60,6 +61,24 @@ def test_a_damaged_model_is_told_in_the_list_and_on_its_card(
         [listed], card = client.get(f"{V1}/models").json()["models"], client.get(f"{V1}/models/colour/1").json()
     assert listed["error"] == card["error"] and listed["error"]["code"] == "checksum"
     assert "is cut off or damaged" in listed["error"]["message"] and "Restore the file" in listed["error"]["fix"]
+
+
+def test_a_model_without_its_file_is_listed_as_broken_as_the_schema_and_the_readme_say(
+    opened: Services, settings: Settings, tmp_path: Path
+) -> None:
+    registry = make_registry(tmp_path)
+    registry.active().file.unlink()
+    anyone = settings.model_copy(update={"allow_anyone_who_reaches_this_server_to_use_it": True})
+    app = Starlette(routes=mounts(both(lambda: replace(opened, registry=registry), anyone)))
+    with TestClient(app, base_url="http://localhost") as client:
+        found = client.get(f"{V1}/models").json()
+        described = client.get(f"{V1}/openapi.json").json()["components"]["schemas"]["Models"]["properties"]
+    assert found["models"] == [] and [each["model"] for each in found["broken"]] == ["colour@1"]
+    assert "without a file of the model" in described["broken"]["description"]
+    [row] = [
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line.startswith("| `GET /models`")
+    ]
+    assert all(f"`{name}`" in row for name in found)
 
 
 def test_live_and_ready(client: TestClient) -> None:

@@ -390,7 +390,7 @@ def test_back_to_the_bare_address_chooses_nothing(open_page: Open, runs: Path, m
 
 def tick(at: AppTest, rows: list[int]) -> AppTest:
     """Ticks rows of the table of runs, as a browser does."""
-    [key] = [each.proto.id for each in at.dataframe if "Verdict" in each.value.columns]
+    [key] = [each.proto.id for each in at.dataframe if "State" in each.value.columns]
     name = key.rsplit("-runs-", 1)[-1]
     at.session_state[f"runs-{name}"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
     return at.run()
@@ -398,15 +398,16 @@ def tick(at: AppTest, rows: list[int]) -> AppTest:
 
 def test_the_table_of_runs(open_page: Open, dashboard: Services, runs: Path) -> None:
     at = open_page("evaluate")
-    table = table_with(at, "Verdict")
+    table = table_with(at, "State")
     assert table["Model"].tolist() == ["other@1", "near@1", "bad@1", "good@1"], "newest first"  # type: ignore[index]
     assert table["Accuracy"].round(3).tolist() == [1, 0.983, 0.667, 1]  # type: ignore[index]
     assert table["95% interval"].iloc[2] == "54.1-77.3"  # type: ignore[index]
+    assert not {"User", "Verdict", "Note"} & set(table), "empty columns leave their room to the others"  # type: ignore[call-overload]
     assert at.button(key="open-run").disabled and at.button(key="compare-runs").disabled
     assert at.header[0].value == "4 earlier evaluations" and "found." not in text_of(at)
     at.text_input(key="search-runs").set_value("BAD zip").run()
     assert at.header[0].value == "4 earlier evaluations" and "1 evaluation found." in text_of(at)
-    assert table_with(at, "Verdict")["Model"].tolist() == ["bad@1"]  # type: ignore[index]
+    assert table_with(at, "State")["Model"].tolist() == ["bad@1"]  # type: ignore[index]
     at.text_input(key="search-runs").set_value("nothing of it").run()
     assert "None of the 4 evaluations matches" in text_of(at)
 

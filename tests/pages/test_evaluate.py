@@ -169,6 +169,8 @@ def test_a_table_that_cannot_be_read_is_passed_over_with_a_button_of_the_page(
 
 def test_an_upload_over_the_limit_is_refused(open_page: Open, dashboard: Services) -> None:
     at = open_page("evaluate")
+    assert at.file_uploader(key="zip-0").proto.max_upload_size_mb == 1, "the browser refuses it, too"
+    assert "larger than 1 MB? Put it into the folder datasets of the data folder" in text_of(at)
     at.file_uploader(key="zip-0").upload("big.zip", bytes(2**20 + 1)).run()
     assert "larger than the 1 MB allowed" in text_of(at)
     assert list(dashboard.settings.uploads_dir.glob("*")) == []

@@ -88,7 +88,7 @@ class Format:
     pools: bool = True  # the shards of several splits can be one dataset
     several: bool = False  # several uploaded files may make one dataset
     uploadable: bool = True
-    in_library: bool = True  # files in data/datasets are offered
+    in_library: bool = True  # files in the folder of datasets are offered
 
 
 def _begins_with(magic: bytes) -> Callable[[DataFiles], bool]:
@@ -187,7 +187,7 @@ FORMATS = (
         sniff=_is_picture,
         open=lambda data: ImageFiles(data.path, FolderFiles(data.path.parent, [data.path.name]), data.choices),
         several=True,
-        in_library=False,  # in data/datasets, users choose the folder of the images
+        in_library=False,  # in the folder of datasets, users choose the folder of the images
     ),
     Format(
         title=".npz",
@@ -223,7 +223,7 @@ FORMATS = (
         shards=re.compile(rf"(^|/){NAME.pattern}$", re.IGNORECASE),
         pools=False,
         several=True,
-        in_library=False,  # in data/datasets, users choose the folder of the files
+        in_library=False,  # in the folder of datasets, users choose the folder of the files
     ),
     Format(
         title="Parquet",

@@ -1,4 +1,4 @@
-"""The datasets that users can choose on this server: those in data/datasets, CIFAR-10 and the sample images."""
+"""The datasets that users can choose on this server: those in its folder of datasets, CIFAR-10 and the sample images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LibraryEntry:
 
 
 def library(settings: Settings) -> list[LibraryEntry]:
-    """The datasets that exist now, those in data/datasets first."""
+    """The datasets that exist now, those in the folder of datasets first."""
     others = []
     archive = settings.downloads_dir / cifar10_archive.FILE_NAME
     # not `Path.is_file`, which raises PermissionError if the folder cannot be entered
@@ -35,7 +35,7 @@ def library(settings: Settings) -> list[LibraryEntry]:
     own = []
     for path in _own_datasets(settings.datasets_dir):
         title = readable_name(path.name)
-        own.append(LibraryEntry(f"{title} (data/datasets)" if title in taken else title, path))
+        own.append(LibraryEntry(f"{title} (folder datasets)" if title in taken else title, path))
     return own + others
 
 

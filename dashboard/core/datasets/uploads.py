@@ -28,6 +28,10 @@ WHOLE_DATASETS = tuple(suffix for each in OFFERED if not each.several for suffix
 _OF_SEVERAL = tuple(suffix for each in OFFERED if each.several for suffix in each.suffixes)
 _LABELS = (*sorted(LABELS_SUFFIXES.difference(WHOLE_DATASETS)), TEXT_SUFFIX)
 LOOSE_FILES = (*_OF_SEVERAL, *_LABELS)  # several such files make one dataset
+IF_TOO_LARGE = (
+    "Put it into the folder datasets of the data folder on the server instead. Diagnostics names the data folder under "
+    "Storage, and Batch evaluation then offers the dataset under This server."
+)
 _BLOCK_BYTES = 2**20
 _STEM_BYTES = 200  # of a name: file systems allow 255 for the whole
 
@@ -119,7 +123,7 @@ def _keep(
     if sum(map(_bytes_in, files)) > settings.max_upload_mb * 2**20:
         raise DatasetError(
             f"{title}: larger than the {settings.max_upload_mb:,} MB allowed.",
-            "Put it into data/datasets on the server instead.", "upload_too_large",
+            IF_TOO_LARGE, "upload_too_large",
         )  # fmt: skip
     temporary: Path | None = None
     try:

@@ -62,4 +62,5 @@ class Step:
     what: str  # what is checked, plain text; completes "Checking ..."
     run: Callable[[CheckContext], Iterable[Check]]
     on_worker: bool = False  # it waits for a worker process: such steps run one after another, the others beside them
+    quiet: bool = False  # the report has nothing of it before it is made: there is probably nothing to check
     after: tuple[str, ...] = ()  # steps that must be done before, none of which may run on a worker

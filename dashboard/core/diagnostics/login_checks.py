@@ -21,7 +21,16 @@ _LIMIT_S = 60.0
 
 def steps(context: CheckContext) -> list[Step]:
     """One step for all providers."""
-    return [Step(GROUP, GROUP, "the log-in", _check, after=("packages",))]
+    quiet = not any(map(_may_have_auth, context.secrets_files))
+    return [Step(GROUP, GROUP, "the log-in", _check, quiet=quiet, after=("packages",))]
+
+
+def _may_have_auth(file: str) -> bool:
+    """False if a file of secrets is missing or has no section [auth]."""
+    try:
+        return b"auth" in Path(file).read_bytes()
+    except OSError:
+        return Path(file).exists()  # as folders of secrets
 
 
 def _check(context: CheckContext) -> list[Check]:

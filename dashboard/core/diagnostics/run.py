@@ -69,6 +69,8 @@ class Diagnosing:
         made = self._made[step.id]
         if made.done():
             return made.result()
+        if step.quiet:
+            return self._earlier[step.id]
         return self._earlier[step.id] or [Check(step.id, step.group, "checking", f"Checking {step.what} ...")]
 
     def _make(self, step: Step, on_step: Callable[[str], None]) -> None:

@@ -1,7 +1,7 @@
 """The predictions of evaluations, read from the rows of their runs. They are not stored a second time.
 
-A million rows would take some 400 MB in the database and tell nothing that the run does not. Only who started a run is
-stored. The hash of an image is computed when it is shown, as long as the dataset still has the image. So are the scores of
+A million rows would take some 400 MB in the database and tell nothing that the run does not. Who started a run is stored,
+and counts where its manifest names nobody, such as the account of a command. The hash of an image is computed when it is shown, as long as the dataset still has the image. So are the scores of
 the doubt, as long as the version that made the run is still there, and for older runs the doubt itself.
 """
 
@@ -46,8 +46,13 @@ class RunRows:
     store: RunStore
     registry: Registry
     manifest: RunManifest
-    user: str
+    recorded_user: str  # in the database; "" if unknown
     asked: HistoryFilter
+
+    @property
+    def user(self) -> str:
+        """Who started the run: its owner, or as recorded if it has none."""
+        return self.manifest.user or self.recorded_user
 
     @property
     def time(self) -> str:

@@ -43,7 +43,7 @@ def show_metrics(report: Report, workers: Sequence[WorkerStatus]) -> None:
     accuracy.metric(
         "Accuracy on samples",
         (tested.detail(ACCURACY).partition(" ")[0] if tested else "") or _missing(tested, "Not tested"),
-        help="Share of the labelled sample images in data/samples that the active model predicts correctly.",
+        help="Share of the labelled sample images that the active model predicts correctly.",
     )
     latency.metric(
         "Median latency",

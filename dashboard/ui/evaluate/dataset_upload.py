@@ -11,7 +11,7 @@ from dashboard.core.datasets import is_there
 from dashboard.core.datasets.choices import FOLDERS as BY_FOLDERS
 from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.formats import OFFERED, either
-from dashboard.core.datasets.uploads import is_whole, keep_uploads, kept_upload, refuse_other_kinds
+from dashboard.core.datasets.uploads import IF_TOO_LARGE, is_whole, keep_uploads, kept_upload, refuse_other_kinds
 from dashboard.core.errors import Choice, DashboardError, DatasetError, as_option, listed
 from dashboard.core.evaluation.asking import Asked
 from dashboard.core.files import readable_name
@@ -54,11 +54,15 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
     Args:
         model: returns the model in use, or raises ModelError.
     """
+    # the browser refuses a larger file without saying what to do
+    most_mb = min(settings.max_upload_mb, st.get_option("server.maxUploadSize"))
+    what = f"{WHAT_CAN_BE_DROPPED} A dataset is larger than {most_mb:,} MB? {IF_TOO_LARGE}"
     files = st.file_uploader(
         f"A dataset: {either([each.title for each in OFFERED])}",
         accept_multiple_files=True,
         key=f"zip-{st.session_state.get('uploads', 0)}",
-        help=WHAT_CAN_BE_DROPPED,
+        help=what,
+        max_upload_size=most_mb,
         disabled=fault_of_model() is not None,  # nothing is taken that could not be evaluated
     )
     if not files:
@@ -67,7 +71,7 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
             "Under *This server*, there are sample images."
         )
         with st.expander("Supported files and folder layouts", icon=":material/help:"):
-            st.markdown(plain(WHAT_CAN_BE_DROPPED))
+            st.markdown(plain(what))
         return None
     try:
         refuse_other_kinds([file.name for file in files])  # Streamlit would say less about it

@@ -81,34 +81,39 @@ def _show_table(runs: Sequence[RunOverview], names: ModelNames, users: bool) -> 
     key = f"runs-{st.session_state.get(_OPENED, 0)}-{hash(tuple(run.manifest.run_id for run in runs))}"
     # the fit, which may stand behind the name of a model, goes into a second line
     row_px = SEVERAL_LINES_PX if any(names.of(run.manifest) != run.manifest.model for run in runs) else ROW_PX
+    table = _table(runs, names, users)
     state = st.dataframe(
-        in_percents(safe_for_spreadsheets(_table(runs, names, users)), ["Accuracy"]),
+        in_percents(safe_for_spreadsheets(table), ["Accuracy"]),
         hide_index=True,
         height=table_height(len(runs), ROWS_SHOWN if row_px == ROW_PX else ROWS_SHOWN // 2, row_px),
         row_height=row_px,
         column_config={  # fit at 1440 pixels, up to the accuracy at 420; a double click shows the whole text
-            "Dataset": st.column_config.TextColumn(width=150),
+            "Dataset": st.column_config.TextColumn(width=130),
             "Model": st.column_config.TextColumn(width=120),
             "Accuracy": st.column_config.NumberColumn(width=75),
             "95% interval": st.column_config.TextColumn(width=90, help="Wilson's interval of the accuracy."),
             "Images": st.column_config.NumberColumn(
-                format="localized", width=70, help="All images of the dataset, also those that could not be evaluated."
+                format="localized", width=65, help="All images of the dataset, also those that could not be evaluated."
             ),
-            "User": st.column_config.TextColumn(width=110, help="Whose evaluation it is. Only admins see this."),
-            "Note": st.column_config.TextColumn(width=100),
+            "User": st.column_config.TextColumn(width=135, help="Whose evaluation it is. Only admins see this."),
+            "Note": st.column_config.TextColumn(width=75),
             "Date": st.column_config.TextColumn(help="In your time zone. The newest is first."),
         },
         key=key,
         on_select="rerun",
         selection_mode="multi-row",
         placeholder="-",
-        alt=f"Evaluations with dataset, model, accuracy, images, {'user, ' if users else ''}date, state, verdict and note",
+        alt=f"Evaluations with {', '.join(table.columns).lower()}",
     )
     return [runs[row] for row in state["selection"]["rows"] if row < len(runs)]
 
 
 def _table(runs: Sequence[RunOverview], names: ModelNames, users: bool) -> pd.DataFrame:
     shares = [run.accuracy for run in runs]
+    said: dict[str, list[str]] = {
+        "Verdict": [run.annotations.verdict for run in runs],
+        "Note": [run.note for run in runs],
+    }
     return pd.DataFrame(
         {
             "Dataset": [run.manifest.dataset_name for run in runs],
@@ -119,8 +124,7 @@ def _table(runs: Sequence[RunOverview], names: ModelNames, users: bool) -> pd.Da
             **({"User": [run.manifest.user for run in runs]} if users else {}),
             "Date": [local_time(run.manifest.created_utc) for run in runs],
             "State": [run.state for run in runs],
-            "Verdict": [run.annotations.verdict for run in runs],
-            "Note": [run.note for run in runs],
+            **{name: values for name, values in said.items() if any(values)},
         }
     )
 

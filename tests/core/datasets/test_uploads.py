@@ -78,6 +78,7 @@ def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(settings: Settin
     with pytest.raises(DatasetError, match="larger than the 1 MB allowed") as caught:
         keep_upload(io.BytesIO(bytes(2**20 + 1)), "large.zip", settings)
     assert caught.value.code == "upload_too_large"
+    assert "folder datasets of the data folder" in caught.value.fix and "data/datasets" not in caught.value.fix
     assert list(settings.uploads_dir.glob("*")) == []
     assert keep_upload(io.BytesIO(bytes(2**20)), "just.zip", settings).stat().st_size == 2**20
 
@@ -233,7 +234,7 @@ def test_an_own_dataset_is_told_from_those_of_the_dashboard(settings: Settings) 
     own = settings.datasets_dir / "Sample images"
     own.mkdir(parents=True)
     entries = {entry.title: entry.path for entry in library(settings)}
-    assert entries == {"Sample images (data/datasets)": own, "Sample images": settings.samples_dir}
+    assert entries == {"Sample images (folder datasets)": own, "Sample images": settings.samples_dir}
 
 
 def test_an_entry_that_cannot_be_looked_at_is_passed_over(settings: Settings) -> None:

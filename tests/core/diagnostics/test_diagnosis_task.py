@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from dashboard.core.diagnostics import diagnosis
+from dashboard.core.diagnostics.context import CheckContext
 from dashboard.core.diagnostics.diagnosis import Diagnosis
+from dashboard.core.diagnostics.run import Diagnosing
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.models.facts import ModelFacts, TensorFlowFacts
 from dashboard.core.models.health import ModelHealth
@@ -93,6 +95,19 @@ def test_what_needs_no_tensorflow_is_known_before_it_answers(made: tuple[Diagnos
     ended(task)
     report = task.report()
     assert report is not None and not report.checking and status(task, "model.colour@1.load") == "ok"
+
+
+def test_the_log_in_is_under_way_only_where_secrets_may_have_it(
+    tmp_path: Path, registry: Registry, one: WorkerPool
+) -> None:
+    settings, secrets = Settings(models_dir=tmp_path / "models", data_dir=tmp_path / "data"), tmp_path / "secrets.toml"
+    files = (str(tmp_path / "missing.toml"), str(secrets))
+    for text, is_told in ((None, False), ('key = "of another"', False), ('[auth]\nclient_id = "x"', True)):
+        if text:
+            secrets.write_text(text)
+        context = CheckContext(settings, registry, Facts(), one, ModelHealth(), secrets_files=files)
+        report = Diagnosing(context).report()
+        assert report.checking and bool(report.of("login")) == is_told
 
 
 def test_a_second_diagnosis_shows_the_first_until_it_knows_better(made: tuple[Diagnosis, Facts]) -> None:

@@ -161,6 +161,19 @@ def test_the_predictions_of_an_evaluation_are_those_of_its_run(
     assert gone.label == "cat" and gone.image_sha256 == "" and history.image(gone) is None
 
 
+def test_whose_an_evaluation_is_stands_in_its_manifest(history: History, runs: RunStore, tmp_path: Path) -> None:
+    """So a new database still knows it. The record counts where the manifest names nobody, as for a command."""
+    dataset = pets_zip(tmp_path / "pets.zip")
+    owned = stored_run(runs, dataset, at(5), user="ann").run_id
+    started = stored_run(runs, dataset, at(6), "20260301-120006-abd").run_id
+    history.record_run(started, "account")
+    history.record_run(owned, "bob")
+    assert history.flush(10)
+    assert found(history, user="ann") == [f"{owned}:{i}" for i in (3, 2, 1, 0)]
+    assert found(history, user="account") == [f"{started}:{i}" for i in (3, 2, 1, 0)] and not found(history, user="bob")
+    assert history.get(f"{owned}:1").user == "ann" and history.get(f"{started}:1").user == "account"
+
+
 def test_another_picture_under_the_name_of_an_evaluated_one_is_not_given(
     history: History, runs: RunStore, tiny_version: ModelVersion, pool: WorkerPool, make_zip: MakeZip
 ) -> None:
