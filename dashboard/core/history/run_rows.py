@@ -1,8 +1,9 @@
 """The predictions of evaluations, read from the rows of their runs. They are not stored a second time.
 
-A million rows would take some 400 MB in the database and tell nothing that the run does not. Who started a run is stored,
-and counts where its manifest names nobody, such as the account of a command. The hash of an image is computed when it is shown, as long as the dataset still has the image. So are the scores of
-the doubt, as long as the version that made the run is still there, and for older runs the doubt itself.
+A million rows would take some 400 MB in the database and tell nothing that the run does not. Who started a run is stored, and
+counts where its manifest names nobody, such as the account of a command. The hash of an image is computed when it is shown, as
+long as the dataset still has the image. So are the scores of the doubt, as long as the version that made the run is still
+there, and for older runs the doubt itself.
 """
 
 from __future__ import annotations
