@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.background import BackgroundTask
-from dashboard.core.diagnostics.not_started import told_once
 from dashboard.core.engine.contract import Engine
 from dashboard.core.engine.engine_server import EngineServer
 from dashboard.core.engine.from_settings import make_engine
@@ -329,6 +328,8 @@ def _optional(what: str, work: Callable[[], object]) -> None:
         known = refused(error) if isinstance(error, OSError) else error
         logging.getLogger(__name__).warning("%s failed. The dashboard starts without it. %s", what, known)
     except ImportError as error:
+        from dashboard.core.diagnostics.not_started import told_once  # commands do not need it
+
         told_once(error)
     except Exception:
         logging.getLogger(__name__).warning("%s failed. The dashboard starts without it.", what, exc_info=True)
