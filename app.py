@@ -22,6 +22,6 @@ except Exception as error:  # a package of a wrong version raises anything
     print(f"\nThe dashboard does not start. {fault}", file=sys.stderr, flush=True)
     is_local = config.get_option("server.address") in ("127.0.0.1", "localhost")
     told = {"reason": fault.message, "fix": fault.fix} if is_local else {"reason": HIDDEN}
-    parts = {"middleware": [Middleware(Off, **told)]}
+    parts = {"middleware": [Middleware(Off, **told, base=config.get_option("server.baseUrlPath"))]}
 
 app = st.App(PACKAGE / "main.py", **parts)

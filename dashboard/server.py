@@ -185,13 +185,13 @@ parts: dict[str, Any] = {  # of `st.App`, beside the entry script
     "routes": [
         *deep_links(ADDRESSES, page_html, base),
         start_by_name(START, base),
-        *routes(_services, users_log_in, _is_local()),
+        *routes(_services, users_log_in, _is_local(), base),
     ],
     "middleware": [  # the first one sees a request first, and its answer last
         Middleware(BehindProxies, trusted=settings.trusted_proxies),
         Middleware(AccessLog, base=base),
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
-        Middleware(OwnHosts, hosts=hosts, origins=origins, api_refusal=host_refusal),
+        Middleware(OwnHosts, hosts=hosts, origins=origins, api_refusal=host_refusal, base=base),
         Middleware(Closed),
         Middleware(Protected, refusal=_refusal, base=base),
         Middleware(

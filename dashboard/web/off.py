@@ -17,15 +17,21 @@ _NO_STORE = {"Cache-Control": "no-store"}
 class Off:
     """Middleware that answers everything with the reason."""
 
-    def __init__(self, app: ASGIApp, reason: str, fix: str = "") -> None:
-        """Wraps an application. `reason`: what is broken; `fix`: how to mend it, both in sentences."""
-        self.app, self.reason, self.fix = app, f"The dashboard is off. {reason}", fix
+    def __init__(self, app: ASGIApp, reason: str, fix: str = "", base: str = "") -> None:
+        """Wraps an application.
+
+        Args:
+            reason: what is broken, in sentences.
+            fix: how to mend it.
+            base: path below which Streamlit serves the pages.
+        """
+        self.app, self.reason, self.fix, self.base = app, f"The dashboard is off. {reason}", fix, base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers 503 with the reason."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
-        elif is_of_api(scope["path"]):
+        elif is_of_api(scope["path"], self.base):
             await refuse(scope, receive, send, _problem(scope["path"], self.reason, self.fix))
         else:
             text = f"{self.reason} {self.fix}".strip()
@@ -52,6 +58,6 @@ def _problem(path: str, reason: str, fix: str) -> Response:
         "type": "urn:classifier-dashboard:dependency_broken", "title": "Service Unavailable", "status": 503,
         "detail": reason, "code": "dependency_broken", "fix": fix, "question": None, "request_id": request_id.get(),
     }  # fmt: skip
-    if not path.startswith(V1):
+    if V1 not in path:
         told["error"] = f"{reason} {fix}".strip()
     return JSONResponse(told, 503, _NO_STORE, "application/problem+json")

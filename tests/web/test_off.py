@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from dashboard.api.problems import Problem
+from dashboard.web.off import Off
 from tests.conftest import ROOT
 from tests.e2e.dashboard_server import free_port
 
@@ -111,3 +114,9 @@ def test_a_page_says_which_package_it_lacks(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "Diagnostics cannot be shown" in done.stdout
     assert "in place of the package pandas" in done.stdout and "redacted" not in done.stdout
+
+
+@pytest.mark.parametrize(("base", "path"), [("", "/api/v1/live"), ("dash", "/dash/api/v1/live"), ("dash", "/api/v1")])
+def test_programs_are_told_in_the_form_of_the_api_also_below_a_base_path(base: str, path: str) -> None:
+    found = TestClient(Off(Starlette(), "it is broken.", "Mend it.", base)).get(path)
+    assert found.status_code == 503 and Problem.model_validate(found.json()).fix == "Mend it."
