@@ -13,15 +13,15 @@ from streamlit import config
 
 from dashboard.core.diagnostics.not_started import why_not_started
 from dashboard.core.shell import PACKAGE
-from dashboard.web.off import Off
+from dashboard.web.off import HIDDEN, Off
 
 try:
     from dashboard.server import parts
 except Exception as error:  # a package of a wrong version raises anything
-    reason = str(why_not_started(error))
-    print(f"\nThe dashboard does not start. {reason}", file=sys.stderr, flush=True)
-    if config.get_option("server.address") not in ("127.0.0.1", "localhost"):  # what is installed is not for everyone
-        reason = "The terminal of the server says what to do."
-    parts = {"middleware": [Middleware(Off, reason=reason)]}
+    fault = why_not_started(error)
+    print(f"\nThe dashboard does not start. {fault}", file=sys.stderr, flush=True)
+    is_local = config.get_option("server.address") in ("127.0.0.1", "localhost")
+    told = {"reason": fault.message, "fix": fault.fix} if is_local else {"reason": HIDDEN}
+    parts = {"middleware": [Middleware(Off, **told, base=config.get_option("server.baseUrlPath"))]}
 
 app = st.App(PACKAGE / "main.py", **parts)

@@ -28,6 +28,7 @@ from dashboard.core.access.protection import Protection
 from dashboard.core.access.providers import why_failed, why_refused, why_unusable
 from dashboard.core.access.reach import is_loopback
 from dashboard.core.access.visitor import Visitor, with_claims, with_password
+from dashboard.core.diagnostics.not_started import told_once
 from dashboard.core.errors import AccessError, DashboardError
 from dashboard.core.settings import check_data_dir, get_settings, no_such_setting, unknown_settings
 from dashboard.core.shell import as_called, program
@@ -101,7 +102,10 @@ def _start_services() -> None:
     if page_served.wait(UNVISITED_S):
         time.sleep(DRAWING_S)  # importing TensorFlow would slow the page down
     services.start()
-    import dashboard.ui.predict.picture_view  # noqa: F401 - the first picture need not wait for it
+    try:
+        import dashboard.ui.predict.picture_view  # noqa: F401 - the first picture need not wait for it
+    except Exception as error:
+        told_once(error)
 
 
 @cache
@@ -178,12 +182,16 @@ hosts = own_names(_is_local(), named_hosts)
 origins = config.get_option("server.corsAllowedOrigins") if config.get_option("server.enableCORS") else None
 parts: dict[str, Any] = {  # of `st.App`, beside the entry script
     "lifespan": _lifespan,
-    "routes": [*deep_links(ADDRESSES, page_html, base), start_by_name(START, base), *routes(_services, users_log_in)],
+    "routes": [
+        *deep_links(ADDRESSES, page_html, base),
+        start_by_name(START, base),
+        *routes(_services, users_log_in, _is_local(), base),
+    ],
     "middleware": [  # the first one sees a request first, and its answer last
         Middleware(BehindProxies, trusted=settings.trusted_proxies),
         Middleware(AccessLog, base=base),
         Middleware(SafeHeaders, policy=content_security_policy(inline_scripts(page_html))),
-        Middleware(OwnHosts, hosts=hosts, origins=origins, api_refusal=host_refusal),
+        Middleware(OwnHosts, hosts=hosts, origins=origins, api_refusal=host_refusal, base=base),
         Middleware(Closed),
         Middleware(Protected, refusal=_refusal, base=base),
         Middleware(

@@ -327,6 +327,10 @@ def _optional(what: str, work: Callable[[], object]) -> None:
     except (DashboardError, OSError) as error:
         known = refused(error) if isinstance(error, OSError) else error
         logging.getLogger(__name__).warning("%s failed. The dashboard starts without it. %s", what, known)
+    except ImportError as error:
+        from dashboard.core.diagnostics.not_started import told_once  # commands do not need it
+
+        told_once(error)
     except Exception:
         logging.getLogger(__name__).warning("%s failed. The dashboard starts without it.", what, exc_info=True)
 

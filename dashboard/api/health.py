@@ -15,6 +15,7 @@ from pydantic import Field
 from dashboard.api.context import Opened
 from dashboard.api.problems import answers, problem_of
 from dashboard.api.queries import KNOWN_QUERY
+from dashboard.core.diagnostics.not_started import told_once
 from dashboard.core.errors import DashboardError, ModelError
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.models.samples import kept_samples, read_samples
@@ -87,6 +88,8 @@ class Readiness:
             return self._self_test(services, version)
         except DashboardError as error:
             return error
+        except ImportError as error:
+            return told_once(error)
 
     def _self_test(self, services: Services, version: ModelVersion) -> str:
         samples = kept_samples(version.folder) or read_samples(services.settings.samples_dir)

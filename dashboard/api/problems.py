@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dashboard.core.diagnostics.not_started import told_once
 from dashboard.core.errors import Choice, DashboardError, DatasetError, ImageError
 from dashboard.core.models.prediction import Failure
 from dashboard.core.questions import UndecidedError
@@ -141,6 +143,10 @@ def tell_problems(app: FastAPI) -> None:
     @app.exception_handler(DashboardError)
     async def known(request: Request, error: DashboardError) -> JSONResponse:
         return problem_of(error)
+
+    @app.exception_handler(ImportError)
+    async def broken(request: Request, error: ImportError) -> JSONResponse:
+        return problem_of(await asyncio.to_thread(told_once, error))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

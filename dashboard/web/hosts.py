@@ -35,6 +35,7 @@ class OwnHosts:
         hosts: Sequence[str] = (),
         origins: Sequence[str] | None = (),
         api_refusal: ApiRefusal | None = None,
+        base: str = "",
     ) -> None:
         """Wraps an application.
 
@@ -43,11 +44,13 @@ class OwnHosts:
                 names that end so, `*` for every name.
             origins: foreign origins, such as https://example.com, whose pages may connect; None for every origin.
             api_refusal: makes the answer to a refused request for an address of the API; by default it is plain text.
+            base: path below which Streamlit serves the pages.
         """
         self.app = app
         self.hosts = tuple(hosts)
         self.origins = origins
         self.api_refusal = api_refusal
+        self.base = base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or answers 403."""
@@ -63,7 +66,7 @@ class OwnHosts:
 
     def _refusal(self, path: str, host: str) -> Response:
         what, fix = _why_refused(host)
-        if self.api_refusal and is_of_api(path):
+        if self.api_refusal and is_of_api(path, self.base):
             return self.api_refusal(path, what, fix)
         return PlainTextResponse(f"{what} {fix}\n", 403)
 

@@ -20,17 +20,18 @@ def has_own_rules(scope: Scope, base: str) -> bool:
     path = scope["path"]
     if scope["type"] == "http" and path == f"{prefix_of(base)}{HEALTH}":
         return scope["method"] in ("GET", "HEAD")
-    return is_of_api(path)
+    return is_of_api(path, base)
 
 
 def is_logged(path: str, base: str) -> bool:
     """True for the API, and for log-ins to the pages. `base` is as in `has_own_rules`."""
     prefix = prefix_of(base)
-    return is_of_api(path) or path in (prefix + LOGIN, prefix + LOGOUT, prefix + OPENID_END)
+    return is_of_api(path, base) or path in (prefix + LOGIN, prefix + LOGOUT, prefix + OPENID_END)
 
 
-def is_of_api(path: str) -> bool:
-    """True for the addresses of the API."""
+def is_of_api(path: str, base: str = "") -> bool:
+    """True for the addresses of the API, which also answers below the base path. `base` is as in `has_own_rules`."""
+    path = path.removeprefix(prefix_of(base))
     return path in (V1, V2) or path.startswith((f"{V1}/", f"{V2}/"))
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from dashboard.api import health
+from dashboard.api import health, routes
 from dashboard.api.health import Readiness
 from dashboard.api.serving import both, mounts
 from dashboard.core.errors import DashboardError, DatasetError, ModelError
@@ -19,7 +22,9 @@ from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.core.shell import ROOT
 from dashboard.services import Services
+from dashboard.web.access_log import AccessLog
 from dashboard.web.hosts import OwnHosts
+from dashboard.web.protected import Protected
 from tests.asynchronous import run_async
 from tests.core.colour_model import make_registry, make_samples
 
@@ -231,3 +236,20 @@ def test_unknown_paths_and_methods_are_problems(client: TestClient) -> None:
     for response, status in ((client.get(f"{V1}/nothing"), 404), (client.get(f"{V1}/predict"), 405)):
         assert response.status_code == response.json()["status"] == status
         assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_below_a_base_path_the_api_answers_too_and_decides_itself_who_may_use_it(opened: Services) -> None:
+    app = Starlette(
+        routes=[*routes(lambda: opened, lambda: True, base="dash"), Mount("/", PlainTextResponse("a page"))],
+        middleware=[Middleware(AccessLog, base="dash"), Middleware(Protected, refusal=lambda _: "closed", base="dash")],
+    )
+    client = TestClient(app, base_url="http://localhost")
+    for prefix in ("", "/dash"):
+        for path in (f"{V1}/live", "/v2/health/live"):
+            found = client.get(prefix + path)
+            assert found.json() == {"live": True} and found.headers["X-Request-ID"]
+        found = client.get(f"{prefix}{V1}/models")
+        assert found.status_code == 401 and found.json()["code"] == "token_missing"
+        assert f"{prefix}{V1}/openapi.json" in client.get(f"{prefix}{V1}/docs").text
+    for path in ("/dash/api/v10", "/dashboard/api/v1/live", "/dash/dash/api/v1/live"):
+        assert "closed" in client.get(path).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.testclient import TestClient
 
+from dashboard.api import _alone
 from dashboard.api.serving import V1, V2, both, mounts
 from dashboard.core.models.registry import Registry
 from dashboard.core.settings import Settings
@@ -60,3 +63,28 @@ def test_it_is_a_problem_and_in_the_log_once(
     )
     traces = [each for each in caplog.records if each.exc_info]
     assert len(traces) == 1 and SECRET in str(traces[0].exc_info[1])  # type: ignore[index]
+
+
+def test_a_package_that_cannot_be_imported_is_named_and_in_the_log_once_in_a_sentence(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ImportError("libnobody.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(Registry, "active", fail)
+    answers = [
+        httpx.get(f"{address}{path}", timeout=60) for path in (f"{V1}/ready", f"{V1}/ready", f"{V2}/health/ready")
+    ]
+    assert [answer.status_code for answer in answers] == [503] * 3
+    for answer in answers:
+        assert "libnobody.so.1" in answer.json()["detail"] and answer.json()["code"] == "dependency_broken"
+    told = [each for each in caplog.records if "libnobody.so.1" in each.getMessage()]
+    assert len(told) == 1 and not any(each.exc_info for each in caplog.records)
+
+
+def test_an_api_without_pages_that_cannot_be_built_says_so_and_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dashboard.api.serving", None)  # so that it cannot be imported
+    with TestClient(_alone()) as client:  # type: ignore[arg-type]
+        assert client.get(f"{V1}/live").json() == {"live": True}
+        found = client.get(f"{V1}/models")
+    assert found.status_code == 503 and "terminal" in found.json()["detail"]

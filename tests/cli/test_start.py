@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
@@ -42,6 +43,27 @@ def test_the_help_imports_next_to_nothing() -> None:
         "dashboard.core.errors",
         "dashboard.core.shell",
     }
+
+
+@pytest.mark.parametrize("version", [(2, 7, 18), (3, 9, 18), (3, 14, 0)])
+def test_a_python_of_a_wrong_version_is_told_so_before_any_package(version: tuple[int, ...]) -> None:
+    program = (
+        f"import runpy, sys\nsys.version_info, sys.argv = {version}, ['dashboard', 'doctor']\n"
+        "sys.modules['typer'] = None\nrunpy.run_module('dashboard', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "typer" not in done.stderr
+    assert f"This is Python {version[0]}.{version[1]}; the dashboard needs Python 3.10 to 3.13." in done.stderr
+    assert "-m venv" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["__init__", "__main__"])
+def test_an_old_python_can_read_what_tells_it_so(name: str) -> None:
+    tree = ast.parse((ROOT / "dashboard" / f"{name}.py").read_text(), feature_version=(3, 4))
+    new = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.ImportFrom)
+    found = [node for node in ast.walk(tree) if isinstance(node, new)]
+    assert not [node for node in found if not isinstance(node, ast.ImportFrom) or node.module == "__future__"]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.returns]
 
 
 def test_predict_imports_nothing_for_tables_before_its_first_task() -> None:

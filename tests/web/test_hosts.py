@@ -105,11 +105,15 @@ def test_a_foreign_name_is_refused_with_a_way_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "kind"), [("/api/v1/predict", Problem), ("/v2/models/tiny", ProblemOfProtocol), ("/v2", ProblemOfProtocol)]
-)
+    ("path", "kind"),
+    [
+        ("/api/v1/predict", Problem), ("/v2/models/tiny", ProblemOfProtocol), ("/v2", ProblemOfProtocol),
+        ("/dash/api/v1/predict", Problem), ("/dash/v2", ProblemOfProtocol),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("host", ["dash.example.com:8501", "<b>"])
 def test_a_program_is_refused_in_the_form_of_the_api(path: str, kind: type[Problem], host: str) -> None:
-    start, body = answer(OwnHosts(_inner, api_refusal=host_refusal), path, host=host)
+    start, body = answer(OwnHosts(_inner, api_refusal=host_refusal, base="dash"), path, host=host)
     assert (start["status"], dict(start["headers"])[b"content-type"]) == (403, b"application/problem+json")
     told = json.loads(body["body"])
     assert (told["status"], told["code"]) == (403, "host_unknown") and told["detail"] and told["fix"]

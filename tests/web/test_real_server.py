@@ -23,7 +23,10 @@ UPGRADE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }  # fmt: skip
 PATHS = """
-import json, app
+import json, sys
+from streamlit import config
+config.set_option("server.baseUrlPath", sys.argv[1])
+import app
 from streamlit.web.server.starlette import starlette_app
 from unittest.mock import MagicMock
 from starlette.routing import WebSocketRoute
@@ -55,8 +58,8 @@ def upgraded(url: str, path: str) -> int:
         connection.close()
 
 
-def every_path() -> list[tuple[bool, str]]:
-    done = subprocess.run([sys.executable, "-c", PATHS], cwd=ROOT, capture_output=True, text=True, check=True)
+def every_path(base: str = "") -> list[tuple[bool, str]]:
+    done = subprocess.run([sys.executable, "-c", PATHS, base], cwd=ROOT, capture_output=True, text=True, check=True)
     [line] = [line for line in done.stdout.splitlines() if line.startswith("PATHS ")]
     return [(socket, path) for socket, path in json.loads(line[6:])]
 
@@ -78,6 +81,11 @@ def test_nothing_but_the_login_and_health_answers_without_a_cookie(tmp_path: Pat
         assert status(f"{server.url}/login")[0] == 200 and status(f"{server.url}/api/v1/live")[0] == 200
         assert status(f"{server.url}/api/v1/models")[0] == 401
         assert status(f"{server.url}/v2")[0] == 200 and status(f"{server.url}/api/v1")[0] == 404
+
+
+def test_the_server_has_the_api_below_its_base_path_too() -> None:
+    paths = {path.partition("/{")[0] for _, path in every_path("dash")}
+    assert {"/api/v1", "/v2", "/dash/api/v1", "/dash/v2", "/dash/evaluate"} <= paths
 
 
 @pytest.mark.parametrize(

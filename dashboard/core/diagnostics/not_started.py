@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+
 from dashboard.core.errors import DependencyError
 from dashboard.core.shell import install_requirements
+
+_TELLING = threading.Lock()
+_told: dict[str, DependencyError] = {}  # by the error that led to it
+
+
+def told_once(error: Exception) -> DependencyError:
+    """As `why_not_started`, for a server: looked for once for each error, and told once in the log."""
+    with _TELLING:
+        if (cause := str(error)) not in _told:
+            fault = why_not_started(error)
+            if str(fault) not in map(str, _told.values()):
+                logging.getLogger(__name__).error("%s", fault)
+            _told[cause] = fault
+        return DependencyError(_told[cause].message, _told[cause].fix)
 
 
 def why_not_started(error: Exception) -> DependencyError:

@@ -120,7 +120,7 @@ def check_python(version: str) -> Check:
     )
     if PYTHON.contains(version, prereleases=True):
         return Check("python", "packages", "ok", f"Python {version} ({_bounds(PYTHON)} is required)", "", details)
-    fix = "Install Python 3.12, then set up anew with `python3.12 -m venv .venv` and `.venv/bin/python -m pip install -r requirements.txt`."
+    fix = "Install Python 3.12, then set up anew with `python3.12 -m venv --clear .venv` and `.venv/bin/python -m pip install -r requirements.txt`."
     return Check(
         "python", "packages", "error", f"Python {version} is used, but {_bounds(PYTHON)} is required", fix, details
     )

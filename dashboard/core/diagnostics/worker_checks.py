@@ -117,6 +117,11 @@ def _against(worker: WorkerStatus) -> str:
         allowed = float(fault.removeprefix(TOO_SLOW).split()[0])
         more = max(300, round(2 * allowed))
         return f"allow more time with `{set_variable(setting, more)}`, then restart the dashboard."
+    if TOO_SLOW in fault:  # its template
+        without = set_variable("DASHBOARD_FORK", "never")
+        return (
+            f"let each worker start without the template, which takes longer: `{without}`, then restart the dashboard."
+        )
     if any(signal in fault for signal in _FROM_OUTSIDE):
         when = f" of {utc_in_words(worker.died_utc)}" if worker.died_utc else ""
         return (

@@ -22,6 +22,7 @@ from typing import IO
 
 import psutil
 
+from dashboard.core.engine.contract import TOO_SLOW
 from dashboard.core.engine.process import GRACE_S, how_it_ended, signal_in
 from dashboard.core.engine.system import PipeEnd
 from dashboard.core.engine.worker import WorkerDied
@@ -64,6 +65,12 @@ class _Process:
             self.process.kill()
             return self.process.wait()
 
+    def kill(self) -> None:
+        """Ends a process that does not answer."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self.process.kill()
+        self.end()
+
 
 class Template:
     """Starts the template process with the first fork, and again when it has died. Thread-safe."""
@@ -105,6 +112,10 @@ class Template:
             active = self._active = self._living() or self._start(environment, limit_s)
             try:
                 worker = _ask(active, "worker", pipe, log, environment)
+            except TimeoutError:
+                self._replace()
+                how = f"was not started, because its template {TOO_SLOW} {FORK_S:.0f} s and was replaced"
+                raise WorkerDied(how, overran=True) from None
             except (OSError, EOFError) as error:  # not asked again with this pipe: a worker may hold it already
                 self._active, code = None, active.end()
                 how = f"was not started, because its template {how_it_ended(code, self._log)}"
@@ -121,6 +132,13 @@ class Template:
                     each.end()
             self._active = self._spare = self._starting = None
             self._log.close()
+
+    def _replace(self) -> None:
+        """Ends the template, which hangs, and its spare, which most likely hangs too and would have to be waited for."""
+        for each in (self._active, self._spare):
+            if each:
+                each.kill()
+        self._active = self._spare = None
 
     def _living(self) -> _Process | None:
         """The template or its spare, whichever is alive."""
@@ -146,11 +164,8 @@ class Template:
         try:
             threads = _receive(started.control)
         except TimeoutError:
-            started.process.kill()
-            started.end()
-            raise WorkerDied(
-                f"did not answer within {limit_s:.0f} s while importing TensorFlow", overran=True
-            ) from None
+            started.kill()
+            raise WorkerDied(f"{TOO_SLOW} {limit_s:.0f} s while importing TensorFlow", overran=True) from None
         except (EOFError, OSError) as error:
             code = started.end()
             how = f"{how_it_ended(code, self._log)} while importing TensorFlow"

@@ -245,6 +245,7 @@ def test_memory_is_named_only_if_it_may_be_the_cause(
         ("exited with code 3 (ImportError: numpy) while idle", "pip install --force-reinstall"),
         ("did not answer within 120 s while predicting", "DASHBOARD_TASK_S"),
         ("did not answer within 120 s while importing TensorFlow", "DASHBOARD_WORKER_START_S"),
+        ("was not started, because its template did not answer within 20 s and was replaced", "DASHBOARD_FORK=never"),
     ],
 )
 def test_each_end_of_a_worker_has_a_way_out_of_its_own(fault: str, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
