@@ -20,6 +20,7 @@ from dashboard.core.labels.choices import NOTHING_DECIDED, LabelChoices
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.address import went_in_history
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_questions import answer_about, ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
@@ -186,8 +187,11 @@ def _which_folders(asked: Asked, path: Path) -> LabelChoices | None:
         listed([choice.label for choice in (*each.unmatched, *each.matched)], 4) for each in (asked.labels, asked.above)
     )
     titles = {_OWN_FOLDERS: f"the folders of the images: {own}", _FOLDERS_ABOVE: f"the folders above these: {above}"}
+    key = f"label-folders-{path}"
+    replace_titles(key)
+    remember_titles(key, titles)
     chosen = st.selectbox(
-        "Which folders are the labels?", list(titles), format_func=titles.__getitem__, key=f"label-folders-{path}",
+        "Which folders are the labels?", list(titles), format_func=titles.__getitem__, key=key,
         persist_state="session", width=620,
     )  # fmt: skip
     return asked.above if chosen == _FOLDERS_ABOVE else asked.labels
