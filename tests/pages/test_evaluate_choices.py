@@ -219,6 +219,7 @@ def test_no_answer_about_a_dataset_is_lost_by_answering_another(
     at.file_uploader(key="zip-0").upload(path.name, path.read_bytes()).run()
     if len(folders) > 1:
         run_in_browser(at, titles, "Which split", "val")
+    assert "cannot be used" not in text_of(at), "the box offers this very table"
     run_in_browser(at, titles, "What holds the labels", "Tabelle.csv")
     run_in_browser(at, titles, "Which column", "Tier")
     assert at.data_editor[0].value["label"].tolist() == ["Frosch", "Hund"]
@@ -251,6 +252,24 @@ def test_the_class_of_a_label_is_kept_when_another_answer_changes_the_labels(
     table = at.data_editor[0].value
     assert set(table["label"]) == {"Elch", "Hund"}
     assert table.set_index("label")["meaning"].dropna().to_dict() == {"Hund": "dog"}
+
+
+def test_a_workbook_that_may_hold_the_labels_is_told_above_the_folders_that_are_no_classes(
+    open_page: Open, make_zip: MakeZip
+) -> None:
+    extra = {"Tabelle.xlsx": b"PK\3\4"}
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"Anna": 1, "Ben": 1}, extra=extra).read_bytes()).run()
+    [hint] = [each.value for each in at.info if "workbook" in each.value]
+    assert "save its sheet as a CSV file beside it" in hint and "Tabelle" in hint
+    assert text_of(at).count("Tabelle") == 1 and "ignored" not in text_of(at)
+
+
+def test_no_backticks_are_shown_in_notes_on_a_dataset(open_page: Open, make_zip: MakeZip) -> None:
+    names = {f"my photos/{name}.{i}.png": encoded(picture(i)) for i, name in enumerate(["cat", "cat", "dog", "dog"])}
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({}, extra=names).read_bytes()).run()
+    assert "choose file" in text_of(at) and "`" not in text_of(at)
 
 
 def choose_class(at: AppTest, row: int, name: str) -> None:

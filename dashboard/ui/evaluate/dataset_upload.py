@@ -33,6 +33,7 @@ from dashboard.ui.words import plain
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
+    "Save an Excel workbook (.xlsx) with labels as CSV first. "
     "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
     "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS, or of the true and the predicted class), alone or with their true labels, become "
     "an evaluation without images."
@@ -157,15 +158,15 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
     if path.parent.parent == settings.uploads_dir:
         st.query_params[UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
-    if asked.notes:
-        st.caption(plain(" ".join(asked.notes)))
+    if notes := [note for note in asked.notes if note not in asked.hints]:
+        st.caption(plain(" ".join(notes).replace("`", "")))
     show_questions(path, asked.questions)
     decision = NOTHING_DECIDED
     choices = _which_folders(asked, path) if asked.above else asked.labels
     if choices:
-        labels = tuple(choice.label for choice in choices.unmatched)
-        about = hash((str(path), labels))  # the editor stores edits by row number
-        decision = edit_labels(choices, version.ref, version.class_names, f"labels-{about}-{version.ref}")
+        for hint in asked.hints:
+            st.info(plain(hint), icon=":material/table:")
+        decision = edit_labels(choices, version.ref, version.class_names, f"labels-{path}-{version.ref}")
     above = asked.above if asked.above and choices is asked.above else None
     matched = {choice.label: choice.meaning for choice in above.matched} if above else {}
     with st.container(horizontal=True):
