@@ -17,7 +17,7 @@ from dashboard.charts.per_class import POINT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
-from tests.pages.conftest import run_in_browser, show_evaluation, text_of
+from tests.pages.conftest import ROOT, run_in_browser, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, until, view
 from tests.run_rows import failed, manifest, ok, table_of
 
@@ -252,6 +252,19 @@ def test_the_class_of_a_label_is_kept_when_another_answer_changes_the_labels(
     table = at.data_editor[0].value
     assert set(table["label"]) == {"Elch", "Hund"}
     assert table.set_index("label")["meaning"].dropna().to_dict() == {"Hund": "dog"}
+
+
+def test_class_ids_mean_what_was_chosen_last_also_after_another_page_was_shown(
+    open_page: Open, make_zip: MakeZip
+) -> None:
+    at, titles = open_page("evaluate"), dict[str, str]()
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"1": 1, "2": 1}).read_bytes()).run()
+    run_in_browser(at, titles, "Do the numbers count", "0")
+    assert at.data_editor[0].value["meaning"].tolist() == ["automobile", "bird"]
+    at.switch_page(str(ROOT / "pages" / "predict.py")).run()
+    at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()
+    run_in_browser(at, titles, "Do the numbers count", "1")
+    assert at.data_editor[0].value["meaning"].tolist() == ["airplane", "automobile"]
 
 
 def test_a_workbook_that_may_hold_the_labels_is_told_above_the_folders_that_are_no_classes(
