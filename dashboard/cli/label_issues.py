@@ -40,7 +40,7 @@ def show_label_issues(
         issues = label_issues(run)
         if out:
             try:
-                write_atomically(out, issues_csv(issues))
+                write_atomically(out, issues_csv(run, issues))
             except OSError as error:
                 raise file_error(out, error) from error
     except DashboardError as error:

@@ -119,6 +119,24 @@ def run_after_more(at: AppTest, dashboard: Services, *run_ids: str) -> AppTest:
     return at
 
 
+def run_in_browser(at: AppTest, titles: dict[str, str], label: str = "", start: str = "") -> AppTest:
+    """Runs the page, after the option that begins with `start` is chosen in the box whose label begins with `label`, if any.
+
+    A browser still sends the titles that were chosen, until the page tells it other ones; `titles` keeps them, by widget.
+    """
+    if label:
+        [box] = [each for each in at.selectbox if each.label.startswith(label)]
+        titles[box.proto.id] = next(option for option in box.options if option.startswith(start))
+    states = at._tree.get_widget_states()
+    for state in states.widgets:
+        if state.id in titles:
+            state.string_value = titles[state.id]
+    at._run(states)
+    assert not at.exception
+    titles.update({box.proto.id: box.proto.raw_value for box in at.selectbox if box.proto.set_value})
+    return at
+
+
 def _store_again(dashboard: Services, run_id: str) -> None:
     folder = dashboard.runs.folder(run_id)
     copy = dashboard.runs.folder(f"{run_id}-second")

@@ -23,6 +23,8 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Selectbox
 
 from dashboard.core.background import BackgroundTask
+from dashboard.core.datasets.choices import FOLDERS, Choices
+from dashboard.core.datasets.described import describe
 from dashboard.core.evaluation.opening import begin_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
@@ -840,10 +842,12 @@ def test_a_run_that_cannot_go_on_still_shows_what_is_stored(
 def test_another_dataset_can_be_chosen_while_one_is_evaluated(
     open_page: Open, dashboard: Services, make_zip: MakeZip
 ) -> None:
-    job = dashboard.jobs.start(make_zip({"cat": 1500}), dashboard.registry.get("cifar10-resnet"))
+    path = describe(make_zip({"cat": 1500}), Choices(labels=FOLDERS), dashboard.settings.described_dir)
+    job = dashboard.jobs.start(path, dashboard.registry.get("cifar10-resnet"))
     at = open_page("evaluate")
     at.session_state["run_id"] = job.run_id
     at.run()
+    assert f"Evaluating {job.dataset_name} with {job.model}" in text_of(at) and path.name not in text_of(at)
     assert at.button(key="cancel") and at.file_uploader(key="zip-0")
     dashboard.jobs.cancel(job.run_id)
     until(at, lambda at: not dashboard.jobs.active())

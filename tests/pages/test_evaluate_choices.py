@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -14,8 +16,9 @@ from dashboard.charts.confusion import ALL
 from dashboard.charts.per_class import POINT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.services import Services
-from tests.pages.conftest import show_evaluation, text_of
-from tests.pages.test_evaluate import Open, view
+from tests.conftest import MakeZip, encoded, picture
+from tests.pages.conftest import ROOT, run_in_browser, show_evaluation, text_of
+from tests.pages.test_evaluate import Open, until, view
 from tests.run_rows import failed, manifest, ok, table_of
 
 
@@ -187,3 +190,101 @@ def test_sections_are_headings_of_the_second_level(page: AppTest) -> None:
     ]
     assert [each.tag for each in view(page, "Report").header] == ["h2"] * 3
     assert not any(each.value.startswith("**") for each in page.markdown)
+
+
+def pupils(tmp_path: Path, folders: tuple[str, ...] = ("",)) -> Path:
+    """A ZIP of pupils' folders, with a table of the animals on their pictures, whose columns are not called like labels."""
+    animals, names = ["Frosch", "Hund", "Frosch", "Hund"], ["Anna", "Anna", "Ben", "Ben"]
+    path = tmp_path / "Klasse 8b.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        rows = ["Datei;Schüler;Tier"]
+        for i, folder in enumerate(folders):
+            for j, (name, animal) in enumerate(zip(names, animals, strict=True)):
+                archive.writestr(f"{folder}{name}/IMG_{i}{j}.png", encoded(picture(10 * i + j)))
+                rows.append(f"IMG_{i}{j}.png;{name};{animal}")
+        archive.writestr("Tabelle.csv", "\n".join(rows).encode("cp1252"))
+    return path
+
+
+def boxes(at: AppTest) -> dict[str, object]:
+    return {box.label: box.value for box in at.selectbox}
+
+
+@pytest.mark.parametrize("folders", [("",), ("train/", "val/")], ids=["labels, column", "split, labels, column"])
+def test_no_answer_about_a_dataset_is_lost_by_answering_another(
+    open_page: Open, dashboard: Services, tmp_path: Path, folders: tuple[str, ...]
+) -> None:
+    at, titles = open_page("evaluate"), dict[str, str]()
+    path = pupils(tmp_path, folders)
+    at.file_uploader(key="zip-0").upload(path.name, path.read_bytes()).run()
+    if len(folders) > 1:
+        run_in_browser(at, titles, "Which split", "val")
+    assert "cannot be used" not in text_of(at), "the box offers this very table"
+    run_in_browser(at, titles, "What holds the labels", "Tabelle.csv")
+    run_in_browser(at, titles, "Which column", "Tier")
+    assert at.data_editor[0].value["label"].tolist() == ["Frosch", "Hund"]
+    answered = boxes(at)
+    choose_class(at, 0, "frog")
+    run_in_browser(at, titles)
+    assert boxes(at) == answered and "1 label has no class yet" in text_of(at)
+    run_in_browser(at, titles, "Labels without a choice", "Predict, but")
+    run_in_browser(at, titles)
+    assert boxes(at) == {**answered, "Labels without a choice": "(no label)"}
+    at.button(key="evaluate-mapped").click()
+    run_in_browser(at, titles)
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert dict(manifest.label_map) == {"Frosch": "frog", "Hund": "(no label)"}
+
+
+def test_the_class_of_a_label_is_kept_when_another_answer_changes_the_labels(
+    open_page: Open, make_zip: MakeZip
+) -> None:
+    extra = {
+        f"{folder}/1.png": encoded(picture(i)) for i, folder in enumerate(["val/Hund", "train/Hund", "train/Elch"])
+    }
+    at, titles = open_page("evaluate"), dict[str, str]()
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({}, extra=extra).read_bytes()).run()
+    run_in_browser(at, titles, "Which split", "val")
+    choose_class(at, 0, "dog")
+    run_in_browser(at, titles)
+    run_in_browser(at, titles, "Which split", "train")
+    table = at.data_editor[0].value
+    assert set(table["label"]) == {"Elch", "Hund"}
+    assert table.set_index("label")["meaning"].dropna().to_dict() == {"Hund": "dog"}
+
+
+def test_class_ids_mean_what_was_chosen_last_also_after_another_page_was_shown(
+    open_page: Open, make_zip: MakeZip
+) -> None:
+    at, titles = open_page("evaluate"), dict[str, str]()
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"1": 1, "2": 1}).read_bytes()).run()
+    run_in_browser(at, titles, "Do the numbers count", "0")
+    assert at.data_editor[0].value["meaning"].tolist() == ["automobile", "bird"]
+    at.switch_page(str(ROOT / "pages" / "predict.py")).run()
+    at.switch_page(str(ROOT / "pages" / "evaluate.py")).run()
+    run_in_browser(at, titles, "Do the numbers count", "1")
+    assert at.data_editor[0].value["meaning"].tolist() == ["airplane", "automobile"]
+
+
+def test_a_workbook_that_may_hold_the_labels_is_told_above_the_folders_that_are_no_classes(
+    open_page: Open, make_zip: MakeZip
+) -> None:
+    extra = {"Tabelle.xlsx": b"PK\3\4"}
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({"Anna": 1, "Ben": 1}, extra=extra).read_bytes()).run()
+    [hint] = [each.value for each in at.info if "workbook" in each.value]
+    assert "save its sheet as a CSV file beside it" in hint and "Tabelle" in hint
+    assert text_of(at).count("Tabelle") == 1 and "ignored" not in text_of(at)
+
+
+def test_no_backticks_are_shown_in_notes_on_a_dataset(open_page: Open, make_zip: MakeZip) -> None:
+    names = {f"my photos/{name}.{i}.png": encoded(picture(i)) for i, name in enumerate(["cat", "cat", "dog", "dog"])}
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", make_zip({}, extra=names).read_bytes()).run()
+    assert "choose file" in text_of(at) and "`" not in text_of(at)
+
+
+def choose_class(at: AppTest, row: int, name: str) -> None:
+    edits = {"edited_rows": {row: {"meaning": name}}, "added_rows": [], "deleted_rows": []}
+    at.session_state[at.data_editor[0].key] = edits

@@ -16,8 +16,10 @@ from dashboard.core.analysis import label_issues
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.runs import annotations
 from dashboard.core.runs.manifest import RunManifest
+from dashboard.reports.provenance import file_stem
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, _note
+from dashboard.ui.evaluate import labels_view, report_view, selection
 from dashboard.ui.evaluate.classes_view import images_of_point
 from dashboard.ui.feedback_form import UNKNOWN
 from dashboard.ui.words import none_of
@@ -248,6 +250,21 @@ def test_images_of_a_dataset_that_is_gone_are_not_exported(open_page: Open, run:
     at.run()
     disabled, why = export(at)
     assert disabled and "no longer on the server" in why
+
+
+def test_all_files_about_an_evaluation_are_called_alike(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    for module in (labels_view, selection, report_view):
+        monkeypatch.setattr(module, "offer_file", lambda *args, **_: names.append(args[2]))
+    stored = clean(1, n=300).store(dashboard.runs.root / "20260101-000000-abcdabcd")
+    at = open_run(open_page, stored.manifest())
+    for each in ("Labels", "Report"):
+        view(at, each)
+    stem = file_stem(stored.manifest())
+    assert {name.removeprefix(stem) for name in names} >= {"-label-issues.csv", "-selection.zip", ".html", ".csv"}
+    assert all(name.startswith(stem) for name in names)
 
 
 def test_the_tiles_doubt_the_labels_that_the_view_of_labels_names(open_page: Open, dashboard: Services) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboard.core.errors import counted
-from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.export import safe_for_spreadsheets, with_further_columns
 from dashboard.core.runs.run import Run, damaged
 from dashboard.core.shell import in_command
 
@@ -68,9 +68,13 @@ def where_to_look(run_id: str) -> str:
     return f"in the view Labels or with `python -m dashboard runs label-issues {in_command(run_id)}`"
 
 
-def issues_csv(issues: pd.DataFrame) -> bytes:
-    """A CSV file with the columns `COLUMNS` of rows that `label_issues` found; UTF-8 with byte order mark."""
-    return safe_for_spreadsheets(issues[[*COLUMNS]]).to_csv(index=False).encode("utf-8-sig")
+def issues_csv(run: Run, issues: pd.DataFrame) -> bytes:
+    """A CSV file of rows that `label_issues` found in the run; UTF-8 with byte order mark.
+
+    It has the columns `COLUMNS` and the further columns of the dataset. Raises DatasetError when these cannot be read.
+    """
+    table = with_further_columns(run, safe_for_spreadsheets(issues[[*COLUMNS]]))
+    return table.to_csv(index=False).encode("utf-8-sig")
 
 
 def _issues(run: Run) -> np.ndarray:

@@ -21,6 +21,7 @@ from dashboard.core.datasets.dataset_parts import DatasetFiles, Part
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.foreign_annotations import about_annotations, about_texts, hold_boxes
+from dashboard.core.datasets.foreign_formats import about_workbooks
 from dashboard.core.datasets.labelling import (
     Labelling,
     by_folder,
@@ -118,6 +119,8 @@ class PartLabels:
                 notes = (*notes, *about_annotations(self._source, sorted({*ignored, *part.outside})))
         elif without_table and by_folders and not table:
             notes = (*notes, *about_texts(self._source, ignored, part.image_names))
+        if self._use_tables and not table and not self._choices.labels:
+            notes = (*notes, *about_workbooks([self._names[i] for i in ignored]))
         if table and (named := named_as_images(self._names, ignored, table)):
             kept, ignored = np.union1d(kept, named), [i for i in ignored if i not in named]
         split = None

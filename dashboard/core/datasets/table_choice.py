@@ -14,7 +14,7 @@ from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 _MANY = 4  # other files
-_COLUMN_OPEN = "a table that names images; its column of labels has to be chosen"
+COLUMN_OPEN = "a table that names images; its column of labels has to be chosen"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def choose_table(
     question = None
     answers = tuple(Answer(table.name, table.in_words) for table in possible)
     if not usable:
-        answers += tuple(Answer(name, _COLUMN_OPEN) for name in without_column)
+        answers += tuple(Answer(name, COLUMN_OPEN) for name in without_column)
     if folders and answers:
         answers = (*answers, Answer(FOLDERS, f"the names of the folders, {folders}"))
     if len(answers) > 1:

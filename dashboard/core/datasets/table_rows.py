@@ -102,7 +102,12 @@ def checked(table: LabelsTable) -> LabelsTable:
 
 def refused(name: str, reason: str, fix: str | Advice) -> DatasetError:
     """The error for a file that cannot be used as a labels file."""
-    return DatasetError(f"{name} cannot be used as a labels file: {reason}.", fix, "labels_file")
+    return DatasetError(f"{refusal_of(name)}: {reason}.", fix, "labels_file")
+
+
+def refusal_of(name: str) -> str:
+    """How the message of such an error begins."""
+    return f"{name} cannot be used as a labels file"
 
 
 def names_no_image(table: LabelsTable, names: Sequence[str], find: Finder) -> DatasetError:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, label_counts, open_dataset
 from dashboard.core.datasets.choices import CHOICE_TOPICS, NO_SPLITS, Choices
+from dashboard.core.datasets.foreign_formats import is_about_workbooks
 from dashboard.core.datasets.split_names import names_split
+from dashboard.core.datasets.table_choice import COLUMN_OPEN
+from dashboard.core.datasets.table_rows import refusal_of
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.class_folders import counts_above, in_class_folders, with_folders_above
 from dashboard.core.evaluation.other_labels import other_labels
@@ -31,10 +34,23 @@ class Asked:
     above: LabelChoices | None = None  # the folders above the labels, if these may be classes and the labels are not
 
     @property
+    def hints(self) -> tuple[str, ...]:
+        """The notes that matter most if most labels are no classes: on workbooks, which may hold others."""
+        if self.labels is None or len(self.labels.unmatched) <= len(self.labels.matched):
+            return ()
+        return tuple(filter(is_about_workbooks, self.notes))
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """What the user has to know about the dataset, besides what is decided."""
+        """What the user has to know about the dataset, besides what is decided and what the questions offer."""
         notes = self.dataset.notes if self.dataset else ()
-        return tuple(note for note in notes if note != IDS_UNCERTAIN or self.labels is None)
+        answers = [answer for question in self.questions for answer in question.answers]
+        offered = tuple(refusal_of(answer.value) for answer in answers if answer.meaning == COLUMN_OPEN)
+        return tuple(
+            note
+            for note in notes
+            if not (note == IDS_UNCERTAIN and self.labels) and not (offered and note.startswith(offered))
+        )
 
     @property
     def needs_the_user(self) -> bool:

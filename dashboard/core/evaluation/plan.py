@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, FOLDERS, NO_SPLITS
+from dashboard.core.datasets.foreign_formats import is_about_workbooks
 from dashboard.core.datasets.split_names import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
 from dashboard.core.errors import Advice, Choice, DatasetError, Part, listed, meaning
@@ -88,7 +89,7 @@ def plan_run(
     if mapping.unknown:
         raise unknown_labels(
             mapping, counts, version.ref, version.class_names, "image",
-            [*_taken_from(others, before=" "), *_by_folders_above(dataset), *_other_encodings(dataset.questions)],
+            [*_taken_from(others, before=" "), *_in_workbooks(dataset), *_by_folders_above(dataset), *_other_encodings(dataset.questions)],
         )  # fmt: skip
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
@@ -137,6 +138,11 @@ def _other_encodings(questions: Sequence[Question]) -> list[str | Part]:
     """The other ways to read names whose encoding was guessed, as parts of advice."""
     guessed = [each for each in questions if each.topic == "zip_encoding" and not each.certain]
     return ["\nIf the names are garbled, choose with ", Choice("zip_encoding"), ":\n", guessed[0]] if guessed else []
+
+
+def _in_workbooks(dataset: Dataset) -> list[str]:
+    """How to use the labels in workbooks, as parts of advice; [] if there are none."""
+    return [f" {note}" for note in dataset.notes if is_about_workbooks(note)]
 
 
 def _by_folders_above(dataset: Dataset) -> list[str | Part]:

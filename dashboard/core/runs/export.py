@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
@@ -48,25 +49,36 @@ def write_csv(run: Run, out: IO[bytes]) -> None:
         OSError, ArrowException: the rows cannot be read or written.
     """
     names = [f"p_{name}" for name in run.manifest.class_names]
-    columns = [*EXPORT_COLUMNS, *names, *_MORE, *map(_defused, _further_names(run))]
-    out.write(pd.DataFrame(columns=columns).to_csv(index=False).encode("utf-8-sig"))
+    columns = [*EXPORT_COLUMNS, *names, *_MORE]
+    header = [*columns, *map(_defused, _further_names(run, columns))]
+    out.write(pd.DataFrame(columns=header).to_csv(index=False).encode("utf-8-sig"))
     blank = np.full(len(names), np.nan)
     for rows in run.batches((*EXPORT_COLUMNS, "pred_probs", *_MORE)):
         probs = np.stack([blank if p is None else p for p in rows["pred_probs"]])
-        further = run.further_columns(rows["index"].to_numpy()).to_pandas(types_mapper=_NULLABLE.get)
         parts = [
             safe_for_spreadsheets(rows[list(EXPORT_COLUMNS)]),
             pd.DataFrame(probs, columns=names, index=rows.index),
             rows[list(_MORE)].astype(dict.fromkeys(_WHOLE, "Int64")),
         ]
-        if further.shape[1]:
-            parts.append(safe_for_spreadsheets(further).set_axis(rows.index))
-        out.write(pd.concat(parts, axis=1).to_csv(index=False, header=False).encode())
+        out.write(with_further_columns(run, pd.concat(parts, axis=1)).to_csv(index=False, header=False).encode())
 
 
-def _further_names(run: Run) -> list[str]:
-    """The names of the further columns, none of which is that of a probability."""
-    taken = {f"p_{name}" for name in run.manifest.class_names}
+def with_further_columns(run: Run, table: pd.DataFrame) -> pd.DataFrame:
+    """A table with the column `index`, followed by the further columns of the dataset, which are safe for spreadsheets.
+
+    Raises:
+        DatasetError: these cannot be read.
+    """
+    further = run.further_columns(table["index"].to_numpy(np.int64))
+    if not further.num_columns:
+        return table
+    further = further.rename_columns([*map(_defused, _further_names(run, [*table.columns]))])
+    columns = safe_for_spreadsheets(further.to_pandas(types_mapper=_NULLABLE.get))
+    return pd.concat([table, columns.set_axis(table.index)], axis=1)
+
+
+def _further_names(run: Run, taken: Collection[str]) -> list[str]:
+    """The names of the further columns, none of which is one of those that are taken."""
     return [f"{name} (dataset)" if name in taken else name for name in run.further_names]
 
 
@@ -87,7 +99,8 @@ def parquet_bytes(run: Run) -> bytes:
 
 def _write_parquet(run: Run, path: Path) -> None:
     positions = run.table.index.to_numpy() if run.conditions else None
-    run.files.pack(path, positions, lambda index: run.further_columns(index).rename_columns(_further_names(run)))
+    names = [f"p_{name}" for name in run.manifest.class_names]
+    run.files.pack(path, positions, lambda index: run.further_columns(index).rename_columns(_further_names(run, names)))
 
 
 def make_export_folder(folder: Path) -> None:

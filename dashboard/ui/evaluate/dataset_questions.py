@@ -11,6 +11,7 @@ from dashboard.core.errors import TOPICS, Topic
 from dashboard.core.evaluation.asking import Asked, ask
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.questions import Question
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.words import plain
 
 _EARLIER = "dataset-questions"  # in the session: the questions of the last time this was drawn, and their dataset
@@ -19,6 +20,8 @@ _EARLIER = "dataset-questions"  # in the session: the questions of the last time
 def ask_about(path: Path, version: ModelVersion) -> Asked:
     """What is asked about the dataset, with the answers that the user has chosen so far. Raises DatasetError."""
     earlier: tuple[str, Sequence[Question]] = st.session_state.get(_EARLIER, ("", ()))
+    for topic in TOPICS:
+        replace_titles(_key(topic, path))
     answers: dict[str, str | None] = {topic: st.session_state.get(_key(topic, path)) for topic in TOPICS}
     asked = ask(path, version, answers, earlier[1] if earlier[0] == str(path) else ())
     st.session_state[_EARLIER] = (str(path), asked.questions)
@@ -43,6 +46,8 @@ def show_question(question: Question, key: str, kept: bool = False) -> str | Non
         kept: the session keeps the answer while another page is shown.
     """
     titles = {answer.value: f"{answer.value}: {answer.meaning}" for answer in question.answers}
+    replace_titles(key)
+    remember_titles(key, titles)
     if st.session_state.get(key) not in titles:
         st.session_state[key] = question.chosen
     values = list(titles)

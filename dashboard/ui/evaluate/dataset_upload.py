@@ -20,6 +20,7 @@ from dashboard.core.labels.choices import NOTHING_DECIDED, LabelChoices
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.address import went_in_history
+from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_questions import answer_about, ask_about, show_questions
 from dashboard.ui.evaluate.label_editor import edit_labels
@@ -32,6 +33,7 @@ from dashboard.ui.words import plain
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
     f"{_FORMATS[0].upper()}{_FORMATS[1:]}. Images without labels are predicted, but not compared. "
+    "Save an Excel workbook (.xlsx) with labels as CSV first. "
     "Upper and lower case of labels do not matter; plane and car match airplane and automobile. Predictions of another "
     "program (.npy or .npz of pred_probs, CSV or Parquet with columns p_CLASS, or of the true and the predicted class), alone or with their true labels, become "
     "an evaluation without images."
@@ -160,15 +162,15 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
     if path.parent.parent == settings.uploads_dir:
         st.query_params[UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
-    if asked.notes:
-        st.caption(plain(" ".join(asked.notes)))
+    if notes := [note for note in asked.notes if note not in asked.hints]:
+        st.caption(plain(" ".join(notes).replace("`", "")))
     show_questions(path, asked.questions)
     decision = NOTHING_DECIDED
     choices = _which_folders(asked, path) if asked.above else asked.labels
     if choices:
-        labels = tuple(choice.label for choice in choices.unmatched)
-        about = hash((str(path), labels))  # the editor stores edits by row number
-        decision = edit_labels(choices, version.ref, version.class_names, f"labels-{about}-{version.ref}")
+        for hint in asked.hints:
+            st.info(plain(hint), icon=":material/table:")
+        decision = edit_labels(choices, version.ref, version.class_names, f"labels-{path}-{version.ref}")
     above = asked.above if asked.above and choices is asked.above else None
     matched = {choice.label: choice.meaning for choice in above.matched} if above else {}
     with st.container(horizontal=True):
@@ -190,8 +192,11 @@ def _which_folders(asked: Asked, path: Path) -> LabelChoices | None:
         listed([choice.label for choice in (*each.unmatched, *each.matched)], 4) for each in (asked.labels, asked.above)
     )
     titles = {_OWN_FOLDERS: f"the folders of the images: {own}", _FOLDERS_ABOVE: f"the folders above these: {above}"}
+    key = f"label-folders-{path}"
+    replace_titles(key)
+    remember_titles(key, titles)
     chosen = st.selectbox(
-        "Which folders are the labels?", list(titles), format_func=titles.__getitem__, key=f"label-folders-{path}",
+        "Which folders are the labels?", list(titles), format_func=titles.__getitem__, key=key,
         persist_state="session", width=620,
     )  # fmt: skip
     return asked.above if chosen == _FOLDERS_ABOVE else asked.labels

@@ -9,7 +9,6 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
-from dashboard.core.files import readable_name
 from dashboard.services import Services
 from dashboard.ui.errors import as_text
 from dashboard.ui.evaluate.shown_run import show
@@ -25,7 +24,7 @@ _CANCELLED = "cancelled-job"  # in the session: the run whose job the user has c
 
 def show_job(services: Services, job: Job) -> None:
     """Shows an active job until it ends, and names the browser tab after it."""
-    name_tab(readable_name(job.dataset.name), "evaluating")
+    name_tab(job.dataset_name, "evaluating")
     watch_job(services, job.run_id)
 
 
@@ -90,7 +89,7 @@ def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
 def _what(services: Services, job: Job) -> str:
     """The dataset and the model of a job, for admins also the user."""
     user = services.visitor.told_of(job.user)
-    return f"{readable_name(job.dataset.name)} with {job.model}{user and f', {user}'}"
+    return f"{job.dataset_name} with {job.model}{user and f', {user}'}"
 
 
 def _share(job: Job) -> float:

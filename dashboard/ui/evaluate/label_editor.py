@@ -20,7 +20,13 @@ _IN_WORDS = {"": "Not decided yet", LEAVE_OUT: "Leave the images out", NO_LABEL:
 
 
 def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], key: str) -> Decision:
-    """Shows the labels that match no class, each to be chosen, and folded those that match. Returns what was chosen."""
+    """Shows the labels that match no class, each to be chosen, and folded those that match. Returns what was chosen.
+
+    Args:
+        key: of the dataset and the model. A class that was chosen for a label is kept when another answer changes the labels.
+    """
+    kept = f"{key}-kept"
+    key = f"{key}-{hash(tuple(choice.label for choice in choices.unmatched))}"  # the tables store edits by row number
     meanings: dict[str, str | None] = {}
     others = ""
     if choices.unmatched:
@@ -30,7 +36,7 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
         taken: dict[str, str] = st.session_state.get(f"{key}-suggested", {})
         rows = [replace(choice, meaning=taken.get(choice.label, "")) for choice in choices.unmatched]
         table_key = f"{key}-suggested-table" if taken else key
-        meanings |= _table(rows, class_names, table_key, "What each label that matches no class means")
+        meanings |= _table(rows, class_names, table_key, kept, "What each label that matches no class means")
         if choices.suggestions and not taken:
             st.button(
                 "Use the suggestions", key=f"{key}-suggest", icon=":material/check:", on_click=_use_suggestions,
@@ -53,7 +59,7 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
         images = sum(choice.images for choice in choices.matched)
         title = f"{len(choices.matched):,} labels match ({images:,} images)"
         with st.expander(title if len(choices.matched) > 1 else f"1 label matches ({images:,} images)"):
-            meanings |= _table(choices.matched, class_names, f"{key}-matched", "What the labels that match mean")
+            meanings |= _table(choices.matched, class_names, f"{key}-matched", kept, "What the labels that match mean")
     decision = decide(choices, meanings, others)
     if decision.missing:
         count = len(decision.missing)
@@ -78,12 +84,14 @@ def _use_suggestions(key: str, meanings: dict[str, str]) -> None:
     st.session_state[f"{key}-suggested"] = meanings
 
 
-def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, alt: str) -> dict[str, str | None]:
+def _table(
+    choices: Sequence[LabelChoice], class_names: Sequence[str], key: str, kept: str, alt: str
+) -> dict[str, str | None]:
     """Shows a table of labels and returns the meaning of each; None where nothing is chosen.
 
-    Streamlit forgets what was chosen in a table when another page is opened. So the session keeps it.
+    Streamlit forgets what was chosen in a table when another page is opened. So the session keeps it, under the key `kept`.
     """
-    kept, first = f"{key}-kept", f"{key}-first"
+    first = f"{key}-first"
     if key not in st.session_state:  # the table is new on the page
         st.session_state[first] = st.session_state.get(kept, {})
     before = st.session_state.get(first, {})
@@ -115,5 +123,9 @@ def _table(choices: Sequence[LabelChoice], class_names: Sequence[str], key: str,
         },
     )
     chosen = (None if pd.isna(meaning) else str(meaning) for meaning in edited["meaning"])
-    st.session_state[kept] = meanings = dict(zip(edited["label"], chosen, strict=True))
+    meanings = dict(zip(edited["label"], chosen, strict=True))
+    proposed = {choice.label: choice.meaning or None for choice in choices}
+    others = {label: meant for label, meant in st.session_state.get(kept, {}).items() if label not in proposed}
+    changed = {label: meant for label, meant in meanings.items() if meant != proposed[label]}
+    st.session_state[kept] = others | changed
     return meanings

@@ -15,9 +15,11 @@ from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import HOW_TO_GET_PROBABILITIES, NO_PROBABILITIES, Run
+from dashboard.reports.provenance import file_stem
 from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem
 from dashboard.ui.doubtful_labels import label_issues_of
+from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_images
 from dashboard.ui.evaluate.sheet_page import show_sheet_page
@@ -91,12 +93,11 @@ def _item(row: dict[Hashable, Any]) -> SheetItem:
 def _offer_csv(run: Run, issues: pd.DataFrame) -> None:
     ticked = issues[issues["index"].isin(selected_images(run.manifest.run_id))]
     chosen = issues if ticked.empty else ticked
-    st.download_button(
+    offer_file(
         f"{counted(len(issues), 'label')} as CSV" if ticked.empty else f"{len(ticked):,} selected as CSV",
-        lambda: issues_csv(chosen),
-        f"{run.manifest.dataset_name}-label-issues.csv",
+        lambda: issues_csv(run, chosen),
+        f"{file_stem(run.manifest)}-label-issues.csv",
         "text/csv",
-        key="download-label-issues",
-        icon=":material/download:",
-        on_click="ignore",
+        "download-label-issues",
+        st.container(),
     )

@@ -15,6 +15,7 @@ from dashboard.core.errors import DashboardError, counted
 from dashboard.core.runs.annotations import MOST_NAME, Annotations
 from dashboard.core.runs.class_folders import MOST_EXPORTED, write_class_folders
 from dashboard.core.runs.run import Run
+from dashboard.reports.provenance import file_stem
 from dashboard.services import Services
 from dashboard.ui.address import set_parameter
 from dashboard.ui.download import offer_file
@@ -172,7 +173,7 @@ def _offer_export(run: Run, usable: Sequence[int], reasons: DeltaGenerator) -> N
     offer_file(
         "ZIP",
         data,
-        f"{run.manifest.dataset_name}-selection.zip",
+        f"{file_stem(run.manifest)}-selection.zip",
         "application/zip",
         "export-selected",
         reasons,

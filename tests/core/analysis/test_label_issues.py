@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from dashboard.core.analysis import label_issues as module
@@ -155,6 +156,15 @@ def test_the_reference_predictions(shared_dir: Path, tmp_path: Path) -> None:
     assert len(issues) == 284 and issues["index"].head(3).tolist() == [3828, 2405, 6753]
 
 
-def test_the_csv_file_has_all_columns_and_no_formulas() -> None:
-    issues = pd.DataFrame([[3, "=a.png", "cat", "dog", 0.9, 0.05, 1]], columns=[*COLUMNS], index=[7])
-    assert issues_csv(issues).decode("utf-8-sig").splitlines() == [",".join(COLUMNS), "3,'=a.png,cat,dog,0.9,0.05,1"]
+def test_the_csv_file_has_all_columns_also_those_of_the_dataset_and_no_formulas(tmp_path: Path) -> None:
+    further = pa.table({"pupil": ["Anna", "=Ben"], "age": pa.array([None, 7]), "rank": ["x", "y"]})
+    store = RunStore(tmp_path)
+    store.begin(manifest(), further).release()
+    folder = store.folder(manifest().run_id)
+    folder.add_part(0, table_of([ok(0, "dog", "dog"), ok(1, "cat", "dog")]))
+    issues = pd.DataFrame([[1, "=a.png", "cat", "dog", 0.9, 0.05, 1]], columns=[*COLUMNS], index=[1])
+    header, row = issues_csv(folder.load(VIEW_COLUMNS), issues).decode("utf-8-sig").splitlines()
+    assert header.split(",") == [*COLUMNS, "pupil", "age", "rank (dataset)"]
+    assert row == "1,'=a.png,cat,dog,0.9,0.05,1,'=Ben,7,y"
+    none = issues_csv(folder.load(VIEW_COLUMNS), issues[:0]).decode("utf-8-sig").splitlines()
+    assert none == [header]

@@ -305,3 +305,32 @@ def test_the_file_names_are_offered_if_they_hold_the_classes_and_the_folders_do_
         plan_run(path, tiny_version)
     assert "choose --labels file-names." in refused.value.fix
     assert plan_run(describe(path, Choices(labels=FILE_NAMES), tmp_path), tiny_version).mapping.unknown == ()
+
+
+def test_a_workbook_beside_folders_that_are_no_classes_is_told_with_a_way_to_use_its_labels(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    way_out = "Tabelle.xlsx is a workbook of a spreadsheet program, and only tables as text are read. To use the labels"
+    workbook = {"Tabelle.xlsx": b"PK\3\4"}
+    path = make_zip({"Anna": 1, "Ben": 1}, "none.zip", extra=workbook)
+    with pytest.raises(DatasetError, match="None of the labels") as refused:
+        plan_run(path, tiny_version)
+    assert way_out in refused.value.message
+    [hint] = ask(path, tiny_version, {}).hints
+    assert hint.startswith(way_out)
+    path = make_zip({"Anna": 1, "Ben": 1, "cat": 1}, "most.zip", extra=workbook)
+    with pytest.raises(DatasetError, match="2 labels are not classes") as refused:
+        plan_run(path, tiny_version)
+    assert way_out in refused.value.fix and ask(path, tiny_version, {}).hints
+    assert not ask(make_zip({"cat": 1, "dog": 1}, "classes.zip", extra=workbook), tiny_version, {}).hints
+
+
+def test_a_table_that_a_question_offers_is_not_said_to_be_unusable(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    table = b"file,pupil,animal\n1.png,x,Frosch\n2.png,x,Hund\n3.png,y,Frosch\n4.png,y,Hund\n"
+    files = pictures("Anna/1.png", "Anna/2.png", "Ben/3.png", "Ben/4.png") | {"list.csv": table}
+    asked = ask(make_zip({}, extra=files), tiny_version, {})
+    assert [answer.value for answer in asked.questions[0].answers] == ["list.csv", FOLDERS]
+    assert asked.dataset and any("list.csv" in note for note in asked.dataset.notes)
+    assert not any("list.csv" in note for note in asked.notes)
