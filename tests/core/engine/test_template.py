@@ -103,7 +103,7 @@ def test_another_template_starts_when_both_were_killed(two: WorkerPool, template
 def test_a_template_that_hangs_is_replaced_and_the_task_is_done_with_the_new_one(
     workers: int, template: Template, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("dashboard.core.engine.template.FORK_S", 2.0)
+    monkeypatch.setattr("dashboard.core.engine.template.FORK_S", 5.0)
     pool = WorkerPool(workers)
     until(lambda: {worker.state for worker in pool.workers()} == {"idle"}, "the workers")
     hanging, pids = template.processes(), [worker.pid for worker in pool.workers()]
@@ -116,7 +116,7 @@ def test_a_template_that_hangs_is_replaced_and_the_task_is_done_with_the_new_one
     until(lambda: {worker.state for worker in pool.workers()} == {"idle"}, "other workers")
     assert set(template.processes()).isdisjoint(hanging) and not any(runs(pid) for pid in hanging)
     told = [record.getMessage() for record in caplog.records if "template" in record.getMessage()]
-    assert told and all("its template did not answer within 2 s and was replaced" in text for text in told)
+    assert told and all("its template did not answer within 5 s and was replaced" in text for text in told)
     pool.close()
 
 
