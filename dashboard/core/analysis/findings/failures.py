@@ -37,7 +37,7 @@ def unreadable(evidence: Evidence) -> Search:
         statement += f". Besides, {counted(count, 'file')} named in a table {'is' if count == 1 else 'are'} missing"
     finding = Finding(
         "unreadable", f"{statement}.", share.value, share.low, share.high, share.n,
-        "Repair or replace these files, and evaluate again.", len(failed), failed.index.to_numpy(), _where(run.failed, others),
+        "Do what the view Files advises for each, then evaluate again.", len(failed), failed.index.to_numpy(), _where(run.failed, others),
     )  # fmt: skip
     return Search(1, [Candidate(finding)])
 
