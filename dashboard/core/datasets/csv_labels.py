@@ -68,7 +68,9 @@ class CommentsError(ValueError):
     """A CSV begins with comments."""
 
 
-def csv_labels(name: str, data: bytes, stems: Collection[str], column: str = "") -> tuple[LabelsTable, str]:
+def csv_labels(
+    name: str, data: bytes, stems: Collection[str], column: str = "", folders: Collection[str] = ()
+) -> tuple[LabelsTable, str]:
     """The rows of a CSV, and its encoding if it is another one than `decode_text` reads, else "".
 
     Excel saves in the encoding of the country. It is certain enough where it does not matter for files and labels, or
@@ -77,7 +79,7 @@ def csv_labels(name: str, data: bytes, stems: Collection[str], column: str = "")
     try:
         return labels_in_cells(name, read_csv(data), stems, column), ""
     except UnicodeDecodeError:
-        found = _in_other_encodings(name, data, stems, column) if len(data) <= _MOST_GUESSED_BYTES else {}
+        found = _in_other_encodings(name, data, stems, column, folders) if len(data) <= _MOST_GUESSED_BYTES else {}
         if not found:
             raise
     encoding, table = next(iter(found.items()))
@@ -85,14 +87,16 @@ def csv_labels(name: str, data: bytes, stems: Collection[str], column: str = "")
     return replace(table, notes=(*table.notes, note)), encoding
 
 
-def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: str) -> dict[str, LabelsTable]:
+def _in_other_encodings(
+    name: str, data: bytes, stems: Collection[str], column: str, folders: Collection[str]
+) -> dict[str, LabelsTable]:
     """The encodings in which most files name images, the likeliest first; none if files or labels differ among them.
 
     Raises NoLabelColumnError if no column is called like labels; its answers read alike in all encodings.
     """
     from dashboard.core.datasets.encoding_guess import decodings  # only few tables need it
 
-    known = {unicodedata.normalize("NFC", stem) for stem in stems}
+    known = {unicodedata.normalize("NFC", each) for each in (*stems, *folders)}
     named: dict[str, int] = {}
     tables: dict[str, LabelsTable] = {}
     undecided: list[NoLabelColumnError] = []
@@ -103,8 +107,8 @@ def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: 
             except NoLabelColumnError as error:
                 undecided.append(error)
                 continue
-            beyond = [file_stem(file) for file in table.files if not file.isascii()]
-            named[encoding] = sum(unicodedata.normalize("NFC", stem) in known for stem in beyond)
+            beyond = [part for file in table.files if not file.isascii() for part in _parts(file) if not part.isascii()]
+            named[encoding] = sum(unicodedata.normalize("NFC", part) in known for part in beyond)
             if named[encoding] or not beyond:
                 tables[encoding] = table
     if undecided and not tables:
@@ -115,6 +119,11 @@ def _in_other_encodings(name: str, data: bytes, stems: Collection[str], column: 
     most = max((named[encoding] for encoding in tables), default=0)
     best = {encoding: table for encoding, table in tables.items() if named[encoding] == most}
     return best if len({(table.files, table.labels) for table in best.values()}) == 1 else {}
+
+
+def _parts(file: str) -> list[str]:
+    """The folders of a path, and the name of its file without a suffix."""
+    return [*file.replace("\\", "/").split("/")[:-1], file_stem(file)]
 
 
 def _why_certain(table: LabelsTable) -> str:

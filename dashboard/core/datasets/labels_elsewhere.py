@@ -14,7 +14,7 @@ from dashboard.core.datasets.labels_file import (
     TEXT_SUFFIX,
     read_labels_file,
 )
-from dashboard.core.datasets.other_names import file_stem
+from dashboard.core.datasets.other_names import file_stem, folder_names
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError
 from dashboard.core.files import check_regular
@@ -51,7 +51,7 @@ def read_labels_elsewhere(path: Path, names: Sequence[str], column: str = "") ->
         )
     stems = {file_stem(name) for name in names}
     try:
-        return read_labels_file(_read(path), path.name, stems, partial(_read, path), column)
+        return read_labels_file(_read(path), path.name, stems, partial(_read, path), column, folder_names(names))
     except NoLabelColumnError as error:
         raise undecided_column(path.name, error.answers) if error.answers else error from error
 

@@ -66,7 +66,12 @@ MAX_LABELS_ROWS = 20_000_000
 
 
 def read_labels_file(
-    data: bytes, name: str, stems: Collection[str], again: Callable[[], bytes] | None = None, column: str = ""
+    data: bytes,
+    name: str,
+    stems: Collection[str],
+    again: Callable[[], bytes] | None = None,
+    column: str = "",
+    folders: Collection[str] = (),
 ) -> LabelsTable:
     """Reads the rows of a labels file from its content.
 
@@ -75,6 +80,7 @@ def read_labels_file(
         name: name of the file; the suffix gives its format.
         stems: names of the images without folder and suffix, to recognise a column of file names without a header.
         column: that holds the labels, if the user has chosen it.
+        folders: names of the folders that the images lie in, to tell the encoding of a CSV.
 
     Raises:
         NoLabelColumnError: no column is called like labels.
@@ -92,7 +98,7 @@ def read_labels_file(
             table = _from_json(name, json_value(data, suffix), stems, column)
         else:
             refuse_foreign(name, data)
-            table, encoding = csv_labels(name, data, stems, column)
+            table, encoding = csv_labels(name, data, stems, column, folders)
     table = with_names_of_images(table, stems)
     if again is None or table.used is None:
         return table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -60,6 +60,11 @@ def without_hosts(table: LabelsTable, find: Finder, folder: str) -> LabelsTable:
 
 def _last(file: str) -> str:
     return file.rpartition("/")[2]
+
+
+def folder_names(files: Iterable[str]) -> set[str]:
+    """The names of all folders in these paths."""
+    return {part for folder in {file.rpartition("/")[0] for file in files} for part in folder.split("/")}
 
 
 def file_stem(name: str) -> str:

@@ -24,7 +24,7 @@ from dashboard.core.datasets.labels_file import (
     TEXT_SUFFIX,
     read_labels_file,
 )
-from dashboard.core.datasets.other_names import file_stem, without_hosts
+from dashboard.core.datasets.other_names import file_stem, folder_names, without_hosts
 from dashboard.core.datasets.repeated_names import name_before
 from dashboard.core.datasets.split_names import SPLITS, split_named_in
 from dashboard.core.datasets.table_rows import LabelsTable, names_no_image
@@ -201,10 +201,11 @@ def read_tables(
     if not positions:
         return {}
     stems = {file_stem(name) for image in images for name in (image, name_before(image))}
+    folders = folder_names(images)
     find = Finder(images)
     left, tables = MAX_LABELS_BYTES, {}
     for position in positions:
-        tables[position], n_bytes = _read_table(source, position, images, stems, find, left, column)
+        tables[position], n_bytes = _read_table(source, position, images, stems, folders, find, left, column)
         left -= n_bytes
     return tables
 
@@ -214,6 +215,7 @@ def _read_table(
     position: int,
     images: Sequence[str],
     stems: Collection[str],
+    folders: Collection[str],
     find: Finder,
     most: int,
     column: str,
@@ -224,7 +226,8 @@ def _read_table(
         data = source.read(position, most + 1)
         if len(data) > most and most < MAX_LABELS_BYTES:
             return Table(name, None, 0, 0, 0, fault=_too_many_bytes(name), unread=True), 0
-        content = read_labels_file(data, name, stems, partial(source.read, position, MAX_LABELS_BYTES + 1), column)
+        again = partial(source.read, position, MAX_LABELS_BYTES + 1)
+        content = read_labels_file(data, name, stems, again, column, folders)
     except ImageError as error:
         return Table(name, None, 0, 0, 0, fault=DatasetError(f"{name}: {error.message}", error.advice, error.code)), 0
     except DatasetError as error:

@@ -96,6 +96,25 @@ def test_the_column_of_the_labels_is_asked_if_only_other_columns_are_not_utf8(tm
         open_dataset(tmp_path, Choices(label_column="Schüler"))
 
 
+@pytest.mark.parametrize(("column", "chosen"), [("label", ""), ("Tier", "Tier")])
+def test_the_folders_of_images_tell_the_encoding_of_a_table(tmp_path: Path, column: str, chosen: str) -> None:
+    names = [f"{pupil}/IMG_{i}.png" for pupil in ("Jörg", "Zoe") for i in range(3)]
+    folder_of(tmp_path / "d", names)
+    rows = "".join(f"{name};{('cat', 'dog')[i % 2]};Zoë\r\n" for i, name in enumerate(names))
+    (tmp_path / "d" / "Liste.csv").write_bytes(f"Datei;{column};Schüler\r\n{rows}".encode("cp1252"))
+    dataset = open_dataset(tmp_path / "d", Choices(labels="Liste.csv", label_column=chosen))
+    assert used(dataset) == {"cat": 3, "dog": 3}
+    assert dataset.attributes().columns["Schüler"].to_pylist() == ["Zoë"] * 6  # type: ignore[union-attr]
+    elsewhere = tmp_path / "Liste.csv"
+    (tmp_path / "d" / "Liste.csv").rename(elsewhere)
+    labels = labels_choice(tmp_path / "d", str(elsewhere))
+    assert used(open_dataset(tmp_path / "d", Choices(labels=labels, label_column=chosen))) == {"cat": 3, "dog": 3}
+    elsewhere.write_bytes(
+        f"Datei;{column}\r\n".encode() + "Jörg/IMG_0.png;cat\r\nÄnne/IMG_1.png;dog\r\n".encode("mac_roman")
+    )
+    assert used(open_dataset(tmp_path / "d", Choices(labels=labels, label_column=chosen)))["cat"] == 1
+
+
 def test_a_known_column_can_be_replaced_by_another(tmp_path: Path) -> None:
     folder_of(tmp_path, [f"{i}.png" for i in range(4)])
     (tmp_path / "t.csv").write_text(
