@@ -102,7 +102,7 @@ def ask(
         labels = label_choices(counts, version.class_names, int(chosen))
         meant = {choice.label: choice.meaning for choice in labels.matched}
         return Asked(choices, questions, dataset, labels, meant)
-    above = counts_above(dataset.samples) if labels.unmatched else {}
+    above = counts_above(dataset.samples, version.class_names) if labels.unmatched else {}
     return Asked(
         choices, questions, dataset, labels, above=label_choices(above, version.class_names) if above else None
     )

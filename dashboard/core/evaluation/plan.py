@@ -66,7 +66,7 @@ def plan_run(
     """
     dataset, fingerprint = open_with_fingerprint(path)
     check_splits_are_no_classes(dataset, version)
-    label_map = with_folders_above(dataset.samples, label_map or {})
+    label_map = with_folders_above(dataset.samples, label_map or {}, version.class_names)
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
     uncertain = IDS_UNCERTAIN in dataset.notes
     mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, ids_uncertain=uncertain)

@@ -83,6 +83,40 @@ def test_the_folders_above_are_named_and_can_be_mapped(make_zip: MakeZip, tiny_v
     }  # fmt: skip
 
 
+def test_the_own_images_of_a_folder_count_as_below_it(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    nested = {f"{of}/{by}": 1 for of in ("Hund", "Katze", "Pferd") for by in ("Ben", "Ida")}
+    path = make_zip({**nested, "Pferd": 1})
+    asked = ask(path, tiny_version, {})
+    assert asked.above and {c.label: c.images for c in asked.above.unmatched} == {"Hund": 2, "Katze": 2, "Pferd": 3}
+    with pytest.raises(DatasetError, match=r"--map Hund=CLASS \(folders: Hund, Katze, Pferd\)"):
+        plan_run(path, tiny_version)
+    meanings = {"Hund": "dog", "Katze": "cat", "Pferd": "horse"}
+    expected = {f"{folder}/": meanings[folder.split("/")[0]] for folder in nested}
+    assert plan_run(path, tiny_version, meanings).mapping.class_of == {**expected, "Pferd": "horse"}
+    plan = plan_run(path, tiny_version, {"Pferd": "horse", "*": "(leave out)"})
+    assert plan.mapping.class_of == {"Pferd": "horse", "Pferd/Ben/": "horse", "Pferd/Ida/": "horse"}
+    for label in ("Pferd/Ida/", "Ida"):
+        class_of = plan_run(path, tiny_version, {**meanings, label: "ship"}).mapping.class_of
+        assert class_of[label] == "ship" and class_of["Pferd/Ben/"] == "horse"
+
+
+def test_all_folders_above_may_hold_images_of_their_own(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    asked = ask(make_zip({"Hund": 1, "Hund/Ida": 1, "Katze": 1, "Katze/Ida": 2}), tiny_version, {})
+    assert asked.above and {c.label: c.images for c in asked.above.unmatched} == {"Hund": 2, "Katze": 3}
+
+
+def test_a_label_stands_for_no_classes_below_it_and_not_for_all_images() -> None:
+    def mapped(*folders: str) -> dict[str, str]:
+        names = [folder.rpartition("/")[2] for folder in folders]
+        samples = SampleList([f"{folder}/0.png" for folder in folders], names, from_folders=True)
+        return with_folders_above(samples, {"zoo": "(leave out)"}, CLASS_NAMES)
+
+    assert mapped("zoo", "zoo/cat", "zoo/dog/hard", "zoo/new", "ship") == {
+        "zoo": "(leave out)", "zoo/new/": "(leave out)",
+    }  # fmt: skip
+    assert mapped("zoo", "zoo/Hund", "zoo/Katze") == {"zoo": "(leave out)"}
+
+
 def test_another_split_is_offered_where_the_one_by_default_has_no_class(
     make_zip: MakeZip, tiny_version: ModelVersion
 ) -> None:
