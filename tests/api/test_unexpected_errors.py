@@ -83,6 +83,7 @@ def test_a_package_that_cannot_be_imported_is_named_and_in_the_log_once_in_a_sen
 
 
 def test_an_api_without_pages_that_cannot_be_built_says_so_and_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.api.set_up_logs", lambda level, form: None)  # it would hold for later tests, too
     monkeypatch.setitem(sys.modules, "dashboard.api.serving", None)  # so that it cannot be imported
     with TestClient(_alone()) as client:  # type: ignore[arg-type]
         assert client.get(f"{V1}/live").json() == {"live": True}
