@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.dashboard_server import Server, chromium, running_server
+from tests.e2e.dashboard_server import IDLE, Server, chromium, running_server
 
 ARGUMENTS = [
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking",
@@ -63,4 +63,4 @@ def wait_for_address(page, address: str) -> None:
     """
     page.wait_for_url(address)
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector(IDLE)

@@ -19,6 +19,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 180.0
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"  # the page when its script has ended
 
 
 @dataclass

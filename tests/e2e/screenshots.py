@@ -21,10 +21,9 @@ from PIL import Image, ImageFilter
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from tests.e2e.conftest import ARGUMENTS, click_sample
-from tests.e2e.dashboard_server import ROOT, chromium, running_server
+from tests.e2e.dashboard_server import IDLE, ROOT, chromium, running_server
 
 TARGET = ROOT / "docs" / "screenshots"
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
 
 

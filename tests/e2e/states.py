@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.e2e.dashboard_server import IDLE
 from tests.e2e.other_servers import PASSWORD
 from tests.e2e.test_walkthrough import choose_sample
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 IDLE_IF_STREAMLIT = f"() => !document.querySelector('[data-testid=stApp]') || document.querySelector('{IDLE}')"
 NOTHING_WAITED_FOR = "() => !document.querySelector('[data-testid=stSkeletonElement]')"
 

@@ -13,11 +13,10 @@ from playwright.sync_api import expect
 
 from dashboard.core.runs.store import RunStore
 from tests.e2e.conftest import wait_for_address
-from tests.e2e.dashboard_server import Server
+from tests.e2e.dashboard_server import IDLE, Server
 
 pytestmark = pytest.mark.browser
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 UPLOAD = "[data-testid=stFileUploaderDropzoneInput]"
 
 

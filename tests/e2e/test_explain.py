@@ -12,10 +12,10 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import click_sample, wait_for_address
+from tests.e2e.dashboard_server import IDLE
 
 pytestmark = pytest.mark.browser
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
 
 SCROLLBARS = """rows => rows.filter(row => getComputedStyle(row).overflowY == "auto" && row.scrollHeight > row.clientHeight).length"""

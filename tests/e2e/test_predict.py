@@ -8,11 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.e2e.conftest import click_sample
-from tests.e2e.dashboard_server import Server, running_server
+from tests.e2e.dashboard_server import IDLE, Server, running_server
 
 pytestmark = pytest.mark.browser
 
-IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
 UPLOAD = "[data-testid=stFileUploaderDropzoneInput]"
 ANSWER = "[data-testid=stMetricValue]"
 # notes when the status and the answer are first seen, in milliseconds since the upload

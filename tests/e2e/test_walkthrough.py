@@ -27,7 +27,7 @@ from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
 from tests.compared_runs import probabilities, write_run
 from tests.e2e.conftest import click_sample
-from tests.e2e.dashboard_server import ROOT, Server, running_server
+from tests.e2e.dashboard_server import IDLE, ROOT, Server, running_server
 from tests.recorded import entry
 from tests.run_rows import Row, table_of
 
@@ -39,13 +39,13 @@ CELLS = "[data-testid=stVegaLiteChart] svg .mark-rect.role-mark path"
 
 def open_page(page, path: str = "/") -> None:
     page.goto(path)
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector(IDLE)
 
 
 def choose_sample(page, name: str) -> None:
     click_sample(page, name)
     page.locator("[data-testid=stMetricValue]").get_by_text(name, exact=True).wait_for()
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector(IDLE)
 
 
 def predicted_class(page) -> str:
@@ -135,7 +135,7 @@ def test_evaluate_a_zip_click_a_cell_and_come_back(page, samples_zip: Path) -> N
     cell.click(force=True)  # the number lies on top and lets the click through
     chosen = page.locator(f"input[value='Labelled airplane, predicted as airplane ({count})']")
     chosen.wait_for()
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector(IDLE)
     images = page.locator(".sheet .picture")
     images.nth(count - 1).wait_for()
     assert images.count() == count
@@ -325,7 +325,7 @@ def test_two_thousand_images_survive_a_killed_worker(page, server: Server, share
     count = int(cell.get_attribute("aria-label").split("count: ")[1].split(";")[0])
     cell.click(force=True)
     page.locator(f"input[value='Labelled cat, predicted as dog ({count})']").wait_for()
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_selector(IDLE)
     page.locator(".sheet .picture").nth(count - 1).wait_for()
     assert page.locator(".sheet .picture").count() == count
 

@@ -104,7 +104,7 @@ def counts_above(samples: SampleList, class_names: Sequence[str]) -> dict[str, i
 def folders_above(samples: SampleList) -> list[str]:
     """The names of the outermost folders that part the images, in order. Some images may lie directly in them.
 
-    [] if they are splits or all labels are among them, or if less than two of them hold folders of images.
+    [] if they are splits or all labels are among them, or if fewer than two of them hold folders of images.
     """
     if not samples.from_folders:
         return []

@@ -66,7 +66,7 @@ def are_probabilities(values: Sequence[str]) -> bool:
     if not values or not all(map(is_number, values)):
         return False
     numbers = np.array(values, np.float64)
-    return bool(((numbers >= 0) & (numbers <= 1)).all()) and not np.isin(numbers, (0, 1)).all()
+    return bool(_from_0_to_1(numbers).all()) and not np.isin(numbers, (0, 1)).all()
 
 
 def likely_probabilities(cells: pd.DataFrame) -> list[str]:
