@@ -66,6 +66,7 @@ def test_from_a_mistake_to_its_maps_and_to_what_is_like_it(page, upside_down: Pa
     tip = page.locator("#vg-tooltip-element.visible")
     tip.wait_for()
     assert f"Evidence for {predicted}" in tip.inner_text()
+    page.wait_for_selector(IDLE)
 
     page.get_by_role("tab", name="Methods").click()
     page.wait_for_function("() => !location.search.includes('tab=')")

@@ -181,9 +181,11 @@ def test_two_evaluations_are_compared_and_the_address_keeps_it(page, server: Ser
         write_run(server.data / "runs", name, labels, probabilities(predicted, 2), ("cat", "dog"), model=f"{name}@1")
     open_page(page, "/compare?a=worse&b=better")
     page.get_by_text("B is right more often: 100.0% against 66.7% for A").wait_for()
-    for tab, text in (("Images", "Only B is right (20)"), ("Confusion", "B minus A"), ("Calibration", "ECE")):
+    shown = {"Images": "Only B is right (20)", "Confusion": "B minus A", "Calibration": "Calibration error (ECE)"}
+    for tab, text in shown.items():
         page.get_by_role("tab", name=tab).click()
         page.get_by_text(text).first.wait_for()
+        page.wait_for_selector(IDLE)  # within milliseconds, Streamlit would set the tab back to the one of the last run
     page.get_by_role("link", name="Predict").click()
     page.get_by_text("No picture at hand").wait_for()
     page.get_by_role("link", name="Compare").click()
