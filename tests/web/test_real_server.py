@@ -42,7 +42,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
 def status(url: str, **headers: str) -> tuple[int, str]:
     try:
-        with urllib.request.build_opener(_Stay).open(urllib.request.Request(url, headers=headers), timeout=20) as got:
+        with urllib.request.build_opener(_Stay).open(urllib.request.Request(url, headers=headers), timeout=120) as got:
             return got.status, got.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
@@ -50,7 +50,7 @@ def status(url: str, **headers: str) -> tuple[int, str]:
 
 def upgraded(url: str, path: str) -> int:
     """The status of a WebSocket handshake, which urllib cannot ask for."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=120)
     try:
         connection.request("GET", path, headers=UPGRADE)
         return connection.getresponse().status
