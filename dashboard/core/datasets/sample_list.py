@@ -129,6 +129,11 @@ class SampleList(Sequence[Sample]):
             folder_label(name) for name, code in zip(self._names, self._codes.tolist(), strict=True) if code in codes
         }
 
+    def label_of_folder(self) -> dict[str, str]:
+        """The label of each folder that holds labelled samples, see `folder_label`, if the labels are from folders."""
+        pairs = zip(self._names, self._codes.tolist(), strict=True)
+        return {folder_label(name): self.labels[code] for name, code in pairs if code >= 0}
+
     def labelled_by_path(self, folders: Container[str]) -> SampleList:
         """The same samples; the labelled ones in these folders, such as `cat/hard/`, have this path as their label."""
         names = (*self.labels, None)  # None is the label with the code -1
