@@ -66,8 +66,8 @@ def with_folders_above(
     """The label map, where a folder that holds folders of images stands for these, too.
 
     With benign/patient1/0.png and benign/patient2/0.png, `benign` or `benign/` becomes `benign/patient1/` and
-    `benign/patient2/`; with benign/0.png, it also stays. The deepest folder counts. Folders whose own label stands in the
-    label map stay out. If a folder is itself a label, folders in it that are called like classes stay out as well, and it
+    `benign/patient2/`; with benign/0.png, it also stays. The deepest folder counts, and the longest path to it. Folders
+    whose own label stands in the label map stay out, unless a longer path names them. If a folder is itself a label, folders in it that are called like classes stay out as well, and it
     stands for no others if all images lie in it.
 
     Raises:
@@ -91,7 +91,7 @@ def with_folders_above(
 def _standing_for_folders(
     label_map: Mapping[str, str], label_of: Mapping[str, str], own: Container[str]
 ) -> dict[str, str]:
-    """The keys of the label map that stand for folders around those of images, as paths with slashes at both ends.
+    """The keys of the label map that stand for folders, as paths with slashes at both ends: labels only for those around.
 
     Args:
         label_of: the label of each folder of images.
@@ -99,12 +99,18 @@ def _standing_for_folders(
     """
     around = (folder.removesuffix(f"{label}/") for folder, label in label_of.items())
     names = set(chain.from_iterable(folder.split("/") for folder in around))
-    paths = {key: f"/{unicodedata.normalize('NFC', key.strip('/'))}/" for key in label_map if key != OTHERS}
+    every = names.union(label_of.values(), *(folder.split("/") for folder in label_of))
+    paths = {key: _path(key) for key in label_map if key != OTHERS}
     return {
         key: path
         for key, path in paths.items()
-        if path.split("/")[-2] in names and (key not in own or not all(path in f"/{folder}" for folder in label_of))
+        if path.split("/")[-2] in (names if key in own else every)
+        and (key not in own or not all(path in f"/{folder}" for folder in label_of))
     }
+
+
+def _path(key: str) -> str:
+    return f"/{unicodedata.normalize('NFC', key.strip('/'))}/"
 
 
 def _keys_of(
@@ -114,7 +120,7 @@ def _keys_of(
     path_of: Mapping[str, str],
     class_names: Sequence[str],
 ) -> dict[str, list[str]]:
-    """The keys that stand for each folder of images: its path, its label, then the folders around it, the deepest first.
+    """The keys that stand for each folder of images: its path, then its label and the folders around it, the deepest first.
 
     Takes the same as `_standing_for_folders`, and what that returns.
     """
@@ -123,10 +129,11 @@ def _keys_of(
     keys_of = {}
     for folder, label in label_of.items():
         ends = {key: at + len(path) for key, path in path_of.items() if (at := f"/{folder}".rfind(path)) >= 0}
-        above = [k for k, end in ends.items() if k not in own or classes.isdisjoint(f"/{folder}"[end:].split("/"))]
-        above.sort(key=lambda key: (ends[key], len(path_of[key])), reverse=True)
-        if keys := [key for key in dict.fromkeys((folder, label, *above)) if key in label_map]:
-            keys_of[folder] = keys
+        keys = [k for k, end in ends.items() if k not in own or classes.isdisjoint(f"/{folder}"[end:].split("/"))]
+        ends |= {folder: len(folder) + 2, label: len(folder) + 1}
+        keys = [key for key in dict.fromkeys((folder, label, *keys)) if key in label_map]
+        if keys:
+            keys_of[folder] = sorted(keys, key=lambda key: (ends[key], len(_path(key))), reverse=True)
     return keys_of
 
 
@@ -148,7 +155,10 @@ def counts_above(samples: SampleList, class_names: Sequence[str]) -> dict[str, i
     {} if some images would not have the class of a folder above them.
     """
     names, around = _parting_folders(samples)
-    name_of = with_folders_above(samples, {name: name for name in (*names, *around)}, class_names)
+    try:
+        name_of = with_folders_above(samples, {name: name for name in (*names, *around)}, class_names)
+    except DatasetError:  # all images of one lie in folders that are called like another
+        return {}
     by_path = label_counts(samples.labelled_by_path(name_of))
     counts: Counter[str] = Counter()
     for path, count in by_path.items():

@@ -135,6 +135,20 @@ def test_two_meanings_for_the_same_images_are_refused(folders: list[str], label_
     assert above("cat", "x/cat", label_map={"cat": "cat", "cat/": "dog"}) == {"cat": "cat", "cat/": "dog"}
 
 
+def test_a_longer_path_counts_before_a_shorter_one() -> None:
+    for key in ("zoo/hard", "zoo/hard/", "a/zoo/hard"):
+        for others in ({"hard": "cat"}, {"zoo": "cat", "park": "cat"}):
+            mapped = above("a/zoo/hard", "b/park/hard", "b/zoo/p1", label_map={key: "dog", **others})
+            assert mapped["a/zoo/hard/"] == "dog" and list(mapped.values()).count("dog") == 1
+
+
+def test_folders_above_that_would_all_have_the_class_of_another_are_not_offered(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    asked = ask(make_zip({"Ida/Ole/p1": 1, "Ole/p2": 1, "Ole/p3": 1}), tiny_version, {})
+    assert asked.labels and len(asked.labels.unmatched) == 3 and asked.above is None
+
+
 def test_what_a_label_means_elsewhere_is_asked_with_its_path(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
     """Also numbers, which would be read as class ids although the user has said that others of them are none."""
     for folder in ("hard", "0"):
