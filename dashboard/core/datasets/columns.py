@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 # Tables of labels or predictions, with one row per image file
 FILE_COLUMNS = (
@@ -30,6 +32,7 @@ PROBS_NAMES = (
     "predict_proba", "proba", "p", "arr_0",
 )  # fmt: skip
 ONE_PROB_NAMES = (*PROBS_NAMES, "prob", "probability", "score", "y_score")  # of one of two classes
+_MOST_TITLES = 9  # rows above a header
 PROBS_PREFIXES = ("p_", "prob_", "proba_", "probability_", "pred_probs_")  # followed by the name of a class
 PREDICTED_COLUMNS = (
     "predicted_label", "predicted_class", "predicted", "prediction", "pred_label", "pred_class", "pred", "y_pred",
@@ -100,3 +103,32 @@ def csv_separator(line: str) -> str:
     """The separator (`,` `;` tab or `|`) that gives the most cells; `,` if none occurs. Raises csv.Error."""
     cells = {separator: len(next(csv.reader([line], delimiter=separator), [])) for separator in _SEPARATORS}
     return max(cells, key=lambda each: cells[each])  # on a tie, the first
+
+
+class TitleRowsError(ValueError):
+    """Other rows stand above the names of a table's columns. `fix` says what to do."""
+
+    def __init__(self, header: int, title: str, names_files: bool) -> None:
+        super().__init__(f"its header seems to be in row {header}, below other rows ({title[:60]})")
+        self.names_files = names_files  # whether one of the columns is called like names of files
+        self.fix = f"Delete the rows above row {header}, so that it begins with the names of its columns."
+
+
+def check_no_titles(lines: Iterable[str], first_row: int = 1) -> None:
+    """Raises TitleRowsError if one of the first lines of a CSV names columns, but not the first one, which has fewer cells.
+
+    Args:
+        first_row: the number of the first line.
+    """
+    title: list[str] = []
+    for row, line in enumerate(islice(lines, _MOST_TITLES + 1), first_row):
+        cells: list[str] = []
+        with contextlib.suppress(csv.Error):
+            cells = [cell for cell in next(csv.reader([line], delimiter=csv_separator(line)), []) if cell.strip()]
+        known = columns_among(cells, (*FILE_COLUMNS, *LABEL_COLUMNS, *PREDICTED_COLUMNS))
+        n_known = len(known) + sum(cell.strip().startswith(PROBS_PREFIXES) for cell in cells)
+        if not title and (n_known or line.startswith("#")):
+            return
+        if title and n_known >= min(2, len(title)) and len(cells) > len(title):
+            raise TitleRowsError(row, ", ".join(title), column_among(cells, FILE_COLUMNS) is not None)
+        title = title or cells

@@ -20,6 +20,7 @@ from dashboard.core.datasets.columns import (
     LABEL_COLUMNS,
     SEPARATOR_LINE,
     SPLIT_COLUMNS,
+    check_no_titles,
     column_among,
     columns_among,
     csv_separator,
@@ -288,6 +289,7 @@ def read_csv(data: bytes, encoding: str = "") -> pd.DataFrame:
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise ValueError("it is empty")
+    check_no_titles(io.StringIO(text), 1 + (said is not None))
     import pandas as pd  # workers and commands that read no CSV file do without
 
     separator = said[1] if said else csv_separator(first)

@@ -202,7 +202,9 @@ class FilesReader:
                 SampleList(
                     PackedNames(chain.from_iterable(each.names for each in samples)),
                     labels,
-                    n_without_image=sum(each.n_without_image for each in samples),
+                    without_image=[
+                        first + i for first, each in zip(firsts, samples, strict=False) for i in each.without_image
+                    ],
                 ),
                 faults,
                 tuple(dict.fromkeys(note for part in parts for note in part.labelling.notes)),

@@ -290,7 +290,7 @@ def by_labels_file(
             f"{counted(len(several), 'row')} of {table.name} {fit} no label: {listed(list(dict.fromkeys(several)))}. {way_out}"
         )
     all_names = PackedNames(chain(names, extra)) if extra else names
-    samples = SampleList(all_names, chain(labels, extra.values()), n_without_image=len(extra))
+    samples = SampleList(all_names, chain(labels, extra.values()), without_image=range(len(names), len(all_names)))
     row_of = np.full(len(samples), -1)
     row_of[list(rows_of)] = [rows[0] for rows in rows_of.values()]
     row_of[len(names) :] = extra_rows

@@ -23,6 +23,7 @@ from dashboard.core.datasets.columns import (
     FILE_COLUMNS,
     LABEL_COLUMNS,
     SPLIT_COLUMNS,
+    TitleRowsError,
     column_among,
     columns_among,
 )
@@ -44,7 +45,7 @@ from dashboard.core.datasets.label_value import NoLabelError
 from dashboard.core.datasets.labelme import is_labelme
 from dashboard.core.datasets.other_names import file_stem, with_names_of_images
 from dashboard.core.datasets.parquet_file import open_parquet
-from dashboard.core.datasets.table_rows import LabelsTable, refused, rows_of, used_columns
+from dashboard.core.datasets.table_rows import LabelsTable, no_label_column, refused, rows_of, used_columns
 from dashboard.core.datasets.table_splits import splits_of
 from dashboard.core.datasets.text_cells import json_cells, parquet_cells, read_parquet, values_of
 from dashboard.core.errors import DatasetError
@@ -113,6 +114,9 @@ def _refused(name: str, error: Exception) -> DatasetError:
         )  # fmt: skip
     if isinstance(error, CommentsError):
         return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
+    if isinstance(error, TitleRowsError):
+        refusal = refused(name, str(error), error.fix)
+        return no_label_column(refusal) if error.names_files else refusal
     if isinstance(error, NoLabelError):
         return refused(
             name, str(error), "As the label of each image, write the name or the number of its class, such as "

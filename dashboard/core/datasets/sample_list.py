@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from array import array
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -85,13 +85,13 @@ class SampleList(Sequence[Sample]):
         names: Sequence[str],
         labels: Iterable[str | None],
         from_folders: bool = False,
-        n_without_image: int = 0,
+        without_image: Collection[int] = (),
     ) -> None:
         """Takes one label per name. Raises ValueError when there are more or fewer.
 
         Args:
             from_folders: the labels are names of folders in the names of the samples.
-            n_without_image: how many of the samples are rows of a table that match no image.
+            without_image: positions of the samples that are rows of a table that match no image.
         """
         codes: dict[str, int] = {}
         ids: dict[str, int] = {}
@@ -101,7 +101,7 @@ class SampleList(Sequence[Sample]):
                 codes[label] = ids.setdefault(unicodedata.normalize("NFC", label), len(ids))
             return codes[label]
 
-        self._names, self.from_folders, self.n_without_image = names, from_folders, n_without_image
+        self._names, self.from_folders, self.without_image = names, from_folders, without_image
         self._codes = np.fromiter((-1 if label is None else code_of(label) for label in labels), np.int32)
         self.labels = tuple(ids)  # the distinct labels
         if len(self._codes) != len(names):
@@ -119,8 +119,15 @@ class SampleList(Sequence[Sample]):
 
     @property
     def counts(self) -> np.ndarray:
-        """Number of samples per label, in the order of `labels`."""
-        return np.bincount(self._codes[self._codes >= 0], minlength=len(self.labels))
+        """Number of images per label, in the order of `labels`."""
+        with_image = np.ones(len(self), bool)
+        with_image[list(self.without_image)] = False
+        return np.bincount(self._codes[with_image & (self._codes >= 0)], minlength=len(self.labels))
+
+    @property
+    def n_without_image(self) -> int:
+        """How many of the samples are rows of a table that match no image."""
+        return len(self.without_image)
 
     def folders_with(self, labels: Container[str]) -> set[str]:
         """The paths of the folders that hold samples with these labels, see `folder_label`."""
@@ -129,6 +136,11 @@ class SampleList(Sequence[Sample]):
             folder_label(name) for name, code in zip(self._names, self._codes.tolist(), strict=True) if code in codes
         }
 
+    def label_of_folder(self) -> dict[str, str]:
+        """The label of each folder that holds labelled samples, see `folder_label`, if the labels are from folders."""
+        pairs = zip(self._names, self._codes.tolist(), strict=True)
+        return {folder_label(name): self.labels[code] for name, code in pairs if code >= 0}
+
     def labelled_by_path(self, folders: Container[str]) -> SampleList:
         """The same samples; the labelled ones in these folders, such as `cat/hard/`, have this path as their label."""
         names = (*self.labels, None)  # None is the label with the code -1
@@ -136,13 +148,13 @@ class SampleList(Sequence[Sample]):
             folder if code >= 0 and (folder := folder_label(name)) in folders else names[code]
             for name, code in zip(self._names, self._codes.tolist(), strict=True)
         )
-        return SampleList(self._names, labels, self.from_folders, self.n_without_image)
+        return SampleList(self._names, labels, self.from_folders, self.without_image)
 
     def renamed(self, new: Mapping[str, str]) -> SampleList:
         """The same samples with other labels. `new` gives different labels different names; others stay."""
         copy = SampleList.__new__(SampleList)
         copy._names, copy._codes = self._names, self._codes
-        copy.from_folders, copy.n_without_image = self.from_folders, self.n_without_image
+        copy.from_folders, copy.without_image = self.from_folders, self.without_image
         copy.labels = tuple(unicodedata.normalize("NFC", new.get(label, label)) for label in self.labels)
         return copy
 
@@ -178,7 +190,7 @@ def distinct_labels(samples: SampleList) -> tuple[str, ...]:
 
 
 def label_counts(samples: SampleList) -> dict[str, int]:
-    """Number of samples per label."""
+    """Number of images per label; 0 for one that only rows without an image have."""
     return dict(zip(samples.labels, samples.counts.tolist(), strict=True))
 
 

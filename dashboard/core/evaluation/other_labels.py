@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
 from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS, NOTHING_CHOSEN, Choices
 from dashboard.core.datasets.label_column import is_predicted, possible_columns
 from dashboard.core.datasets.name_labels import labels_in_names
+from dashboard.core.datasets.split_names import PLAIN, SPLIT_OF, WORD
 from dashboard.core.errors import DatasetError, ImageError, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
 from dashboard.core.labels.matching import match_labels
@@ -20,6 +22,12 @@ from dashboard.core.questions import Answer, Question
 
 _MOST_LABELS = 1000  # in a column
 _EXAMPLES = 4
+_OF_CAMERAS = PLAIN | {*SPLIT_OF} | {  # and programs: the words before the numbers of pictures
+    "aufnahme", "bild", "bildschirmfoto", "cam", "camera", "capture", "cimg", "copy", "crop", "datei", "dcim", "dji", "dsc",
+    "dscf", "dscn", "e", "file", "foto", "fotos", "frame", "gopr", "imag", "imagen", "imagem", "kamera", "kopie", "mov", "mvi",
+    "no", "nr", "p", "page", "pano", "pict", "pic", "pics", "pxl", "sam", "sample", "scan", "scans", "screenshot", "seite", "signal",
+    "snapshot", "unbenannt", "untitled", "vid", "video", "wa", "whatsapp",
+}  # fmt: skip
 
 
 def other_labels(
@@ -35,7 +43,8 @@ def other_labels(
 
     The first answer is the one that fits. None is chosen, unless the user has chosen the folders rather than the file names.
     If no column fits, but none of the labels is a class, those of a few different words are offered; then the column in
-    use is the first answer and chosen. Returns None if no others fit, or the user has chosen the table or its column.
+    use is the first answer and chosen. So are file names that begin with such words, and the folders are chosen. Returns
+    None if no others fit, or the user has chosen the table or its column.
 
     Args:
         dataset: the one at `path`, opened with these choices.
@@ -50,19 +59,43 @@ def other_labels(
         return (
             None
             if "labels" in topics or 2 * len(unknown) <= len(labels)
-            else _file_names(path, dataset, class_names, choices)
+            else _file_names(path, dataset, labels, unknown, class_names, choices)
         )
     return _other_column(path, dataset, labels, unknown, class_names, choices)
 
 
-def _file_names(path: Path, dataset: Dataset, class_names: Sequence[str], choices: Choices) -> Question | None:
+def _file_names(
+    path: Path,
+    dataset: Dataset,
+    labels: Sequence[str],
+    unknown: Collection[str],
+    class_names: Sequence[str],
+    choices: Choices,
+) -> Question | None:
     names = [sample.name for sample in dataset.samples if sample.label is not None]
-    if not _are_classes({*labels_in_names(names)}, class_names):
+    in_names = labels_in_names(names)
+    are_classes = _are_classes({*in_names}, class_names)
+    may_be_others = len(unknown) == len(labels) and not _are_ids(labels) and _repeat_across_folders(names, in_names)
+    if not (are_classes or may_be_others):
         return None
     if not (found := _question(path, replace(choices, labels=FILE_NAMES), "labels")):
         return None
-    question = found[1]
-    return replace(question, chosen=FOLDERS, certain=True) if choices.labels == FOLDERS else question
+    in_use = choices.labels == FOLDERS or not are_classes
+    return replace(found[1], chosen=FOLDERS, certain=True) if in_use else found[1]
+
+
+def _repeat_across_folders(names: Sequence[str], labels: Sequence[str]) -> bool:
+    """True if the labels in the names of images are words, most of them in several folders, and none of a camera."""
+    folders_of = defaultdict(set)
+    for name, label in zip(names, labels, strict=False):
+        folders_of[label].add(name.rpartition("/")[0])
+    words = [WORD.findall(label.casefold()) for label in folders_of]
+    if any(
+        set(each) <= _OF_CAMERAS or any(map(str.isdecimal, label))
+        for each, label in zip(words, folders_of, strict=True)
+    ):
+        return False
+    return 2 * sum(len(folders) > 1 for folders in folders_of.values()) > len(folders_of)
 
 
 def _other_column(

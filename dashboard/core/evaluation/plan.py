@@ -73,9 +73,11 @@ def plan_run(
     undecided = first_id is None and not label_map
     others = other_labels(path, dataset, mapping.unknown, version.class_names) if undecided or mapping.unknown else None
     if others and undecided and (mapping.question or not mapping.unknown):
+        better = others.answers[0].value
+        where = "the names of its files" if better == FILE_NAMES else f"its column {better}"
         raise UndecidedError(
             f"The labels of {dataset.path.name} ({listed(distinct_labels(samples))}) are numbers, but not the ids of "
-            f"the classes in its column {others.answers[0].value}.",
+            f"the classes in {where}.",
             others, "labels_uncertain",
         )  # fmt: skip
     if mapping.question:

@@ -17,7 +17,15 @@ import pandas as pd
 import pyarrow as pa
 
 from dashboard.core.datasets.attributes import MOST_COLUMNS, Columns, from_text, parquet_columns
-from dashboard.core.datasets.columns import FILE_COLUMNS, LABEL_COLUMNS, SEPARATOR_LINE, column_among, csv_separator
+from dashboard.core.datasets.columns import (
+    FILE_COLUMNS,
+    LABEL_COLUMNS,
+    SEPARATOR_LINE,
+    TitleRowsError,
+    check_no_titles,
+    column_among,
+    csv_separator,
+)
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.errors import DatasetError
 from dashboard.core.importing.predicted_classes import is_number
@@ -79,7 +87,8 @@ def cannot_be_read(path: Path, error: Exception) -> DatasetError:
     """The error for a damaged table; `error` is what a library raised."""
     if isinstance(error, UnicodeDecodeError):
         return NotUtf8Error(f"{path.name} is not UTF-8 text.", f"Save it as UTF-8. {SAVE_AS_UTF8}", "predictions")
-    return DatasetError(f"{path.name} cannot be read: {reason(error)}.", "Save or export it again.", "predictions")
+    fix = error.fix if isinstance(error, TitleRowsError) else "Save or export it again."
+    return DatasetError(f"{path.name} cannot be read: {reason(error)}.", fix, "predictions")
 
 
 class ParquetTable:
@@ -132,6 +141,8 @@ class CsvTable:
             begin = text.readline()
         said = SEPARATOR_LINE.match(begin)
         self._said, self._is_comment = said is not None, bool(_COMMENT.match(begin))
+        with self._text() as text:
+            check_no_titles(text, 1 + self._said)
         with self._text() as text:
             n_lines, first = next(((number, line) for number, line in enumerate(text, 1) if line.strip()), (0, ""))
             self.separator = said[1] if said else csv_separator(first)

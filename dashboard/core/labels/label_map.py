@@ -15,18 +15,27 @@ def read_label_map(arguments: Iterable[str]) -> dict[str, str]:
     """Reads a label map from `LABEL=CLASS`, `LABEL=` (leave out), or paths of JSON files {"LABEL": "CLASS" or null}.
 
     Raises:
-        DatasetError: an argument or a file is not a label map; code `label_map`.
+        DatasetError: an argument or a file is not a label map, or a label has two meanings; code `label_map`.
     """
     label_map: dict[str, str] = {}
     for argument in arguments:
         if argument.lower().endswith(".json") and "=" not in argument:
-            label_map |= _label_map_file(Path(argument))
+            for label, meant in _label_map_file(Path(argument)).items():
+                add_meaning(label_map, label, meant)
             continue
         label, equals, meant = argument.rpartition("=")
         if not equals:
             raise DatasetError(f"{argument!r} does not say what a label means.", "Write LABEL=CLASS.", "label_map")
-        label_map[label] = meant.strip() or LEAVE_OUT
+        add_meaning(label_map, label, meant.strip() or LEAVE_OUT)
     return label_map
+
+
+def add_meaning(label_map: dict[str, str], label: str, meant: str) -> None:
+    """Adds what a label means. Raises DatasetError if the map gives it another meaning."""
+    if (other := label_map.setdefault(label, meant)) != meant:
+        raise DatasetError(
+            f"The label {label!r} is given two meanings, {other} and {meant}.", "Give it only one.", "label_map"
+        )
 
 
 def _label_map_file(path: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from dashboard.core.errors import Advice, Choice, DatasetError, listed
 from dashboard.core.labels import cifar10
 from dashboard.core.labels.class_ids import NO_ID, ClassIds, are_numbers, read_class_ids
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, OTHERS, WITHOUT_CLASS
+from dashboard.core.labels.label_map import add_meaning
 from dashboard.core.labels.match_notes import about_folders, about_no_class, about_spelling, as_chosen
 from dashboard.core.labels.numbered_names import about_numbers, bare_name
 from dashboard.core.labels.synsets import match_synsets
@@ -201,10 +202,13 @@ def _alone(
 def as_spelled(label_map: Mapping[str, str], names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
     """The label map with labels as in `names` and classes as in `class_names`.
 
-    Only the form of accents, and white space around a word, may differ.
+    Only the form of accents, and white space around a word, may differ. Raises DatasetError if a label has two meanings.
     """
     label_of, class_of = _spellings([*names, OTHERS]), _spellings(class_names)
-    return {_spelled(label, label_of): _spelled(meant, class_of) for label, meant in label_map.items()}
+    spelled: dict[str, str] = {}
+    for label, meant in label_map.items():
+        add_meaning(spelled, _spelled(label, label_of), _spelled(meant, class_of))
+    return spelled
 
 
 def _spellings(words: Sequence[str]) -> dict[str, str]:

@@ -22,14 +22,15 @@ def unknown_labels(
     """The error for labels that are not classes: they are neither dropped nor guessed.
 
     Args:
-        counts: how many images, or rows, have each label.
+        counts: how many images, or rows, have each label. 0: only rows of a table whose image is missing.
         of: what has the classes: a model, or a file of predictions.
         noun: "image" or "row".
         more: further advice.
     """
     unknown = sorted(mapping.unknown, key=lambda label: -counts[label])
     lost, total = sum(counts[label] for label in unknown), sum(counts.values())
-    each = listed([f"{named(label)} ({counted(counts[label], noun)})" for label in unknown])
+    sizes = {label: counted(counts[label], noun) if counts[label] else "no image is there" for label in unknown}
+    each = listed([f"{named(label)} ({size})" for label, size in sizes.items()])
     what = "1 label is not a class" if len(unknown) == 1 else f"{len(unknown):,} labels are not classes"
     first = unknown[0]
     without = "predict without comparing" if noun == "image" else f"keep its {noun}s without comparing them"

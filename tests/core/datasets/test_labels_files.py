@@ -350,6 +350,19 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         dataset.image(3)
 
 
+def test_a_table_with_a_title_is_told_beside_class_folders_if_it_names_files(make_zip: MakeZip) -> None:
+    for columns, told in (("file,label", True), ("class,recall", False)):
+        path = make_zip({"cat": 1, "dog": 1}, f"{told}.zip", extra={"t.csv": f"Title\n{columns}\nx,cat\n".encode()})
+        notes = " ".join(open_dataset(path).notes)
+        assert ("row 2, below other rows (Title). Delete the rows above row 2" in notes) == told
+
+
+def test_a_first_line_of_cells_is_no_title(labelled) -> None:
+    """Though the second has words that other tables call columns."""
+    dataset = labelled("labels.csv", "a.png,cat\nb.png,class\nc.png,label\n")
+    assert labels(dataset) == {"a.png": "cat", "b.png": "class", "c.png": "label"}
+
+
 @pytest.mark.parametrize(
     "name, content, reason",
     [
@@ -358,7 +371,11 @@ def test_names_are_found_in_folders_but_never_guessed(make_zip: MakeZip) -> None
         ("labels.csv", "one,two,three\na.png,x,y\n", "not certain which of its columns holds the labels"),
         ("labels.csv", "a\tb\tc\nx\ty\tz\n", "no columns of file names and labels"),
         ("labels.csv", "# made in 2024\nfile,label\na.png,cat\n", "begins with lines that are not rows (# made in 2024)"),
-        ("labels.csv", "made in 2024\nfile,label\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
+        ("labels.csv", "made in 2024\na.png,cat\n", "its line 2 has 2 cells, but its first line has 1"),
+        ("labels.csv", "made in 2024\nfile,label\na.png,cat\n", "its header seems to be in row 2, below other rows (made in 2024)"),
+        ("labels.csv", "Liste;;\n;;\nBild;Tier;Alter\na.png;cat;3\n", "its header seems to be in row 3, below other rows (Liste)"),
+        ("labels.csv", "9b,May,\nfile,label,age\na.png,cat,3\nb.png,cat,4\n", "its header seems to be in row 2, below other rows (9b, May)"),
+        ("labels.csv", "sep=;\nListe;\nfile;label\na.png;cat\n", "its header seems to be in row 3, below other rows (Liste)"),
         ("labels.csv", "file,cat,dog\na.png,x,\nb.png,,x\n", "its columns seem to be classes"),
         ("labels.csv", "file,cat,dog\na.png,1,-1\nb.png,-1,1\n", "its columns seem to be classes"),
         ("labels.csv", "file,cat,dog\na.png,0.9,0.1\nb.png,0.1,0.9\n", "(cat, dog), but their cells are shares, not 0 and 1"),

@@ -307,6 +307,53 @@ def test_the_file_names_are_offered_if_they_hold_the_classes_and_the_folders_do_
     assert plan_run(describe(path, Choices(labels=FILE_NAMES), tmp_path), tiny_version).mapping.unknown == ()
 
 
+def test_file_names_of_a_few_words_are_offered_if_neither_they_nor_the_folders_are_classes(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    words = {"Gruppe 1": ("Katze", "Hund"), "Gruppe 2": ("Hund", "Katze", "Kuh", "Kuh")}
+    names = [f"{folder}/{word}{i}.png" for folder, each in words.items() for i, word in enumerate(each)]
+    path = make_zip({}, extra=pictures(*names))
+    asked = ask(path, tiny_version, {})
+    [question] = asked.questions
+    assert (question.topic, question.chosen) == ("labels", FOLDERS)
+    assert asked.labels and [choice.label for choice in asked.labels.unmatched] == ["Gruppe 2", "Gruppe 1"]
+    answered = ask(path, tiny_version, {"labels": FILE_NAMES}, asked.questions)
+    assert answered.labels and [choice.label for choice in answered.labels.unmatched] == ["Hund", "Katze", "Kuh"]
+    with pytest.raises(DatasetError, match=r"None of the labels \(Gruppe 1, Gruppe 2\)") as refused:
+        plan_run(path, tiny_version)
+    assert "choose --labels file-names." in refused.value.fix
+    meanings = {"Katze": "cat", "Hund": "dog", "Kuh": "deer"}
+    plan = plan_run(describe(path, Choices(labels=FILE_NAMES), tmp_path), tiny_version, meanings)
+    assert plan.mapping.class_of == meanings
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("IMG_", "DSC"), ("scan", "photo"), ("IMG_E", "IMG_"), ("Screenshot_", "WhatsApp Image"), ("P", "Foto"), ("v2_a", "v2_b"), ("train", "test")],
+)  # fmt: skip
+def test_the_words_of_cameras_in_file_names_are_no_labels(
+    make_zip: MakeZip, tiny_version: ModelVersion, words: tuple[str, str]
+) -> None:
+    names = [f"Gruppe {i % 2}/{word}{i}.png" for i in range(4) for word in words]
+    assert ask(make_zip({}, extra=pictures(*names)), tiny_version, {}).questions == ()
+
+
+def test_file_names_that_say_the_same_as_the_folders_are_not_offered(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    names = [f"Gruppe {word}/{word}{i}.png" for i in range(3) for word in ("Ida", "Ole")]
+    assert ask(make_zip({}, extra=pictures(*names)), tiny_version, {}).questions == ()
+
+
+def test_folders_that_are_numbers_give_way_to_classes_in_the_file_names(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    path = make_zip({}, extra=pictures(*(f"{i}/{word}{i}.png" for i in (1, 2) for word in ("cat", "dog"))))
+    with pytest.raises(UndecidedError, match="not the ids of the classes in the names of its files") as asked:
+        plan_run(path, tiny_version)
+    assert asked.value.fix.startswith("Choose with --labels:\n--labels file-names")
+
+
 def test_a_workbook_beside_folders_that_are_no_classes_is_told_with_a_way_to_use_its_labels(
     make_zip: MakeZip, tiny_version: ModelVersion
 ) -> None:

@@ -117,6 +117,75 @@ def test_a_label_stands_for_no_classes_below_it_and_not_for_all_images() -> None
     assert mapped("zoo", "zoo/Hund", "zoo/Katze") == {"zoo": "(leave out)"}
 
 
+@pytest.mark.parametrize(
+    "folders, label_map, said",
+    [
+        (["cat", "dog"], {"cat": "cat", "cat/": "dog"}, "'cat' means cat and 'cat/' means dog"),
+        (["a/b/p1", "c"], {"a/b": "cat", "b/": "dog"}, "'b/' means dog and 'a/b' means cat"),
+        (["a/b/p1", "a/b/p2", "c"], {"a": "cat", "b": "dog"}, "'a' means cat and 'b' means dog"),
+        (["a/b", "a/c"], {"a": "cat", "b": "cat", "a/c/": "dog"}, "'a' means cat and 'a/c/' means dog"),
+    ],
+)
+def test_two_meanings_for_the_same_images_are_refused(folders: list[str], label_map: dict[str, str], said: str) -> None:
+    """Unless each has images that the other does not name, or both are the same."""
+    with pytest.raises(DatasetError, match=f"{said}, but these are the same images") as refused:
+        above(*folders, label_map=label_map)
+    assert refused.value.code == "label_map"
+    above(*folders, label_map=dict.fromkeys(label_map, "cat"))
+    assert above("cat", "x/cat", label_map={"cat": "cat", "cat/": "dog"}) == {"cat": "cat", "cat/": "dog"}
+
+
+def test_a_longer_path_counts_before_a_shorter_one() -> None:
+    for key in ("zoo/hard", "zoo/hard/", "a/zoo/hard"):
+        for others in ({"hard": "cat"}, {"zoo": "cat", "park": "cat"}):
+            mapped = above("a/zoo/hard", "b/park/hard", "b/zoo/p1", label_map={key: "dog", **others})
+            assert mapped["a/zoo/hard/"] == "dog" and list(mapped.values()).count("dog") == 1
+
+
+def test_folders_above_that_would_all_have_the_class_of_another_are_not_offered(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    asked = ask(make_zip({"Ida/Ole/p1": 1, "Ole/p2": 1, "Ole/p3": 1}), tiny_version, {})
+    assert asked.labels and len(asked.labels.unmatched) == 3 and asked.above is None
+
+
+def test_what_a_label_means_elsewhere_is_asked_with_its_path(make_zip: MakeZip, tiny_version: ModelVersion) -> None:
+    """Also numbers, which would be read as class ids although the user has said that others of them are none."""
+    for folder in ("hard", "0"):
+        path = make_zip({f"{each}/{folder}": 1 for each in ("Katze", "zoo")} | {"Katze/1": 1}, f"{folder}.zip")
+        with pytest.raises(DatasetError, match=rf"1 label is not a class.*: zoo/{folder}/ \(1 image\)"):
+            plan_run(path, tiny_version, {"Katze": "cat"})
+        plan = plan_run(path, tiny_version, {"Katze": "cat", f"zoo/{folder}/": "dog"})
+        assert plan.mapping.class_of == {"Katze/1/": "cat", f"Katze/{folder}/": "cat", f"zoo/{folder}/": "dog"}
+    counted = plan_run(path, tiny_version, {"Katze": "cat"}, first_id=0).mapping.class_of
+    assert counted["0"] == CLASS_NAMES[0] and counted["Katze/0/"] == "cat"
+
+
+def test_the_folders_above_are_offered_where_only_one_holds_others_or_images_lie_around_them(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    meanings = {"Katze": "cat", "Hund": "dog", "data": "(leave out)"}
+    for n, folders in enumerate((
+        ["Katze/a", "Katze/b", "Hund"],
+        ["data", "data/Katze/a", "data/Katze/b", "data/Hund"],
+        ["data", "data/Katze/a", "data/Katze/b", "data/Hund/a", "data/Hund/b"],
+    )):  # fmt: skip
+        path = make_zip(dict.fromkeys(folders, 1), f"{n}.zip")
+        asked = ask(path, tiny_version, {})
+        around = {"data": 1} if "data" in folders else {}
+        hund = sum("Hund" in folder for folder in folders)
+        assert asked.above and {c.label: c.images for c in asked.above.unmatched} == {
+            "Katze": 2,
+            "Hund": hund,
+            **around,
+        }
+        with pytest.raises(DatasetError, match=r"--map Hund=CLASS \(folders: Hund, Katze\)"):
+            plan_run(path, tiny_version)
+        mapping = plan_run(path, tiny_version, {name: meanings[name] for name in ("Katze", "Hund", *around)}).mapping
+        assert [*mapping.class_of.values()].count("cat") == 2 and mapping.left_out == (*around,)
+    assert ask(make_zip({"a": 1, "b": 1, "c/other": 1}, "one.zip"), tiny_version, {}).above is None
+
+
 def test_another_split_is_offered_where_the_one_by_default_has_no_class(
     make_zip: MakeZip, tiny_version: ModelVersion
 ) -> None:
@@ -141,9 +210,10 @@ def test_a_run_over_such_folders(
 ) -> None:
     """Also when it is resumed, where another folder of the same name is left out with all unknown labels."""
     path = make_zip({"cat": 1, "cat/hard": 1, "dog/hard": 1, "zoo/hard": 1})
-    with pytest.raises(DatasetError, match=r"1 label is not a class.*: hard \(1 image\)"):
+    with pytest.raises(DatasetError, match=r"1 label is not a class.*: zoo/hard/ \(1 image\)"):
         plan_run(path, tiny_version)
     plan = plan_run(path, tiny_version, {"*": "(leave out)"})
+    assert plan_run(path, tiny_version, {"zoo/hard/": "(leave out)"}).mapping.class_of == plan.mapping.class_of
     begun = begin_run(plan, store, 1, "run")
     begun.owner.release()
     assert "have the class of the folder above: cat/hard/ is cat, dog/hard/ is dog." in " ".join(begun.manifest.notes)
@@ -155,7 +225,8 @@ def test_a_run_over_such_folders(
         "cat/0.png": "cat", "cat/hard/0.png": "cat", "dog/hard/0.png": "dog", "zoo/hard/0.png": None,
     }  # fmt: skip
     assert rows["status"].tolist().count("failed") == 1
-    assert "--map hard=" in evaluate_again(begun.manifest)[0] and "dog/hard" not in evaluate_again(begun.manifest)[0]
+    command = evaluate_again(begun.manifest)[0]
+    assert "--map zoo/hard/=" in command and "dog/hard" not in command
 
 
 def test_a_folder_that_lies_in_a_class_needs_no_user(make_zip: MakeZip, tiny_version: ModelVersion) -> None:

@@ -617,6 +617,26 @@ def test_numbers_without_a_header_line(tmp_path: Path, store: RunStore, text: st
         assert "header='p_0,p_1'" in error.fix
 
 
+@pytest.mark.parametrize(
+    "above, row, title",
+    [
+        ("Results of 12 May\n", 2, "Results of 12 May"), ("Results,,,\n,,,\n", 3, "Results"),
+        ("Results,model 3,,\n", 2, "Results, model 3"), ("sep=,\nResults\n\n", 4, "Results"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("columns", ["file,label,p_cat,p_dog", "Datei,Klasse,cat,dog", "p_cat,p_dog,p_cow,p_pig"])
+def test_rows_above_the_header_are_told(
+    tmp_path: Path, store: RunStore, above: str, row: int, title: str, columns: str
+) -> None:
+    rows = "0.1,0.2,0.3,0.4\n" if columns.startswith("p_") else "a.png,cat,0.9,0.1\nb.png,dog,0.2,0.8\n"
+    (tmp_path / "x.csv").write_text(f"{above}{columns}\n{rows}")
+    error = refused(tmp_path / "x.csv", store)
+    assert error.message == f"x.csv cannot be read: its header seems to be in row {row}, below other rows ({title})."
+    assert error.fix.startswith(f"Delete the rows above row {row}")
+    (tmp_path / "x.csv").write_text(f"{columns}\n{rows}")
+    import_predictions(ImportRequest(tmp_path / "x.csv"), store)
+
+
 @pytest.mark.parametrize("probs", [PROBS, np.tile(PROBS / 5, 5)])
 def test_the_advice_on_a_file_without_a_header_line_works_when_followed(
     tmp_path: Path, store: RunStore, monkeypatch: pytest.MonkeyPatch, probs: np.ndarray

@@ -180,6 +180,8 @@ def test_white_space_around_a_label_matters_only_where_the_dataset_has_it() -> N
     mapping = match_labels([" hound ", "wolf", "wolf ", "fox"], CLASS_NAMES, label_map)
     assert mapping.class_of == {" hound ": "dog", "wolf": "cat", "wolf ": "bird"}
     assert mapping.left_out == ("fox",)
+    with pytest.raises(DatasetError, match="'hound' is given two meanings, dog and cat"):
+        match_labels(["hound"], CLASS_NAMES, {"hound": "dog", "hound ": "cat"})
     with pytest.raises(DatasetError, match="'fox' is not a label"):
         match_labels([" fox", "fox "], CLASS_NAMES, {"fox": "dog"})
 
@@ -193,6 +195,12 @@ def test_a_map_in_arguments_and_files(tmp_path: Path) -> None:
     for wrong in ("kitten", str(tmp_path / "none.json")):
         with pytest.raises(DatasetError):
             read_label_map([wrong])
+    assert read_label_map([str(file), "kitten=cat"])["kitten"] == "cat"
+    for twice in ([str(file), "kitten=dog"], ["kitten=cat", "kitten="]):
+        with pytest.raises(
+            DatasetError, match=r"'kitten' is given two meanings, cat and (dog|\(leave out\))\. Give it"
+        ):
+            read_label_map(twice)
     file.write_text('{"kitten": 3}')
     with pytest.raises(DatasetError, match="not an object of labels and classes"):
         read_label_map([str(file)])
