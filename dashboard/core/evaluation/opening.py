@@ -172,7 +172,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
                 manifest.run_id, f"manifest.json.n_images is {manifest.n_images}, unlike the images of the dataset"
             )
         remove_unfinished(folder.path)  # of the process that was killed
-        folder.forget_evaluation()  # the stored metrics cover only the rows so far
+        folder.beside.forget_evaluation()  # the stored metrics cover only the rows so far
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)
     except BaseException:

@@ -117,12 +117,12 @@ def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
     store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
     stopped(store, make_zip({"cat": 2}), tiny_version)
-    store.folder("run").keep_evaluation(
+    store.folder("run").beside.keep_evaluation(
         evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1))
     )
-    assert store.folder("run").evaluation_file.exists()
+    assert store.folder("run").beside.evaluation_file.exists()
     taken_up = take_up_run("run", store, tiny_registry)
-    assert isinstance(taken_up, OpenRun) and not store.folder("run").evaluation_file.exists()
+    assert isinstance(taken_up, OpenRun) and not store.folder("run").beside.evaluation_file.exists()
     taken_up.owner.release()
 
 
