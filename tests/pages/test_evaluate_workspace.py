@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -382,6 +385,22 @@ def test_a_wrong_prediction_gets_the_label_of_the_dataset(
     at.selectbox(key=f"sheet-label-{run.run_id}").set_value(UNKNOWN).run()
     at.button(key=f"sheet-wrong-{run.run_id}").click().run()
     assert {each.true_label for each in dashboard.feedback.opinions(None)} == {None}
+
+
+def test_damaged_feedback_on_one_image_hides_no_other(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = view(open_run(open_page, run), "Images")
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    first, second = (item["index"] for item in sheet(at)[:2])
+    for index in (first, second):
+        dashboard.feedback.give(f"{run.run_id}:{index}", True)
+    file = dashboard.database.address.file
+    assert file
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE feedback SET note = x'ff' WHERE subject = ?", [f"{run.run_id}:{first}"])
+    at.run()
+    sheets = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    assert not at.exception and json.loads(sheets[0].json)["verdicts"] == {str(second): "prediction right"}
+    assert "1 damaged record is left out." in text_of(at).replace("\\", "")
 
 
 def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
