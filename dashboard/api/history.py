@@ -16,7 +16,8 @@ from dashboard.api.openapi import schema_of
 from dashboard.api.problems import answers
 from dashboard.api.queries import KNOWN_QUERY
 from dashboard.core.access.visitor import Visitor
-from dashboard.core.errors import AccessError, DashboardError, ModelError, listed
+from dashboard.core.database.faults import left_out
+from dashboard.core.errors import AccessError, DashboardError, DatabaseError, ModelError, listed
 from dashboard.core.history.entry import Entry, HistoryFilter, Source
 from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.core.labels.class_names import NONE_OF_THESE
@@ -119,8 +120,10 @@ def list_feedback(
 
     A token without the scope `admin` gets its own feedback and the share of that.
     """
-    opinions = services.feedback.opinions(limit, before, user=caller.sees_only, model=model)
-    return FeedbackSummary.of_all(services.feedback.accuracy(model, caller.sees_only), opinions)
+    damaged: list[DatabaseError] = []
+    opinions = services.feedback.opinions(limit, before, user=caller.sees_only, model=model, damaged=[])
+    accuracy = services.feedback.accuracy(model, caller.sees_only, damaged)
+    return FeedbackSummary.of_all(accuracy, opinions, left_out(damaged))
 
 
 def _class_names(services: Services, about: Entry) -> tuple[str, ...] | None:

@@ -10,7 +10,8 @@ import typer
 from dashboard.cli.arguments import AsJson
 from dashboard.cli.output import plain_text, print_json, say, show, table_of
 from dashboard.cli.records import file_error, records
-from dashboard.core.errors import counted
+from dashboard.core.database.faults import left_out
+from dashboard.core.errors import DatabaseError, counted
 from dashboard.core.feedback.exporting import write_labels, write_zip
 from dashboard.core.files import open_atomically
 from dashboard.schemas.history import FeedbackSummary, HistoryExportRecord
@@ -28,10 +29,11 @@ def list_feedback(
 ) -> None:
     """List the feedback, the newest first, and the share of predictions that were called right."""
     with records(as_json) as opened:
-        accuracy = opened.feedback.accuracy(model or None)
-        opinions = opened.feedback.opinions(limit, model=model or None)
+        damaged: list[DatabaseError] = []
+        accuracy = opened.feedback.accuracy(model or None, damaged=damaged)
+        opinions = opened.feedback.opinions(limit, model=model or None, damaged=[])
     if as_json:
-        print_json(FeedbackSummary.of_all(accuracy, opinions))
+        print_json(FeedbackSummary.of_all(accuracy, opinions, left_out(damaged)))
         return
     table = table_of("time (UTC)", "user", "file", "predicted", "true", "model", "note")
     for each in opinions:
@@ -49,6 +51,8 @@ def list_feedback(
         right = accuracy.right
         share = f"Called right: {right} of {counted(right.n, 'prediction')}. " if right else ""
         show(f"{share}{accuracy.notes}")
+    if damaged:
+        say(left_out(damaged), "yellow")
 
 
 @feedback_app.command("export")
@@ -63,7 +67,10 @@ def export(
     if out.suffix.lower() not in (".zip", ".csv"):
         raise typer.BadParameter("End the name with .zip or .csv.", param_hint="--out")
     with records(as_json) as opened:
-        opinions = opened.feedback.opinions(None, model=model or None)
+        damaged: list[DatabaseError] = []
+        opinions = opened.feedback.opinions(None, model=model or None, damaged=damaged)
+        if damaged and not opinions:
+            raise damaged[0]
         try:
             with open_atomically(out) as file:
                 is_zip = out.suffix.lower() == ".zip"
@@ -72,9 +79,14 @@ def export(
             raise file_error(out, error) from error
     if as_json:
         print_json(
-            HistoryExportRecord(file=str(out), written=done.written, missing=done.missing, disputed=done.disputed)
-        )
+            HistoryExportRecord(
+                file=str(out), written=done.written, missing=done.missing, disputed=done.disputed,
+                note=left_out(damaged),
+            )
+        )  # fmt: skip
     show(f"Wrote {counted(done.written, 'image' if is_zip else 'row')} into {out}")
+    if damaged:
+        say(left_out(damaged), "yellow")
     if done.missing:
         say(f"{counted(done.missing, 'image')} could not be written; not_exported.json in the file says which.")
     if done.disputed:

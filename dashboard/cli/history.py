@@ -11,7 +11,8 @@ from rich.table import Column
 from dashboard.cli.arguments import AsJson, read_share
 from dashboard.cli.output import ask, plain_text, print_json, say, show, table_of
 from dashboard.cli.records import file_error, moment, records
-from dashboard.core.errors import counted
+from dashboard.core.database.faults import left_out
+from dashboard.core.errors import DatabaseError, counted
 from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.files import open_atomically
 from dashboard.core.history.entry import SOURCES, HistoryFilter, Source
@@ -95,17 +96,18 @@ def export(
     write = {".csv": write_csv, ".jsonl": write_json_lines}.get(out.suffix.lower())
     if write is None:
         raise typer.BadParameter("End the name with .csv or .jsonl.", param_hint="--out")
+    damaged: list[DatabaseError] = []
     with records(as_json) as opened:
         try:
             with open_atomically(out) as file:
-                written = write(opened.history.walk(asked), file)
+                written = write(opened.history.walk(asked, damaged), file)
         except OSError as error:
             raise file_error(out, error) from error
     if as_json:
-        print_json(HistoryExportRecord(file=str(out), written=written, missing=0))
+        print_json(HistoryExportRecord(file=str(out), written=written, missing=0, note=left_out(damaged)))
     show(f"Wrote {counted(written, 'prediction')} into {out}")
-    if asked.left_out:
-        say(asked.left_out, "yellow")
+    for note in filter(None, (asked.left_out, left_out(damaged))):
+        say(note, "yellow")
 
 
 @history_app.command("delete")

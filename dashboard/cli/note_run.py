@@ -39,7 +39,7 @@ def note_run(
         folder = store.folder(run_id)
         manifest = folder.manifest()  # before anything is written: there must be such a run
         if note is not None or verdict is not None:
-            folder.annotate(change)
+            folder.beside.annotate(change)
         found = overview(folder, manifest)
     except DashboardError as error:
         stop(error, as_json)

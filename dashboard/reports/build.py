@@ -46,7 +46,7 @@ def report_of(
     m = run.manifest
     other = load_side(store.folder(compare), run.conditions, 1) if compare else None
     made = made or datetime.now(timezone.utc)
-    annotations = store.folder(m.run_id).readable_annotations()
+    annotations = store.folder(m.run_id).beside.readable_annotations()
     return Document(
         title=f"{m.model} on {m.dataset_name}",
         verdict=verdict_of(run),

@@ -67,6 +67,7 @@ class HistoryExportRecord(Schema):
     disputed: int = Field(
         0, description="of feedback: number of images left out because there are different answers about them"
     )
+    note: str = Field(description="how many records are left out because they are damaged; empty if none is")
 
 
 class HistoryDeletionRecord(Schema):
@@ -126,9 +127,12 @@ class FeedbackSummary(Schema):
     )
     caution: str = Field(description="what the accuracy does not say")
     feedback: list[FeedbackRecord] = Field(description="the last word of each user on each prediction, newest first")
+    note: str = Field(
+        description="how many records are left out, also of `accuracy`, because they are damaged; empty if none is"
+    )
 
     @classmethod
-    def of_all(cls, accuracy: FeedbackAccuracy | None, opinions: list[Opinion]) -> FeedbackSummary:
+    def of_all(cls, accuracy: FeedbackAccuracy | None, opinions: list[Opinion], note: str) -> FeedbackSummary:
         """The summary of opinions."""
         return cls(
             accuracy=ScoreRecord.of(accuracy.right) if accuracy and accuracy.right else None,
@@ -136,4 +140,5 @@ class FeedbackSummary(Schema):
             disputed=accuracy.disputed if accuracy else 0,
             caution=accuracy.caution if accuracy else "",
             feedback=[FeedbackRecord.of(opinion) for opinion in opinions],
+            note=note,
         )

@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.errors import DashboardError
 from dashboard.ui.errors import show_error
+from dashboard.ui.words import plain
 
 _POLL_SECONDS = 3.0  # each run of a fragment lets Streamlit delete files that the browser has not fetched yet
 _PATIENCE_S = 3.0  # that a click waits until the browser has asked for the file
@@ -27,6 +28,7 @@ class _Making:
     begun: bool = False
     ended: float = 0.0  # when; 0 until then
     error: DashboardError | None = None
+    note: str = ""  # what the file lacks
     told: bool = False  # the page was run again
 
     @property
@@ -55,12 +57,14 @@ def offer_file(
     type: Literal["primary", "secondary", "tertiary"] = "secondary",
     disabled: bool = False,
     help: str | None = None,
+    note: Callable[[], str] = str,
 ) -> None:
     """Shows the button.
 
     Args:
         make: makes the contents; may raise DashboardError. It runs outside of the script and cannot use Streamlit.
-        reasons: where to show why the file could not be made.
+        reasons: where to show why the file could not be made, or what it lacks.
+        note: what the file lacks that was just made, in sentences; "" for nothing.
     """
 
     # Streamlit gives each button's file a new id in each run. A browser that does not know the new ones yet asks for an old
@@ -74,7 +78,8 @@ def offer_file(
         def made() -> bytes | str:
             next_click.begun = True
             try:
-                return make()
+                made_now, next_click.note = make(), note()
+                return made_now
             except DashboardError as error:
                 next_click.error = error
                 raise
@@ -99,6 +104,8 @@ def offer_file(
         elif clicked and clicked.error:
             with reasons:
                 show_error(clicked.error, f"{title}: the file could not be made.")
+        elif clicked and clicked.note:
+            reasons.warning(plain(f"{title}: {clicked.note}"), icon=":material/warning:")
 
     with st.container(width="content"):  # a fragment would take a share of the row
         offer()

@@ -49,7 +49,7 @@ def show_filter_bar(folder: RunFolder, run: Run) -> None:
         run: all rows of the run.
     """
     run_id = run.manifest.run_id
-    active, annotations = texts_in_address(WHERE, run_id), folder.readable_annotations()
+    active, annotations = texts_in_address(WHERE, run_id), folder.beside.readable_annotations()
     key = f"filter-{run_id}"
     st.session_state[key] = active
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter-bar"):
@@ -171,7 +171,7 @@ def _offer_subsets(folder: RunFolder, run_id: str, active: Sequence[str], annota
                 width="stretch",
             )
             if may_change and st.button("Delete", key=f"forget-{run_id}-{name}", type="tertiary"):
-                folder.annotate(lambda found, name=name: found.without_subset(name))  # type: ignore[misc]
+                folder.beside.annotate(lambda found, name=name: found.without_subset(name))  # type: ignore[misc]
                 st.rerun()
     if not may_change:
         st.caption(NOT_YOURS)
@@ -181,7 +181,7 @@ def _offer_subsets(folder: RunFolder, run_id: str, active: Sequence[str], annota
     )
     if st.button("Save the filter", key=f"save-subset-{run_id}", disabled=not (active and name.strip())):
         try:
-            folder.annotate(lambda found: found.with_subset(name, active))
+            folder.beside.annotate(lambda found: found.with_subset(name, active))
         except DashboardError as error:
             show_error(error, "The subset was not saved.")
         else:

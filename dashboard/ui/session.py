@@ -77,7 +77,7 @@ def filtered_run(services: Services, run: Run, conditions: Filter) -> Run:
     if not conditions:
         return run
     folder = services.runs.folder(run.manifest.run_id)
-    tags = tuple(folder.annotations().tags.items()) if any(each.column == TAG for each in conditions) else ()
+    tags = tuple(folder.beside.annotations().tags.items()) if any(each.column == TAG for each in conditions) else ()
     key = (rows_key(run), run.manifest.state, conditions, tags)
     return remembered("filtered", key, "", lambda: folder.narrow(run, conditions), most=4)
 

@@ -75,7 +75,7 @@ def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opene
 def test_rows_have_the_further_columns_of_the_dataset(client: TestClient, done: Any, opened: Services) -> None:
     assert client.get(done["links"]["rows"]).json()["rows"][0]["columns"] == {}
     own = {"camera": ["left", None] * 3, "age": [*range(6)], "weight": [0.5] * 6, "flag": [True, False] * 3}
-    opened.runs.folder(done["id"]).keep_attributes(pa.table(own))
+    opened.runs.folder(done["id"]).beside.attributes.keep(pa.table(own))
     rows = client.get(done["links"]["rows"], params={"where": "age>=2", "cursor": 3, "limit": 2}).json()["rows"]
     assert [each["columns"] for each in rows] == [
         {"camera": None, "age": 3, "weight": 0.5, "flag": False},

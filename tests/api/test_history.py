@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -58,6 +60,22 @@ def test_feedback(client: TestClient) -> None:
         assert client.post(f"{V1}/feedback", json={**order, "true_label": label}).json()["true_label"] == label
     unknown = client.post(f"{V1}/feedback", json={**order, "prediction_id": "nothing"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "prediction_unknown")
+
+
+def test_damaged_feedback_is_left_out_of_the_list_and_told(client: TestClient, opened: Services) -> None:
+    answers = [predict(client, encoded(picture(seed))) for seed in (114, 115)]
+    for answer in answers:
+        client.post(f"{V1}/feedback", json={"prediction_id": answer["prediction_id"], "is_right": True})
+    whole, file = client.get(f"{V1}/feedback").json(), opened.database.address.file
+    assert file and whole["note"] == ""
+    damage = "UPDATE feedback SET note = x'ff' WHERE subject = ?"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(damage, [answers[0]["prediction_id"]])
+    found = client.get(f"{V1}/feedback").json()
+    opened.feedback.withdraw(answers[0]["prediction_id"], "")
+    kept = [each for each in whole["feedback"] if each["prediction_id"] != answers[0]["prediction_id"]]
+    assert found["feedback"] == kept and found["accuracy"]["n"] == whole["accuracy"]["n"] - 1
+    assert "1 damaged record is left out." in found["note"] and "feedback.note holds" in found["note"]
 
 
 def test_pages_of_the_history(client: TestClient, opened: Services) -> None:

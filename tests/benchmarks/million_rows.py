@@ -87,8 +87,8 @@ def make_run(store: RunStore, rows: int) -> RunManifest:
     rng = np.random.default_rng(1)
     for part, first in enumerate(range(0, rows, PART)):
         store.folder("million").add_part(part, made_up_rows(first, min(PART, rows - first), rng))
-    store.folder("million").keep_thumbnails(rows, (8, 8))
-    store.folder("million").annotate(lambda found: found.tagged("odd", range(1, rows, 20)))
+    store.folder("million").beside.keep_thumbnails(rows, (8, 8))
+    store.folder("million").beside.annotate(lambda found: found.tagged("odd", range(1, rows, 20)))
     measure(store.folder("million"))
     return store.folder("million").finish(manifest, "finished", 1000.0)
 

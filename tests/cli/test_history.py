@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -98,6 +100,41 @@ def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path)
     recorded.run("history", "export", "--out", str(tmp_path / "history.xls"), fails=True)
     assert recorded.json("history", "delete", "--before", "2026-03-01T12:02", "--yes") == {"deleted": 2}
     assert len(recorded.json("history", "list")["predictions"]) == 2
+
+
+def damage(commands: Commands, statement: str) -> None:
+    with closing(sqlite3.connect(commands.data_dir / "dashboard.sqlite3")) as connection, connection:
+        connection.execute(statement)
+
+
+def test_a_damaged_prediction_is_left_out_of_the_export_and_told(recorded: Commands, tmp_path: Path) -> None:
+    damage(recorded, "UPDATE predictions SET confidence = 'high' WHERE file = '1.png'")
+    for out in (tmp_path / "history.csv", tmp_path / "history.jsonl"):
+        done = recorded.run("history", "export", "--out", str(out))
+        assert "Wrote 3 predictions" in done.stdout and "1 damaged record is left out." in done.stderr
+        assert "predictions.confidence holds" in done.stderr and "database restore" in done.stderr
+        text = out.read_text("utf-8-sig")
+        assert "1.png" not in text and all(name in text for name in ("=now.png", "2.png", "0.png"))
+    told = recorded.json("history", "export", "--out", str(out))
+    assert told["written"] == 3 and "1 damaged record is left out." in told["note"]
+    assert recorded.json("history", "export", "--out", str(out), "--label", "dog")["note"] == ""
+
+
+def test_damaged_feedback_is_left_out_of_the_list_and_the_exports_and_told(recorded: Commands, tmp_path: Path) -> None:
+    damage(recorded, "UPDATE feedback SET confidence = 'high' WHERE is_right")
+    listed = recorded.json("feedback", "list")
+    assert [each["note"] for each in listed["feedback"]] == ["clearly a dog"] and listed["accuracy"]["n"] == 1
+    done = recorded.run("feedback", "list")
+    assert "clearly a dog" in done.stdout and "1 damaged record is left out." in done.stderr
+    assert "feedback.confidence holds" in done.stderr and listed["note"] in done.stderr
+    for name in ("labels.csv", "labels.zip"):
+        told = recorded.json("feedback", "export", "--out", str(tmp_path / name))
+        assert told["written"] == 1 and told["note"] == listed["note"]
+        done = recorded.run("feedback", "export", "--out", str(tmp_path / name))
+        assert "1 damaged record is left out." in done.stderr
+    damage(recorded, "UPDATE feedback SET confidence = 'high'")
+    error = recorded.json("feedback", "export", "--out", str(tmp_path / "labels.csv"), fails=True)["error"]
+    assert error["code"] == "database_damaged"
 
 
 def test_feedback_is_listed_and_exported(recorded: Commands, tmp_path: Path) -> None:

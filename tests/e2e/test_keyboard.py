@@ -138,7 +138,7 @@ def test_an_evaluation_by_keyboard_alone(page, server: Server) -> None:
     tab_to(page, rf"^button \[tag-add-{run_id}\]")
     page.keyboard.press("Enter")
     store = RunStore(server.data / "runs")
-    until(page, lambda: "by keyboard" in store.folder(run_id).annotations().tags)
+    until(page, lambda: "by keyboard" in store.folder(run_id).beside.annotations().tags)
     page.keyboard.press("Escape")
     idle(page)
     tab_to(page, r"radio \[view\]", "Shift+Tab")

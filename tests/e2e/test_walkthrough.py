@@ -226,7 +226,7 @@ def test_all_columns_of_the_evaluations_are_seen_however_long_the_names_are(page
     root = server.data / "runs"
     long = "photographs of the animals in the zoo, taken by the camera at the second gate"
     folder = write_run(root, "long", ["cat"], probabilities([0], 2), ("cat", "dog"), dataset=str(root / f"{long}.zip"))
-    folder.annotate(lambda annotations: replace(annotations, note=long, verdict="to review"))
+    folder.beside.annotate(lambda annotations: replace(annotations, note=long, verdict="to review"))
     open_page(page, "/evaluate")
     table = page.locator("[data-testid=stDataFrame]").last.locator(".dvn-scroller")
     assert table.evaluate("each => each.scrollWidth <= each.clientWidth")

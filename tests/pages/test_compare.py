@@ -440,7 +440,7 @@ def test_a_note_and_a_verdict_are_kept(open_page: Open, dashboard: Services, run
     at.button_group(key="verdict-other-1").set_value("to review")
     at.button(key="save-note").click().run()
     assert not at.exception
-    annotations = dashboard.runs.folder("other").annotations()
+    annotations = dashboard.runs.folder("other").beside.annotations()
     assert (annotations.note, annotations.verdict) == ("Needs a look.", "to review")
     assert table_with(at, "Verdict").iloc[0][["Verdict", "Note"]].tolist() == ["to review", "Needs a look."]  # type: ignore[attr-defined]
 

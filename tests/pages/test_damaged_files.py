@@ -23,8 +23,8 @@ def test_it_is_told_in_one_line_and_a_button_takes_it_away(
     folder = dashboard.runs.folder("a")
     folder.save(manifest("a", state="finished"))
     folder.add_part(0, table_of([ok(i, "cat", "cat") for i in range(4)]))
-    folder.keep_attributes(pa.table({"weather": ["sun", "rain"] * 2}))
-    folder.annotate(lambda found: replace(found, note="seen"))
+    folder.beside.attributes.keep(pa.table({"weather": ["sun", "rain"] * 2}))
+    folder.beside.annotate(lambda found: replace(found, note="seen"))
     (folder.path / name).write_bytes(b"damaged")
     at = open_page("evaluate")
     at.query_params["run"] = "a"
@@ -35,4 +35,4 @@ def test_it_is_told_in_one_line_and_a_button_takes_it_away(
     assert {"filter-a"} <= {str(each.key) for each in at.multiselect}  # the rest of the page is there
     at.button(key=f"set-aside-a-{name}").click().run()
     assert not at.exception and not [w for w in at.warning if "cannot be read" in w.value]
-    assert (folder.path / f"{name}.damaged").read_bytes() == b"damaged" and not folder.file_faults()
+    assert (folder.path / f"{name}.damaged").read_bytes() == b"damaged" and not folder.beside.faults()

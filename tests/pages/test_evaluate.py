@@ -567,6 +567,30 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
     assert_frame_equal(*tables, atol=1e-4)
 
 
+def test_a_run_whose_dataset_was_changed_or_is_gone_is_evaluated_again_instead_of_resumed(
+    open_page: Open, dashboard: Services
+) -> None:
+    plan = plan_run(dashboard.settings.samples_dir, dashboard.registry.get("tiny"))
+    interrupted = begin_run(plan, dashboard.runs, 8, "interrupted")
+    interrupted.owner.release()
+    added = dashboard.settings.samples_dir / "frog" / "one_more.png"
+    added.write_bytes(encoded(picture(1)))
+    at = open_run(open_page, interrupted.manifest)
+    at.button(key="go-on").click().run()
+    until(at, lambda at: "was changed before its evaluation was finished" in text_of(at))
+    keys = [button.key for button in at.button]
+    assert not at.exception and "go-on" not in keys and "cannot be resumed" not in text_of(at)
+    assert keys.index("again") < keys.index("note-shown-run")  # where Resume was, not among the actions
+    at.button(key="again").click().run()
+    until(at, lambda at: at.metric)
+    assert metrics(at)["Evaluated"] == "23" and len(dashboard.runs.list()) == 2
+    shutil.rmtree(dashboard.settings.samples_dir)
+    at = open_run(open_page, interrupted.manifest)
+    assert not at.exception and not {"go-on", "again"} & {button.key for button in at.button}
+    gone = "It cannot be resumed. The dataset samples does not exist any more. Put it back to where it was"
+    assert gone in text_of(at).replace("\\", "")
+
+
 def test_a_dataset_evaluated_before_is_shown_at_once(open_page: Open, dashboard: Services, run: RunManifest) -> None:
     at = open_page("evaluate")
     at.segmented_control(key="dataset-source").set_value("This server").run()

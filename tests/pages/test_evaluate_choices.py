@@ -158,7 +158,7 @@ def test_an_opened_run_shows_its_note_and_verdict_and_they_can_be_changed_there(
     page.button(key="save-note").click().run()
     assert not page.exception and "Look at *dogs*." in [each.value for each in page.text]
     assert ":material/visibility: To review" in text_of(page)
-    annotations = dashboard.runs.folder(run.run_id).annotations()
+    annotations = dashboard.runs.folder(run.run_id).beside.annotations()
     assert (annotations.note, annotations.verdict) == ("Look at *dogs*.", "to review")
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,18 +178,18 @@ def test_a_subset_is_saved_and_used_again(open_page: Open, dashboard: Services, 
     at.text_input(key=f"subset-name-{run.run_id}").set_value("only [dogs]").run()
     at.button(key=f"save-subset-{run.run_id}").click().run()
     assert not at.exception
-    assert dashboard.runs.folder(run.run_id).annotations().subsets == {"only [dogs]": ("true_label=dog",)}
+    assert dashboard.runs.folder(run.run_id).beside.annotations().subsets == {"only [dogs]": ("true_label=dog",)}
     at = set_filter(at, run)
     at.button(key=f"subset-{run.run_id}-only [dogs]").click().run()
     assert not at.exception and metrics(at)["Evaluated"] == "8"
     at.button(key=f"forget-{run.run_id}-only [dogs]").click().run()
-    assert not at.exception and dashboard.runs.folder(run.run_id).annotations().subsets == {}
+    assert not at.exception and dashboard.runs.folder(run.run_id).beside.annotations().subsets == {}
 
 
 def test_selected_images_are_tagged_and_found_by_their_tag(
     open_page: Open, dashboard: Services, run: RunManifest
 ) -> None:
-    dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("blurred", [3]))
+    dashboard.runs.folder(run.run_id).beside.annotate(lambda found: found.tagged("blurred", [3]))
     at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
@@ -194,12 +197,12 @@ def test_selected_images_are_tagged_and_found_by_their_tag(
     at.session_state[f"selected-{run.run_id}"] = {1, 3}
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("blurred").run()
     at.button(key=f"tag-add-{run.run_id}").click().run()
-    assert not at.exception and dashboard.runs.folder(run.run_id).annotations().tags == {"blurred": (1, 3)}
+    assert not at.exception and dashboard.runs.folder(run.run_id).beside.annotations().tags == {"blurred": (1, 3)}
     at = set_filter(at, run, "tag=blurred")
     assert "2 of 20 images pass the filter" in text_of(at)
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("blurred").run()
     at.button(key=f"tag-remove-{run.run_id}").click().run()
-    assert not at.exception and dashboard.runs.folder(run.run_id).annotations().tags == {}
+    assert not at.exception and dashboard.runs.folder(run.run_id).beside.annotations().tags == {}
     assert "No image has the tag blurred." in text_of(at) and not sheet(at)
 
 
@@ -208,7 +211,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
 ) -> None:
     rows = dashboard.runs.folder(run.run_id).load().table
     dogs = rows.loc[rows["true_label"] == "dog", "index"]
-    dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", dogs[:1]))
+    dashboard.runs.folder(run.run_id).beside.annotate(lambda found: found.tagged("seen", dogs[:1]))
     at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
@@ -216,7 +219,7 @@ def test_only_selected_images_in_the_filter_are_counted_and_tagged(
     assert "8 of 20 selected pass the filter" in text_of(at)
     at.selectbox(key=f"tag-name-{run.run_id}").set_value("seen").run()
     at.button(key=f"tag-add-{run.run_id}").click().run()
-    assert dashboard.runs.folder(run.run_id).annotations().tags == {"seen": tuple(sorted(dogs))}
+    assert dashboard.runs.folder(run.run_id).beside.annotations().tags == {"seen": tuple(sorted(dogs))}
     at = set_filter(at, run)
     assert "20 selected" in text_of(at)
 
@@ -227,7 +230,7 @@ def test_a_tag_that_cannot_be_written_says_why(
     def full(path: object, value: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    dashboard.runs.folder(run.run_id).annotate(lambda found: found.tagged("seen", [3]))
+    dashboard.runs.folder(run.run_id).beside.annotate(lambda found: found.tagged("seen", [3]))
     at = open_run(open_page, run)
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     at.button(key="select-page").click().run()
@@ -384,6 +387,22 @@ def test_a_wrong_prediction_gets_the_label_of_the_dataset(
     assert {each.true_label for each in dashboard.feedback.opinions(None)} == {None}
 
 
+def test_damaged_feedback_on_one_image_hides_no_other(open_page: Open, dashboard: Services, run: RunManifest) -> None:
+    at = view(open_run(open_page, run), "Images")
+    at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
+    first, second = (item["index"] for item in sheet(at)[:2])
+    for index in (first, second):
+        dashboard.feedback.give(f"{run.run_id}:{index}", True)
+    file = dashboard.database.address.file
+    assert file
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE feedback SET note = x'ff' WHERE subject = ?", [f"{run.run_id}:{first}"])
+    at.run()
+    sheets = [each.proto for each in at.get("bidi_component") if each.proto.component_name == "contact_sheet"]
+    assert not at.exception and json.loads(sheets[0].json)["verdicts"] == {str(second): "prediction right"}
+    assert "1 damaged record is left out." in text_of(at).replace("\\", "")
+
+
 def test_images_are_sorted_as_asked(open_page: Open, run: RunManifest) -> None:
     at = view(open_run(open_page, run), "Images")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
@@ -529,11 +548,11 @@ def test_a_tag_that_moves_to_another_image_changes_what_is_shown(
     open_page: Open, dashboard: Services, run: RunManifest
 ) -> None:
     folder = dashboard.runs.folder(run.run_id)
-    folder.annotate(lambda found: found.tagged("x", [1, 4]))
+    folder.beside.annotate(lambda found: found.tagged("x", [1, 4]))
     at = set_filter(open_run(open_page, run), run, "tag=x")
     at.selectbox(key=f"images-of-{run.run_id}").set_value(("status=ok",)).run()
     assert sorted(item["index"] for item in sheet(at)) == [1, 4]
-    folder.annotate(lambda found: found.untagged("x", [1, 4]).tagged("x", [2, 3]))
+    folder.beside.annotate(lambda found: found.untagged("x", [1, 4]).tagged("x", [2, 3]))
     at.run()
     assert sorted(item["index"] for item in sheet(at)) == [2, 3]
 

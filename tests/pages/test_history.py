@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
 from collections.abc import Callable
@@ -15,9 +16,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.core.access.password import Password
 from dashboard.core.access.visitor import OPERATOR, Visitor, with_password
 from dashboard.core.database.ids import new_id, now_utc
+from dashboard.core.feedback.exporting import write_labels
 from dashboard.core.history.history import History
 from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.services import Services
+from dashboard.ui.history.feedback_view import _last_words
 from dashboard.ui.visitor import visitors_services
 from tests.pages.conftest import ROOT, click_sample, text_of
 from tests.recorded import at, entry, pets_zip, stored_run
@@ -223,6 +226,29 @@ def test_a_damaged_prediction_is_one_line_and_all_others_are_shown(open_page: Op
     assert not at.exception and "damaged" not in text_of(at)
 
 
+def test_an_export_without_damaged_predictions_says_how_many_it_lacks(
+    open_page: Open, dashboard: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_files: list[bytes] = []
+
+    def click_once(
+        title: str, make: Callable[[], bytes], *_: object, on_click: Callable[[], None], **__: object
+    ) -> None:
+        if title == "CSV" and not made_files:
+            made_files.append(make())
+            on_click()
+
+    monkeypatch.setattr("streamlit.download_button", click_once)
+    monkeypatch.setattr("dashboard.ui.download._FETCHED_WITHIN_S", 0)
+    add(dashboard, 3)
+    newest = dashboard.history.query().entries[0].prediction_id
+    damage(dashboard, "UPDATE predictions SET time_utc = 'soon' WHERE prediction_id = ?", newest)
+    at = open_page("history").run()
+    assert not at.exception and len(made_files[0].splitlines()) == 3 and newest.encode() not in made_files[0]
+    [told] = [each.value.replace("\\", "") for each in at.warning if "left out" in each.value]
+    assert told.startswith("CSV: 1 damaged record is left out.") and newest in told and "database restore" in told
+
+
 def test_damaged_feedback_is_one_line_on_both_lists(open_page: Open, dashboard: Services) -> None:
     add(dashboard, 2)
     for made in dashboard.history.query().entries:
@@ -235,6 +261,8 @@ def test_damaged_feedback_is_one_line_on_both_lists(open_page: Open, dashboard: 
     at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
     assert not at.exception and len(table_of(at)) == 1 and "feedback.confidence holds" in text_of(at).replace("\\", "")
+    assert "1 damaged record is left out of the exports." in text_of(at)
+    assert write_labels(_last_words(dashboard), io.BytesIO()).written == 1
 
 
 def test_a_damaged_image_hides_no_prediction(open_page: Open, dashboard: Services) -> None:

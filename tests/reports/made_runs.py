@@ -29,7 +29,7 @@ def store_run(store: RunStore, rows: Sequence[Row], pictures: bool = False, **ch
     folder = store.folder(m.run_id)
     folder.add_part(0, table_of(rows))
     if pictures:
-        thumbnails = folder.keep_thumbnails(len(rows), (16, 16))
+        thumbnails = folder.beside.keep_thumbnails(len(rows), (16, 16))
         assert thumbnails is not None
         shades = np.arange(len(rows), dtype=np.uint8)[:, None, None, None] * np.ones((16, 16, 3), np.uint8)
         thumbnails.write(np.arange(len(rows)), shades)

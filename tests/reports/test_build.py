@@ -42,7 +42,9 @@ def rows(told: Document, name: str) -> dict[str, tuple[str, ...]]:
 
 def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: RunStore) -> None:
     run = pets(store, seconds=61.0, fit="center-crop", notes=("Folders are labels.",))
-    store.folder(run.manifest.run_id).annotate(lambda found: found.__class__(note="For the board.", verdict="accepted"))
+    store.folder(run.manifest.run_id).beside.annotate(
+        lambda found: found.__class__(note="For the board.", verdict="accepted")
+    )
     told = report_of(run, store, (), made=NOW)
     assert told.title == "pets@1 on pets.zip"
     assert told.verdict == (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dashboard.core.database.address import Address
-from dashboard.core.errors import DatabaseError
+from dashboard.core.errors import DatabaseError, counted
 from dashboard.core.files import NotAFileError, check_regular, disk_is_full, how_to_write_again
 
 _LOCKED = ("database is locked", "database table is locked", "lock timeout", "canceling statement due to lock")
@@ -110,6 +110,14 @@ def unreadable_value(address: Address, reason: str) -> DatabaseError:
     )
     error.only_a_value = True
     return error
+
+
+def left_out(errors: Sequence[DatabaseError]) -> str:
+    """How many damaged records a file or a list lacks, why the first of them, and what to do; "" for none."""
+    if not errors:
+        return ""
+    are = "is" if len(errors) == 1 else "are"
+    return f"{counted(len(errors), 'damaged record')} {are} left out. {errors[0].message} {errors[0].fix}"
 
 
 def damaged(address: Address, reason: str) -> DatabaseError:

@@ -18,8 +18,8 @@ def measure(folder: RunFolder) -> None:
     """
     run = folder.load(("true_label", "predicted_label", "confidence", "status"))
     if evaluation := replace(run, measured=None).evaluation():
-        folder.keep_evaluation(evaluation)
+        folder.beside.keep_evaluation(evaluation)
     if len(run.table) == run.manifest.n_images:
         folder.rows.pack(run.files)
     elif len(folder.load(("index",)).table) > len(run.table):
-        folder.forget_evaluation()  # the run went on meanwhile; it is measured again when it ends
+        folder.beside.forget_evaluation()  # the run went on meanwhile; it is measured again when it ends

@@ -146,6 +146,22 @@ def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | F
     return _take_up(store.folder(run_id), lambda manifest: _unchanged(manifest, registry))
 
 
+def why_not_resumed(manifest: RunManifest, registry: Registry) -> DashboardError | None:
+    """Why `take_up_run` would refuse an unfinished run; None if it would not, as far as that is known.
+
+    The dataset is not read: that it was changed is known since it was refused for that.
+    """
+    try:
+        _check_it_can_go_on(manifest)
+        if not is_there(Path(manifest.dataset)):
+            dataset_of(manifest)  # its error for a dataset that is gone
+        _version_to_resume(manifest, registry)
+    except DashboardError as error:
+        return error
+    was_changed = _changed_meanwhile(manifest)
+    return was_changed if manifest.message == str(was_changed) else None
+
+
 def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVersion, Dataset]]) -> OpenRun | Found:
     """See `take_up_run`.
 
@@ -172,7 +188,7 @@ def _take_up(folder: RunFolder, look_up: Callable[[RunManifest], tuple[ModelVers
                 manifest.run_id, f"manifest.json.n_images is {manifest.n_images}, unlike the images of the dataset"
             )
         remove_unfinished(folder.path)  # of the process that was killed
-        folder.forget_evaluation()  # the stored metrics cover only the rows so far
+        folder.beside.forget_evaluation()  # the stored metrics cover only the rows so far
         running = folder.finish(manifest, "running", spent)
         return OpenRun(folder, running, dataset, version, owner, spent, taken_up=True)
     except BaseException:
@@ -200,14 +216,21 @@ def version_of_run(registry: Registry, manifest: RunManifest) -> ModelVersion:
 
 
 def _unchanged(manifest: RunManifest, registry: Registry) -> tuple[ModelVersion, Dataset]:
-    version = registry.get(manifest.model).fitting(manifest.fit)
-    was_changed = changed(manifest.dataset_name, "before its evaluation was finished.", FROM_THE_START)
+    version = _version_to_resume(manifest, registry)
     dataset_of(manifest)  # its error for a dataset that is gone
-    dataset = open_with_content(Path(manifest.dataset), manifest.dataset_sha256, was_changed)
+    return version, open_with_content(Path(manifest.dataset), manifest.dataset_sha256, _changed_meanwhile(manifest))
+
+
+def _changed_meanwhile(manifest: RunManifest) -> DatasetError:
+    return changed(manifest.dataset_name, "before its evaluation was finished.", FROM_THE_START)
+
+
+def _version_to_resume(manifest: RunManifest, registry: Registry) -> ModelVersion:
+    version = registry.get(manifest.model).fitting(manifest.fit)
     if run_key(manifest.dataset_sha256, version, dict(manifest.label_map)) != manifest.key:
         raise ModelError(
             f"{manifest.model} was changed before the evaluation was finished, or now computes in another precision.",
             "Evaluate the dataset again, from the start.",
             "model_changed",
         )
-    return version, dataset
+    return version

@@ -22,7 +22,7 @@ from dashboard.core.evaluation.chunks import Chunk, ChunkQueue
 from dashboard.core.evaluation.opening import OpenRun
 from dashboard.core.images.thumbnails import thumbnail_shape
 from dashboard.core.models.prediction import ChunkAnswers, Failure
-from dashboard.core.runs.files_beside import ANNOTATIONS
+from dashboard.core.runs.file_faults import ANNOTATIONS
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.thumbnail_file import ThumbnailFile
 
@@ -100,7 +100,7 @@ class EvaluationWork:
         self._mixed = False  # the dataset was changed meanwhile: some rows may be about images that it no longer holds
         try:
             shape = thumbnail_shape(run.version.preprocessing)
-            self._thumbnails = self._folder.keep_thumbnails(self._total, shape, new=not done)
+            self._thumbnails = self._folder.beside.keep_thumbnails(self._total, shape, new=not done)
         except OSError as error:
             self._do_without_thumbnails(error)
         self._start = time.perf_counter()
@@ -110,7 +110,7 @@ class EvaluationWork:
         logging.getLogger(__name__).warning("Run %s keeps no thumbnails: %s", self.manifest.run_id, error)
         self._thumbnails = None
         with contextlib.suppress(OSError):
-            self._folder.forget_thumbnails()
+            self._folder.beside.forget_thumbnails()
         if _NO_THUMBNAILS not in self.manifest.notes:
             self.manifest = replace(self.manifest, notes=(*self.manifest.notes, _NO_THUMBNAILS))
 

@@ -151,15 +151,18 @@ class Feedback:
         with self._database.writing() as connection:
             return int(connection.execute(said).rowcount)
 
-    def accuracy(self, model: str | None = None, user: str | None = None) -> FeedbackAccuracy | None:
+    def accuracy(
+        self, model: str | None = None, user: str | None = None, damaged: list[DatabaseError] | None = None
+    ) -> FeedbackAccuracy | None:
         """The share of right predictions among those that were called right or wrong; None without feedback.
 
         The last word on each prediction counts.
 
         Args:
             user: whose feedback counts; None: that of everybody.
+            damaged: as in `opinions`.
         """
-        return accuracy_of(self.opinions(None, user=user, model=model))
+        return accuracy_of(self.opinions(None, user=user, model=model, damaged=damaged))
 
     def _check_given(self, feedback_id: str, user: str | None) -> None:
         from dashboard.core.database.tables import feedback

@@ -179,12 +179,19 @@ class History:
             tuple(error for error in page if isinstance(error, DatabaseError)),
         )  # fmt: skip
 
-    def walk(self, asked: HistoryFilter = _ALL) -> Iterator[Entry]:
-        """All predictions that pass a filter, the newest first. Raises DatabaseError at one that cannot be read."""
+    def walk(self, asked: HistoryFilter = _ALL, damaged: list[DatabaseError] | None = None) -> Iterator[Entry]:
+        """All predictions that pass a filter, the newest first.
+
+        Args:
+            damaged: gets the errors of those that cannot be read; None: the first of them is raised.
+        """
         for _, entry in self._walk(asked, None, _AT_ONCE):
-            if isinstance(entry, DatabaseError):
+            if not isinstance(entry, DatabaseError):
+                yield entry
+            elif damaged is None:
                 raise entry
-            yield entry
+            else:
+                damaged.append(entry)
 
     def count(self, asked: HistoryFilter = _ALL) -> int:
         """How many predictions pass a filter."""

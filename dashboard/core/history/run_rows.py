@@ -187,7 +187,7 @@ def image_of(store: RunStore, run_id: str, index: int, file: str) -> bytes | Non
     with suppress(DashboardError, OSError):
         folder = store.folder(run_id)
         manifest = folder.manifest()
-        return evaluated_file(dataset_of(manifest), manifest, folder.thumbnails(), index, file)
+        return evaluated_file(dataset_of(manifest), manifest, folder.beside.thumbnails(), index, file)
     return None
 
 

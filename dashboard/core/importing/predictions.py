@@ -125,7 +125,7 @@ def import_predictions(
             notes.append(_perhaps_in_another_order(evaluation))
         manifest = replace(manifest, notes=(*manifest.notes, *filter(None, notes)))
         if evaluation:
-            folder.keep_evaluation(evaluation)
+            folder.beside.keep_evaluation(evaluation)
         manifest = folder.finish(manifest, "finished", time.perf_counter() - start)
     except BaseException as error:
         owner.release()

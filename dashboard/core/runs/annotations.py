@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import first_fault, how_to_write_again, locked
-from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
-from dashboard.core.runs.files_beside import ANNOTATIONS, MOST_RECORD_BYTES, unreadable
+from dashboard.core.files import how_to_write_again, locked
+from dashboard.core.runs.checked_json import read_record, write_checked_json
+from dashboard.core.runs.file_faults import ANNOTATIONS, unreadable
 from dashboard.core.runs.run import unknown_run
 
 Verdict = Literal["", "to review", "accepted", "rejected"]
@@ -73,11 +73,9 @@ def read_annotations(folder: Path) -> Annotations:
     """
     path = folder / ANNOTATIONS
     try:
-        return _TYPE.validate_json(read_checked_json(path, MOST_RECORD_BYTES))
+        return read_record(path, _TYPE)
     except FileNotFoundError:
         return Annotations()
-    except ValidationError as error:
-        raise unreadable(path, OSError(first_fault(error))) from error
     except OSError as error:
         raise unreadable(path, error) from error
 

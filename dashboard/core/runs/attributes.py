@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs.files_beside import ATTRIBUTES, unreadable
+from dashboard.core.runs.file_faults import ATTRIBUTES, unreadable
 from dashboard.core.runs.filtering import OWN_COLUMNS
 from dashboard.core.runs.parquet_file import open_parquet, parquet_writer
 from dashboard.core.runs.rows import STORED, no_further, reading
@@ -41,7 +41,7 @@ class AttributeFile:
 
     @property
     def fault(self) -> DatasetError | None:
-        """What is wrong with the file, see `files_beside`."""
+        """What is wrong with the file, see `file_faults`."""
         return self._names_or_fault[1]
 
     @cached_property

@@ -1,7 +1,4 @@
-"""The folder of one run: its manifest, its rows, and what may lie beside them, such as thumbnails and metrics.
-
-The manifest and the metrics are written completely or not at all.
-"""
+"""The folder of one run: its manifest, which is written completely or not at all, its rows, and who works on it."""
 
 from __future__ import annotations
 
@@ -12,23 +9,20 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from dashboard.core.access.visitor import OPERATOR, Visitor
 from dashboard.core.datasets.whereabouts import moved_along
 from dashboard.core.errors import AccessError, DatasetError
-from dashboard.core.files import check_regular, how_to_write_again, rename
-from dashboard.core.metrics.evaluation import Evaluation
-from dashboard.core.runs.annotations import Annotations, change_annotations, read_annotations
-from dashboard.core.runs.array_file import ArrayFile
-from dashboard.core.runs.attributes import AttributeFile
-from dashboard.core.runs.checked_json import read_checked_json, write_checked_json
-from dashboard.core.runs.files_beside import ANNOTATIONS, ATTRIBUTES, MOST_RECORD_BYTES, THUMBNAILS, unreadable
+from dashboard.core.files import how_to_write_again
+from dashboard.core.runs.checked_json import read_record, write_checked_json
+from dashboard.core.runs.file_faults import ANNOTATIONS, ATTRIBUTES
+from dashboard.core.runs.files_beside import FilesBeside
 from dashboard.core.runs.filtering import OF_PROBABILITIES, OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
 from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
@@ -36,19 +30,15 @@ from dashboard.core.runs.owner import RunOwner, is_owned
 from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.stored_rows import StoredRows
-from dashboard.core.runs.thumbnail_file import MOST_BYTES, ThumbnailFile
 from dashboard.core.shell import in_command
 
 MANIFEST = "manifest.json"
 BIN, DAYS_KEPT = ".bin", 7  # the folder of deleted runs, see `bin`
-_EVALUATION = "evaluation.json"
 _STOP = "stop"
 _USER = "user.json"
 _MANIFEST_TYPE = TypeAdapter(RunManifest)
-_EVALUATION_TYPE = TypeAdapter(Evaluation)
 _USER_TYPE = TypeAdapter[dict[Literal["user"], str] | str](dict[Literal["user"], str] | str)  # str: of earlier versions
 FOR_EVALUATION = ("status", "true_label", "predicted_label", "confidence")
-T = TypeVar("T")
 
 
 class RunFolder:
@@ -57,16 +47,12 @@ class RunFolder:
     def __init__(self, path: Path, visitor: Visitor = OPERATOR) -> None:
         self.path, self._visitor = path, visitor
         self.rows = StoredRows(path)
+        self.beside = FilesBeside(path, self.manifest, self.check_may_change)
 
     @property
     def run_id(self) -> str:
         """The id of the run, which is the name of the folder."""
         return self.path.name
-
-    @property
-    def evaluation_file(self) -> Path:
-        """The file of the stored metrics, which need not exist."""
-        return self.path / _EVALUATION
 
     def manifest(self) -> RunManifest:
         """Reads the manifest.
@@ -76,7 +62,7 @@ class RunFolder:
                 cannot be read, or is missing although there are rows, `run_unreadable` when reading it is not allowed.
         """
         try:
-            manifest = self._read(MANIFEST, _MANIFEST_TYPE, read_checked_json)
+            manifest = read_record(self.path / MANIFEST, _MANIFEST_TYPE)
         except (FileNotFoundError, NotADirectoryError) as error:
             # the last look finds a run that was restored meanwhile
             if self.rows.exist() and not self.is_owned() and not (self.path / MANIFEST).exists():
@@ -179,10 +165,10 @@ class RunFolder:
     def _user(self) -> str:
         """Who started the run, see `keep_user`; "" if that is not known."""
         try:
-            found = self._read(_USER, _USER_TYPE, read_checked_json)
+            found = read_record(self.path / _USER, _USER_TYPE)
         except (FileNotFoundError, NotADirectoryError):
             return ""
-        except (OSError, DatasetError) as error:
+        except OSError as error:
             logging.getLogger(__name__).warning(
                 "Only admins see the damaged evaluation %s, since %s cannot be read: %s", self.run_id, _USER, error
             )
@@ -274,14 +260,13 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        measured, attributes = self._evaluation(manifest, table), AttributeFile(self.path)
-        run = Run(
-            manifest, table, files, measured, self.state(manifest), (), attributes, self.file_faults, self.thumbnails
-        )
+        beside, state = self.beside, self.state(manifest)
+        measured = beside.evaluation(manifest, table)
+        run = Run(manifest, table, files, measured, state, (), beside.attributes, beside.faults, beside.thumbnails)
         if measured is None and manifest.state == "finished" and {*FOR_EVALUATION} <= {*table}:
             with contextlib.suppress(OSError, DatasetError):  # they were removed or damaged; lists of runs show them
                 if found := run.evaluation():
-                    self.keep_evaluation(found)
+                    beside.keep_evaluation(found)
         return self.narrow(run, conditions) if conditions else run
 
     def narrow(self, run: Run, conditions: Filter) -> Run:
@@ -299,129 +284,18 @@ class RunFolder:
         return replace(run, table=run.table[mask], measured=None, conditions=(*run.conditions, *conditions))
 
     def filter_source(self, files: RowFiles) -> FilterSource:
-        """Where a filter of this run's rows finds its values, as far as `file_faults` has none.
+        """Where a filter of this run's rows finds its values, as far as these are not among `FilesBeside.faults`.
 
         Raises DatasetError if there is no such run, or it is damaged.
         """
-        attributes = AttributeFile(self.path)
+        attributes = self.beside.attributes
         return FilterSource(
             files.arrow,
             self.manifest().class_names,
             attributes.names,
             lambda name: attributes.read(name, files.arrow(["index"])["index"]),
-            self.readable_annotations().tags,
+            self.beside.readable_annotations().tags,
         )
-
-    def keep_attributes(self, columns: pa.Table) -> None:
-        """Stores further columns of the dataset, one row for each image in the order of `index`. Raises OSError."""
-        AttributeFile(self.path).keep(columns)
-
-    def annotations(self) -> Annotations:
-        """What people noted about the run. Raises DatasetError if that cannot be read."""
-        return read_annotations(self.path)
-
-    def readable_annotations(self) -> Annotations:
-        """What people noted about the run; empty if that cannot be read, see `file_faults`."""
-        with contextlib.suppress(DatasetError):
-            return self.annotations()
-        return Annotations()
-
-    def file_faults(self) -> dict[str, DatasetError]:
-        """Why files beside the rows cannot be read, and what is missing therefore, by the name of the file.
-
-        Stored metrics are none of them: damaged ones are computed again.
-        """
-        found = {}
-        try:
-            self.annotations()
-        except DatasetError as error:
-            found[ANNOTATIONS] = error
-        if fault := AttributeFile(self.path).fault:
-            found[ATTRIBUTES] = fault
-        try:
-            self._thumbnails()
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            found[THUMBNAILS] = unreadable(self.path / THUMBNAILS, error)
-        return found
-
-    def set_aside(self, name: str) -> None:
-        """Renames a file to NAME.damaged if it is one of `file_faults`, so that the run no longer has it.
-
-        Raises:
-            AccessError: the visitor may not change the run.
-            DatasetError: it cannot be renamed.
-        """
-        self.check_may_change()
-        if name not in self.file_faults():
-            return
-        try:
-            rename(self.path / name, self.path / f"{name}.damaged")
-        except OSError as error:
-            raise DatasetError(
-                f"{self.path / name} cannot be renamed: {error.strerror or error}.",
-                f"{how_to_write_again(error)}, then try again.",
-                "storage",
-            ) from error
-
-    def annotate(self, change: Callable[[Annotations], Annotations]) -> Annotations:
-        """Changes what people noted about the run.
-
-        Raises:
-            DatasetError: that cannot be read or written.
-            AccessError: the visitor may not change the run.
-        """
-        self.check_may_change()
-        return change_annotations(self.path, change)
-
-    def keep_evaluation(self, evaluation: Evaluation) -> None:
-        """Stores metrics beside the rows. Raises OSError."""
-        write_checked_json(self.evaluation_file, _EVALUATION_TYPE.dump_python(evaluation, mode="json"))
-
-    def forget_evaluation(self) -> None:
-        """Removes the stored metrics; the next reader of the run computes them. Raises OSError."""
-        self.evaluation_file.unlink(missing_ok=True)
-
-    def keep_thumbnails(self, n: int, shape: tuple[int, int], new: bool = True) -> ThumbnailFile | None:
-        """The file for `n` thumbnails of `shape` (height, width), or None if it would be too large.
-
-        Args:
-            new: no row has a thumbnail yet, so the file may be made. False: it must be there.
-
-        Raises:
-            OSError: the file cannot be made, is missing, or is no such file.
-        """
-        if n * shape[0] * shape[1] * 3 > MOST_BYTES:
-            return None
-        return ThumbnailFile(self.path / THUMBNAILS, n, shape, new)
-
-    def forget_thumbnails(self) -> None:
-        """Removes the thumbnails; small pictures then come from the dataset. Raises OSError."""
-        (self.path / THUMBNAILS).unlink(missing_ok=True)
-
-    def thumbnails(self) -> ArrayFile | None:
-        """The thumbnails by `index`, (N, height, width, 3) uint8; None if the run has none that are whole."""
-        with contextlib.suppress(OSError):
-            return self._thumbnails()
-        return None
-
-    def _thumbnails(self) -> ArrayFile:
-        check_regular(self.path / THUMBNAILS)  # before the manifest, which is not needed if there is no such file
-        manifest = self.manifest()
-        shape = (manifest.n_images, None, None, 3)
-        return ArrayFile(self.path / THUMBNAILS, shape, np.uint8, complete=manifest.state == "finished")
-
-    def _evaluation(self, manifest: RunManifest, table: pd.DataFrame) -> Evaluation | None:
-        """The stored metrics; None if they are not known to be of these rows, so that the reader computes them."""
-        if not {"status", "true_label"} <= {*table}:
-            return None
-        labelled = (table["status"] == "ok") & table["true_label"].notna()
-        with contextlib.suppress(OSError, DatasetError):
-            found = self._read(_EVALUATION, _EVALUATION_TYPE, read_checked_json)
-            if found.class_names == tuple(manifest.class_names) and found.confusion.sum() == labelled.sum():
-                return found  # else they belong to another run, or to the rows before the run went on
-        return None
 
     def _rows(self, manifest: RunManifest, columns: Sequence[str]) -> tuple[RowFiles, pd.DataFrame]:
         files = self.rows.files(manifest.class_names)
@@ -436,19 +310,6 @@ class RunFolder:
         except OSError as error:
             raise damaged(self.run_id, error) from error
         return files, table
-
-    def _read(self, name: str, record_type: TypeAdapter[T], read: Callable[[Path, int], bytes]) -> T:
-        """Reads a record. Raises OSError, or DatasetError if the file holds no such record."""
-        try:
-            return record_type.validate_json(read(self.path / name, MOST_RECORD_BYTES))
-        except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, (name, *fault["loc"])))
-            raise damaged(self.run_id, f"{where}: {fault['msg']}") from error
-        except OSError:
-            raise
-        except Exception as error:  # of a validator, which met a value that it does not expect
-            raise damaged(self.run_id, f"{name}: {error}") from error
 
 
 def _check_index(index: np.ndarray, n_images: int) -> None:

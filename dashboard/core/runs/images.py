@@ -116,7 +116,7 @@ class RunPictures:
 
     def __init__(self, store: RunStore, manifest: RunManifest) -> None:
         """Raises DatasetError if there are no pictures."""
-        self._thumbnails = store.folder(manifest.run_id).thumbnails()
+        self._thumbnails = store.folder(manifest.run_id).beside.thumbnails()
         self._dataset = dataset_of(manifest) if self._thumbnails is None else None
 
     def tiles(self, indices: Sequence[int], files: Sequence[str], side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,13 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.runs.annotations import Annotations
-from dashboard.core.runs.checked_json import read_checked_json
-from dashboard.core.runs.files_beside import MOST_RECORD_BYTES
+from dashboard.core.runs.checked_json import read_record
 from dashboard.core.runs.folder import FOR_EVALUATION, RunFolder
 from dashboard.core.runs.manifest import RunManifest, State
 from dashboard.core.runs.store import RunStore
@@ -55,7 +54,7 @@ def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
     """What a list shows of one run."""
     annotations, fault = Annotations(), ""
     try:
-        annotations = folder.annotations()
+        annotations = folder.beside.annotations()
     except DatasetError as error:
         fault = str(error)
     measured = None if manifest.state == "running" else _accuracy(folder, manifest.n_images)
@@ -66,12 +65,12 @@ def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
 
 
 def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:
-    path = folder.evaluation_file
+    path = folder.beside.evaluation_file
     try:
         found = _accuracy_in(path, path.stat().st_mtime_ns)
     except OSError:
         return None
-    return found if found and found.n <= n_images else None  # an exact check would need the rows
+    return found if found.n <= n_images else None  # an exact check would need the rows
 
 
 def _computed_accuracy(folder: RunFolder) -> Proportion | None:
@@ -81,9 +80,6 @@ def _computed_accuracy(folder: RunFolder) -> Proportion | None:
 
 
 @lru_cache(maxsize=4096)
-def _accuracy_in(path: Path, written_ns: int) -> Proportion | None:
+def _accuracy_in(path: Path, written_ns: int) -> Proportion:
     """The accuracy in a file of metrics as it was written at this time. Raises OSError."""
-    try:
-        return _TYPE.validate_json(read_checked_json(path, MOST_RECORD_BYTES)).accuracy
-    except ValidationError:
-        return None
+    return read_record(path, _TYPE).accuracy

@@ -43,8 +43,8 @@ class Run:
     state: State | Literal["interrupted"]  # see `RunFolder.state`
     conditions: Filter = ()  # the filter that the rows of `table` passed
     attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`
-    find_faults: Callable[[], Mapping[str, DatasetError]] = dict  # see `RunFolder.file_faults`
-    find_thumbnails: Callable[[], ArrayFile | None] = lambda: None  # see `RunFolder.thumbnails`
+    find_faults: Callable[[], Mapping[str, DatasetError]] = dict  # see `FilesBeside.faults`
+    find_thumbnails: Callable[[], ArrayFile | None] = lambda: None  # see `FilesBeside.thumbnails`
 
     @cached_property
     def evaluated(self) -> pd.DataFrame:

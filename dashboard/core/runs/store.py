@@ -190,7 +190,7 @@ class RunStore:
         """Starts a run with no rows. Raises OSError when it cannot be written.
 
         Args:
-            attributes: see `RunFolder.keep_attributes`.
+            attributes: see `AttributeFile.keep`.
         """
         folder = self._any_folder(manifest.run_id)
         folder.path.mkdir(parents=True)
@@ -199,7 +199,7 @@ class RunStore:
             if manifest.user:
                 folder.keep_user(manifest.user)
             if attributes is not None:
-                folder.keep_attributes(attributes)
+                folder.beside.attributes.keep(attributes)
             folder.save(manifest)
         except BaseException:
             owner.release()

@@ -57,7 +57,7 @@ def _filters(choice: Choice) -> list[Filter]:
 
 def _state(services: Services, run_id: str, conditions: Filter) -> Hashable:
     """A key that changes when the rows that pass the filter may have changed. Raises DatasetError."""
-    tags = services.runs.folder(run_id).readable_annotations().tags if conditions else {}
+    tags = services.runs.folder(run_id).beside.readable_annotations().tags if conditions else {}
     return state_of_run(services, run_id), conditions, tuple(sorted(tags.items()))
 
 

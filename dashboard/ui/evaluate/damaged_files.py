@@ -16,7 +16,7 @@ def show_damaged_files(folder: RunFolder) -> None:
     """One line for each such file."""
     if fault := st.session_state.pop(_FAULT, None):
         show_error(fault, "The file was not taken away.")
-    for name, error in folder.file_faults().items():
+    for name, error in folder.beside.faults().items():
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(plain(error.message), icon=":material/broken_image:")
             if folder.may_change():
@@ -28,6 +28,6 @@ def show_damaged_files(folder: RunFolder) -> None:
 
 def _set_aside(folder: RunFolder, name: str) -> None:
     try:
-        folder.set_aside(name)
+        folder.beside.set_aside(name)
     except DashboardError as error:
         st.session_state[_FAULT] = error

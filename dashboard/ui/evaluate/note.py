@@ -28,7 +28,7 @@ def show_note(services: Services, run_id: str) -> None:
     """Shows the verdict as a badge and the note as text, if there are any that can be read."""
     noted = Annotations()
     with contextlib.suppress(DashboardError):
-        noted = services.runs.folder(run_id).annotations()
+        noted = services.runs.folder(run_id).beside.annotations()
     if noted.verdict:
         st.badge(noted.verdict.capitalize(), **_BADGES[noted.verdict])
     if noted.note:
@@ -47,7 +47,7 @@ def _ask(services: Services, manifest: RunManifest, key: str) -> None:
     model = ModelNames(services.registry).of(manifest)
     st.text(f"{manifest.dataset_name}, {model}, {local_time(manifest.created_utc)}")
     try:
-        noted = services.runs.folder(manifest.run_id).annotations()
+        noted = services.runs.folder(manifest.run_id).beside.annotations()
     except DashboardError as error:
         show_error(error, "The note cannot be changed.")
         return
@@ -71,6 +71,8 @@ def _save(services: Services, run_id: str, key: str) -> None:
     """Stores what was noted, or keeps the error for the dialog."""
     verdict, note = st.session_state[f"verdict-{key}"], st.session_state[f"note-{key}"]
     try:
-        services.runs.folder(run_id).annotate(lambda found: replace(found, verdict=verdict or "", note=note.strip()))
+        services.runs.folder(run_id).beside.annotate(
+            lambda found: replace(found, verdict=verdict or "", note=note.strip())
+        )
     except DashboardError as error:
         st.session_state[_NOT_SAVED] = error

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import Literal
 
 import streamlit as st
 
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.model_names import ModelNames
+from dashboard.core.evaluation.opening import why_not_resumed
 from dashboard.core.runs.folder import DAYS_KEPT
 from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
@@ -25,12 +27,15 @@ from dashboard.ui.words import NOT_YOURS, local_time, plain
 def offer_actions(services: Services, run: Run) -> None:
     """Shows the buttons."""
     manifest = run.manifest
-    dataset = Path(manifest.dataset)
-    there = not manifest.imported and is_there(dataset)
+    there = not manifest.imported and is_there(Path(manifest.dataset))
     folder = services.runs.folder(manifest.run_id)
     in_use, may_change = folder.state(manifest) == "running", folder.may_change()
+    stopped = manifest.state != "finished" and not in_use
+    refused = stopped and why_not_resumed(manifest, services.registry) is not None
     with st.container(horizontal=True, key="actions", horizontal_alignment="right"):
-        go_on = there and manifest.state != "finished" and not in_use and may_change
+        if refused and there:
+            _offer_to_evaluate_again(services, manifest, "content")
+        go_on = there and stopped and not refused and may_change
         if go_on and st.button(
             "Resume", key="go-on", icon=":material/play_arrow:", help="Continues where it stopped, with the same model."
         ):
@@ -41,16 +46,19 @@ def offer_actions(services: Services, run: Run) -> None:
                 "Note and verdict", key="note-shown-run", icon=":material/edit_note:", width="stretch"
             ):
                 ask_for_note(services, manifest)
-            if there and st.button(
-                f"Evaluate again with {_model_in_use()}", key="again", icon=":material/refresh:", width="stretch"
-            ):
-                start_or_explain(services, dataset, _label_map_again(manifest), use_stored=False)
+            if there and not refused:
+                _offer_to_evaluate_again(services, manifest, "stretch")
             if not may_change:
                 st.caption(NOT_YOURS)
             elif not in_use:
                 st.divider()  # so that nobody deletes who wants to evaluate again
                 if st.button("Delete", key="delete", icon=":material/delete:", width="stretch"):
                     _confirm_deletion(services, manifest)
+
+
+def _offer_to_evaluate_again(services: Services, manifest: RunManifest, width: Literal["content", "stretch"]) -> None:
+    if st.button(f"Evaluate again with {_model_in_use()}", key="again", icon=":material/refresh:", width=width):
+        start_or_explain(services, Path(manifest.dataset), _label_map_again(manifest), use_stored=False)
 
 
 def _model_in_use() -> str:

@@ -6,12 +6,13 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.model_names import ModelNames
+from dashboard.core.evaluation.opening import why_not_resumed
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.left_out import image_count
 from dashboard.core.runs.run import Run
 from dashboard.core.shell import as_called
 from dashboard.services import Services
-from dashboard.ui.errors import show_error
+from dashboard.ui.errors import as_text, show_error
 from dashboard.ui.evaluate.damaged_files import show_damaged_files
 from dashboard.ui.evaluate.note import show_note
 from dashboard.ui.evaluate.views import show_view
@@ -27,7 +28,7 @@ def show_run(services: Services, run: Run) -> None:
     """Shows notes about the run, the filter, and the view of the images that pass it."""
     run_id = run.manifest.run_id
     folder = services.runs.folder(run_id)
-    _say_what_is_missing(run)
+    _say_what_is_missing(services, run)
     show_damaged_files(folder)
     if run.table.empty:
         return
@@ -62,7 +63,7 @@ def say_what_it_is(services: Services, run: Run) -> None:
     name_tab(manifest.dataset_name, percent(evaluation.accuracy.value) if evaluation else "")
 
 
-def _say_what_is_missing(run: Run) -> None:
+def _say_what_is_missing(services: Services, run: Run) -> None:
     manifest = run.manifest
     if manifest.state != "finished":
         st.warning(
@@ -71,6 +72,10 @@ def _say_what_is_missing(run: Run) -> None:
         )
         if manifest.message:
             st.text(as_called(manifest.message))
+        is_running = services.runs.folder(manifest.run_id).state(manifest) == "running"
+        refused = None if is_running else why_not_resumed(manifest, services.registry)
+        if refused and str(refused) != manifest.message:
+            st.text(f"It cannot be resumed. {as_text(refused)}")
     if manifest.unknown_labels and not run.table.empty:
         st.warning(
             "These labels are not classes of this model. Their images were left out:", icon=":material/folder_off:"

@@ -125,7 +125,7 @@ def _offer_tags(services: Services, run: Run) -> None:
     run_id = run.manifest.run_id
     try:
         folder = services.runs.folder(run_id)
-        tags = folder.annotations().tags
+        tags = folder.beside.annotations().tags
     except DashboardError as error:
         show_error(error, "The tags cannot be shown.")
         return
@@ -154,7 +154,7 @@ def _tag(services: Services, run: Run, change: Callable[[Annotations, str, Colle
     run_id, usable = run.manifest.run_id, _usable(run)
     name = st.session_state[f"tag-name-{run_id}"]
     try:
-        services.runs.folder(run_id).annotate(lambda found: change(found, name, usable))
+        services.runs.folder(run_id).beside.annotate(lambda found: change(found, name, usable))
     except DashboardError as error:
         st.session_state[_TAG_ERROR] = error
     else:

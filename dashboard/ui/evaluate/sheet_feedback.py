@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.core.errors import DashboardError, counted
+from dashboard.core.database.faults import left_out
+from dashboard.core.errors import DashboardError, DatabaseError, counted
 from dashboard.core.history.prediction_ids import id_in_run
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
@@ -23,11 +24,14 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
     """What was said last about these images, in a word or two. Shows why if that is not known."""
     if error := st.session_state.pop(_ERROR, None):
         show_error(error, "The feedback was not stored.")
+    damaged: list[DatabaseError] = []
     try:
-        said = services.feedback.last_words([id_in_run(run_id, index) for index in indices])
+        said = services.feedback.last_words([id_in_run(run_id, index) for index in indices], damaged)
     except DashboardError as error:
         st.caption(plain(f"Feedback cannot be shown. {error.message}"))
         return {}
+    if damaged:
+        st.caption(plain(left_out(damaged).replace("`", "")))
     found = {}
     for index in indices:
         if opinion := said.get(id_in_run(run_id, index)):

@@ -51,7 +51,7 @@ def show_feedback(services: Services) -> None:
         st.caption(f"The newest {SHOWN} are listed; the exports have all.")
     row, reasons = st.container(horizontal=True), st.container()
     with row:
-        _offer_exports(services, words, reasons)
+        _offer_exports(services, words, len(damaged), reasons)
         if chosen:
             st.button(
                 "Delete the selected feedback", key="withdraw", icon=":material/delete:",
@@ -91,7 +91,7 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
     )
 
 
-def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaGenerator) -> None:
+def _offer_exports(services: Services, words: Sequence[Opinion], n_damaged: int, reasons: DeltaGenerator) -> None:
     from dashboard.core.feedback.exporting import (
         agreed,
         images_not_at_hand,
@@ -120,6 +120,9 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
         help="The images that are at hand, one folder for each true label.",
     )  # fmt: skip
     offer_file("Labels (CSV)", as_csv, "feedback.csv", "text/csv", "feedback-csv", reasons)
+    if n_damaged:
+        are = "is" if n_damaged == 1 else "are"
+        reasons.caption(f"{counted(n_damaged, 'damaged record')} {are} left out of the exports.")
     if why_not:
         reasons.caption(as_text(why_not))
         return
@@ -135,8 +138,8 @@ def _offer_exports(services: Services, words: Sequence[Opinion], reasons: DeltaG
 
 
 def _last_words(services: Services) -> list[Opinion]:
-    """The last word of each user on each prediction, or of the one user whose feedback may be seen."""
-    return services.feedback.opinions(None, user=services.visitor.sees_only)
+    """The last word of each user on each prediction, or of the one user whose feedback may be seen, if it can be read."""
+    return services.feedback.opinions(None, user=services.visitor.sees_only, damaged=[])
 
 
 def _withdraw(services: Services, opinion: Opinion) -> None:

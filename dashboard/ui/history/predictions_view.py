@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import IO
 
 import streamlit as st
 
-from dashboard.core.errors import DashboardError, counted
+from dashboard.core.database.faults import left_out
+from dashboard.core.errors import DashboardError, DatabaseError, counted
 from dashboard.core.history.entry import Entry, HistoryFilter, Page
 from dashboard.core.history.history import HOW_TO_KEEP_IMAGES
 from dashboard.core.history.prediction_ids import place_in_run
@@ -116,23 +118,33 @@ def _offer_export(services: Services, asked: HistoryFilter) -> None:
 
     row, reasons = st.container(horizontal=True, vertical_alignment="center"), st.container()
     with row:
-        offer_file("CSV", _made(services, asked, write_csv), "history.csv", "text/csv", "history-csv", reasons)
-        offer_file(
-            "JSON lines", _made(services, asked, write_json_lines), "history.jsonl", "application/x-ndjson",
-            "history-jsonl", reasons,
-        )  # fmt: skip
+        for title, write, ending, mime in (
+            ("CSV", write_csv, "csv", "text/csv"),
+            ("JSON lines", write_json_lines, "jsonl", "application/x-ndjson"),
+        ):
+            damaged: list[DatabaseError] = []
+            offer_file(
+                title, partial(_made, services, asked, write, damaged), f"history.{ending}", mime, f"history-{ending}",
+                reasons, note=partial(_left_out, damaged),
+            )  # fmt: skip
         st.caption("All predictions that pass the filter.", width="content")
 
 
 def _made(
-    services: Services, asked: HistoryFilter, write: Callable[[Iterable[Entry], IO[bytes]], int]
-) -> Callable[[], bytes]:
-    def make() -> bytes:
-        out = io.BytesIO()
-        try:
-            write(services.history.walk(asked), out)
-        except OSError as error:
-            raise DashboardError(f"The history cannot be read: {error}.", "Try again.", "storage") from error
-        return out.getvalue()
+    services: Services,
+    asked: HistoryFilter,
+    write: Callable[[Iterable[Entry], IO[bytes]], int],
+    damaged: list[DatabaseError],
+) -> bytes:
+    """The file. `damaged` gets the errors of the records that it lacks."""
+    out = io.BytesIO()
+    damaged.clear()  # of an earlier click
+    try:
+        write(services.history.walk(asked, damaged), out)
+    except OSError as error:
+        raise DashboardError(f"The history cannot be read: {error}.", "Try again.", "storage") from error
+    return out.getvalue()
 
-    return make
+
+def _left_out(damaged: Sequence[DatabaseError]) -> str:
+    return left_out(damaged).replace("`", "")

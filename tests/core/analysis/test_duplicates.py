@@ -28,7 +28,7 @@ def run() -> Simulated:
 
 
 def groups_of(folder: RunFolder, thumbnails: bool = True, **given: object) -> list[list[int]]:
-    groups = equal_images(folder.load(VIEW_COLUMNS), folder.thumbnails() if thumbnails else None, **given)  # type: ignore[arg-type]
+    groups = equal_images(folder.load(VIEW_COLUMNS), folder.beside.thumbnails() if thumbnails else None, **given)  # type: ignore[arg-type]
     return [group.tolist() for group in groups]
 
 
@@ -69,7 +69,7 @@ def test_failed_rows_and_rows_outside_of_a_filter_do_not_count(run: Simulated, t
     folder = replace(run, failed=np.arange(60) == 51).store(tmp_path / NAME)
     assert groups_of(folder) == [[0, 50], [1, 52]]
     some = folder.load(VIEW_COLUMNS, parse_filter(["index>=1"]))
-    assert [group.tolist() for group in equal_images(some, folder.thumbnails())] == [[1, 52]]
+    assert [group.tolist() for group in equal_images(some, folder.beside.thumbnails())] == [[1, 52]]
 
 
 def test_the_images_of_the_dataset_decide(run: Simulated, make_zip: MakeZip, tmp_path: Path) -> None:

@@ -101,6 +101,9 @@ def test_a_damaged_prediction_is_told_beside_the_others(
     [told] = page.damaged
     assert f"predictions.{column} holds" in told.message and damaged in told.message
     assert page.note == f"{told.message} {told.fix}"
+    left_out: list[DatabaseError] = []
+    assert list(history.walk(damaged=left_out)) == list(page.entries)
+    assert [each.message for each in left_out] == [told.message]
     first = history.query(limit=3)  # ends with the damaged one
     assert len(first.entries) == 2 and [each.file for each in history.query(cursor=first.next_cursor).entries] == [
         "a.png"
@@ -124,6 +127,8 @@ def test_damaged_feedback_is_told_beside_the_rest(database: Database, sqlite_set
     assert [each.subject for each in feedback.opinions(damaged=told)] == [other] and len(told) == 1
     asked = [each.prediction_id for each in history.query().entries]
     assert list(feedback.last_words(asked, told)) == [other] and len(told) == 2
+    accuracy = feedback.accuracy(damaged=told)
+    assert accuracy and accuracy.right and accuracy.right.n == 1 and len(told) == 3
     assert "feedback.note holds" in told[0].message and history.close()
 
 

@@ -45,7 +45,7 @@ def undisturbed(dataset: Path, tiny_version: ModelVersion, tmp_path: Path) -> pd
 
 def rows(store: RunStore, run_id: str) -> pd.DataFrame:
     """The rows with the checksum of each thumbnail, and the metrics."""
-    run, thumbnails = store.folder(run_id).load(), store.folder(run_id).thumbnails()
+    run, thumbnails = store.folder(run_id).load(), store.folder(run_id).beside.thumbnails()
     assert run.state == "finished" and run.evaluation() is not None
     sums = [0] * len(run.table) if thumbnails is None else [zlib.crc32(each.tobytes()) for each in thumbnails]
     return run.table.assign(thumbnail=sums)

@@ -73,7 +73,7 @@ def undisturbed(
 def rows_and_thumbnails(store: RunStore, run_id: str) -> pd.DataFrame:
     """The rows of a run, each with the checksum of its thumbnail."""
     table = store.folder(run_id).load().table
-    thumbnails = store.folder(run_id).thumbnails()
+    thumbnails = store.folder(run_id).beside.thumbnails()
     assert thumbnails is not None and len(thumbnails) == 242
     return table.assign(thumbnail=[zlib.crc32(thumbnails[i].tobytes()) for i in table["index"]])
 

@@ -279,7 +279,7 @@ def test_a_run_that_can_have_no_answers_goes_at_once_unless_somebody_noted_somet
     monkeypatch.setattr(fast, "submit", no_model)
     begin_run(plan_run(make_zip({"cat": 4}), tiny_version), store, 4, "run").owner.release()
     if noted:
-        store.folder("run").annotate(lambda found: replace(found, note="mine"))
+        store.folder("run").beside.annotate(lambda found: replace(found, note="mine"))
     if by == "page":
         assert wait(runner, runner.go_on("run", tiny_registry)).state == "failed"
     else:

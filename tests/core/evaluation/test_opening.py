@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dashboard.core.errors import DatasetError, ModelError
-from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run, version_of_run
+from dashboard.core.evaluation import opening
+from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run, version_of_run, why_not_resumed
 from dashboard.core.evaluation.plan import plan_run, run_key
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.labels.class_names import LEAVE_OUT
@@ -117,12 +118,12 @@ def test_metrics_of_the_rows_so_far_go_when_a_run_goes_on(
     store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion
 ) -> None:
     stopped(store, make_zip({"cat": 2}), tiny_version)
-    store.folder("run").keep_evaluation(
+    store.folder("run").beside.keep_evaluation(
         evaluate_labels(np.array([0]), np.array([1]), tiny_version.class_names, np.ones(1))
     )
-    assert store.folder("run").evaluation_file.exists()
+    assert store.folder("run").beside.evaluation_file.exists()
     taken_up = take_up_run("run", store, tiny_registry)
-    assert isinstance(taken_up, OpenRun) and not store.folder("run").evaluation_file.exists()
+    assert isinstance(taken_up, OpenRun) and not store.folder("run").beside.evaluation_file.exists()
     taken_up.owner.release()
 
 
@@ -133,6 +134,28 @@ def test_an_import_that_was_interrupted_is_no_evaluation_to_go_on_with(
     with pytest.raises(DatasetError, match=r"import of images\.zip was interrupted") as caught:
         take_up_run("run", store, tiny_registry)
     assert caught.value.fix
+
+
+def test_why_a_run_cannot_be_resumed_is_known_without_reading_its_dataset(
+    store: RunStore, make_zip: MakeZip, tiny_registry: Registry, tiny_version: ModelVersion,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    path = make_zip({"cat": 2})
+    manifest = stopped(store, path, tiny_version)
+    assert why_not_resumed(manifest, tiny_registry) is None
+    for other, code in (
+        (replace(manifest, model="tiny@9"), "model_unknown"), (replace(manifest, label_map=()), "model_changed"),
+        (replace(manifest, imported=True), "import_interrupted"), (replace(manifest, key=""), "dataset_changed"),
+        (replace(manifest, dataset=str(path.with_name("gone.zip"))), "not_found"),
+    ):  # fmt: skip
+        told = why_not_resumed(other, tiny_registry)
+        assert told and told.code == code and told.fix
+    path.write_bytes(make_zip({"cat": 3}, name="other.zip").read_bytes())
+    with pytest.raises(DatasetError) as refused:
+        take_up_run("run", store, tiny_registry)
+    monkeypatch.setattr(opening, "dataset_of", lambda _: pytest.fail("the dataset was read"))
+    told = why_not_resumed(store.folder("run").manifest(), tiny_registry)
+    assert str(told) == str(refused.value) and "was changed before its evaluation was finished" in str(told)
 
 
 def test_a_note_beside_the_images_is_no_label_and_no_sample(make_zip: MakeZip, tiny_version: ModelVersion) -> None:

@@ -160,11 +160,11 @@ def test_the_file_is_plain_json_beside_the_rows(tmp_path: Path) -> None:
     store.begin(manifest()).release()
     folder = store.folder(manifest().run_id)
     folder.add_part(0, table_of([ok(0, "cat", "cat"), ok(1, "dog", "cat")]))
-    folder.annotate(lambda found: found.tagged("unclear", [1]))
+    folder.beside.annotate(lambda found: found.tagged("unclear", [1]))
     stored = json.loads((folder.path / "annotations.json").read_text())
     assert len(stored.pop("crc32")) == 8
     assert stored == {"tags": {"unclear": [1]}, "subsets": {}, "note": "", "verdict": ""}
     assert folder.load(VIEW_COLUMNS, parse_filter(["tag=unclear"])).table["index"].tolist() == [1]
     with pytest.raises(DatasetError, match="no evaluation 'gone'") as caught:
-        store.folder("gone").annotate(lambda found: found)
+        store.folder("gone").beside.annotate(lambda found: found)
     assert caught.value.code == "run_unknown"

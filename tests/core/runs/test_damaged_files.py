@@ -62,8 +62,8 @@ each_damage = pytest.mark.parametrize("damage", DAMAGES)
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = clean(1, 40, 3).store(tmp_path_factory.mktemp("whole") / RUN)
-    folder.keep_attributes(pa.table({"weather": ["sun", "rain"] * 20}))
-    folder.annotate(lambda found: replace(found.tagged("odd", [1, 2]), note="seen"))
+    folder.beside.attributes.keep(pa.table({"weather": ["sun", "rain"] * 20}))
+    folder.beside.annotate(lambda found: replace(found.tagged("odd", [1, 2]), note="seen"))
     folder.keep_user("ann")
     folder.own().release()
     measure(folder)
@@ -93,7 +93,7 @@ def can_be_used(store: RunStore, tmp_path: Path) -> RunFolder:
 def test_a_file_beside_the_rows(store: RunStore, tmp_path: Path, name: str, damage: Callable[[Path], object]) -> None:
     damage(store.root / RUN / name)
     folder = can_be_used(store, tmp_path)
-    [(file, fault)] = folder.file_faults().items()
+    [(file, fault)] = folder.beside.faults().items()
     assert file == name and fault.code == "run_file_damaged"
     assert (
         fault.message.startswith(f"{name} of the evaluation {RUN} cannot be read (") and BESIDE[name] in fault.message
@@ -106,8 +106,8 @@ def test_a_file_beside_the_rows(store: RunStore, tmp_path: Path, name: str, dama
             assert str(caught.value) == str(fault)
         else:
             assert 0 < len(folder.load(VIEW_COLUMNS, parse_filter([column])).table) < 40
-    folder.set_aside(name)
-    assert folder.file_faults() == {} and os.path.lexists(folder.path / f"{name}.damaged")
+    folder.beside.set_aside(name)
+    assert folder.beside.faults() == {} and os.path.lexists(folder.path / f"{name}.damaged")
     can_be_used(store, tmp_path)
 
 
@@ -117,7 +117,7 @@ def test_a_file_without_which_nothing_is_missing(
     store: RunStore, tmp_path: Path, name: str, damage: Callable[[Path], object]
 ) -> None:
     damage(store.root / RUN / name)
-    assert can_be_used(store, tmp_path).file_faults() == {}
+    assert can_be_used(store, tmp_path).beside.faults() == {}
 
 
 @each_damage

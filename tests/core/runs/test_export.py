@@ -61,7 +61,7 @@ def test_further_columns_of_the_dataset_are_exported_after_ours(where: list[str]
         "p_cat": ["x", "y", "z"],
         "width": [9, 9, 9],
     }
-    folder.keep_attributes(pa.table(own))
+    folder.beside.attributes.keep(pa.table(own))
     run, out = folder.load(VIEW_COLUMNS, parse_filter(where)), io.BytesIO()
     write_csv(run, out)
     csv = pd.read_csv(io.BytesIO(out.getvalue()), dtype=str)

@@ -110,7 +110,7 @@ def stored(store: RunStore, derived: bool = True, packed: bool = False) -> RunFo
             folder.rows.pack(folder.load().files)
         else:
             pq.write_table(table, folder.path / "rows.parquet")
-    folder.annotate(lambda found: found.tagged("odd", range(1, N, 2)).tagged("few", [1, 2]))
+    folder.beside.annotate(lambda found: found.tagged("odd", range(1, N, 2)).tagged("few", [1, 2]))
     return folder
 
 

@@ -67,7 +67,7 @@ def test_no_flipped_bit_changes_a_row_or_a_note(folder: RunFolder, packed: bool)
 
 
 def test_no_flipped_bit_changes_a_further_column(folder: RunFolder) -> None:
-    folder.keep_attributes(pa.table({"weather": ["sun", None, "rain", "sun"], "age": [1, 2, 3, 4]}))
+    folder.beside.attributes.keep(pa.table({"weather": ["sun", None, "rain", "sun"], "age": [1, 2, 3, 4]}))
 
     def content(path: Path) -> object:
         with tempfile.TemporaryDirectory() as place:
@@ -99,11 +99,11 @@ def test_no_flipped_bit_changes_a_metric(folder: RunFolder) -> None:
     measure(folder)
 
     def content() -> object:
-        record = json.loads(read_checked_json(folder.evaluation_file, 2**20))
+        record = json.loads(read_checked_json(folder.beside.evaluation_file))
         return {name: value for name, value in record.items() if name in wanted}
 
-    wanted = {*json.loads(folder.evaluation_file.read_bytes())} - {"crc32"}
-    no_flipped_bit_changes_json(folder.evaluation_file, content)
+    wanted = {*json.loads(folder.beside.evaluation_file.read_bytes())} - {"crc32"}
+    no_flipped_bit_changes_json(folder.beside.evaluation_file, content)
     measured = folder.load().evaluation()
     assert measured and measured.accuracy.n == 3
 
@@ -117,8 +117,8 @@ def test_no_flipped_bit_changes_the_manifest(folder: RunFolder) -> None:
 
 
 def test_no_flipped_bit_changes_what_people_noted(folder: RunFolder) -> None:
-    folder.annotate(lambda found: replace(found.tagged("odd", [1, 2]), note="seen", verdict="accepted"))
-    no_flipped_bit_changes_json(folder.path / "annotations.json", folder.annotations)
+    folder.beside.annotate(lambda found: replace(found.tagged("odd", [1, 2]), note="seen", verdict="accepted"))
+    no_flipped_bit_changes_json(folder.path / "annotations.json", folder.beside.annotations)
 
 
 def test_each_flipped_bit_of_an_array_is_told(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def with_thumbnails(folder: RunFolder) -> np.ndarray:
     """Writes three of four thumbnails and finishes the run. Gives all four; the third is black."""
     thumbnails = np.stack([picture(seed, 6, 4) for seed in range(4)])
     thumbnails[2] = 0
-    kept = folder.keep_thumbnails(4, (4, 6))
+    kept = folder.beside.keep_thumbnails(4, (4, 6))
     assert kept
     kept.write(np.array([3, 0, 1]), thumbnails[[3, 0, 1]])
     folder.save(replace(manifest(), state="finished"))
@@ -156,8 +156,8 @@ def test_a_flipped_bit_in_the_thumbnails_is_told_and_nothing_is_shown_of_them(fo
     at = {"header": 12, "picture": pictures_at + 72, "picture that was never written": pictures_at + 2 * 72}
     content[at.get(place, len(content) - 1)] ^= 1
     path.write_bytes(content)
-    assert folder.thumbnails() is None
-    fault = folder.file_faults()["thumbnails.npy"]
+    assert folder.beside.thumbnails() is None
+    fault = folder.beside.faults()["thumbnails.npy"]
     assert fault.code == "run_file_damaged" and "its small pictures come from the dataset" in fault.message
     assert place == "header" or "(its checksum does not match)" in fault.message
     assert len(folder.load().table) == 4
@@ -165,16 +165,16 @@ def test_a_flipped_bit_in_the_thumbnails_is_told_and_nothing_is_shown_of_them(fo
 
 def test_whole_thumbnails_are_read_also_those_of_earlier_versions_without_checksums(folder: RunFolder) -> None:
     thumbnails = with_thumbnails(folder)
-    assert np.array_equal(np.asarray(folder.thumbnails()), thumbnails) and not folder.file_faults()
+    assert np.array_equal(np.asarray(folder.beside.thumbnails()), thumbnails) and not folder.beside.faults()
     path = folder.path / "thumbnails.npy"
     path.unlink()
     np.save(path, thumbnails)
-    assert np.array_equal(np.asarray(folder.thumbnails()), thumbnails) and not folder.file_faults()
-    kept = folder.keep_thumbnails(4, (4, 6), new=False)  # for a run that an earlier version began
+    assert np.array_equal(np.asarray(folder.beside.thumbnails()), thumbnails) and not folder.beside.faults()
+    kept = folder.beside.keep_thumbnails(4, (4, 6), new=False)  # for a run that an earlier version began
     assert kept
     kept.write(np.array([2]), thumbnails[:1])
     assert path.stat().st_size == 128 + thumbnails.nbytes
-    assert np.array_equal(np.asarray(folder.thumbnails()), thumbnails[[0, 1, 0, 3]])
+    assert np.array_equal(np.asarray(folder.beside.thumbnails()), thumbnails[[0, 1, 0, 3]])
 
 
 def test_thumbnails_of_a_run_under_way_are_not_called_damaged_while_one_is_written(folder: RunFolder) -> None:
@@ -184,7 +184,7 @@ def test_thumbnails_of_a_run_under_way_are_not_called_damaged_while_one_is_writt
     content = bytearray(path.read_bytes())
     content[-17] ^= 1  # a picture whose checksum is not written yet
     path.write_bytes(content)
-    assert folder.thumbnails() is not None and not folder.file_faults()
+    assert folder.beside.thumbnails() is not None and not folder.beside.faults()
 
 
 def test_a_flipped_bit_makes_no_other_user_the_owner_of_a_damaged_run(

@@ -18,6 +18,7 @@ from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.measuring import measure
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.intervals import proportion
+from dashboard.core.runs.files_beside import FilesBeside
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.manifest import RunManifest
@@ -188,16 +189,18 @@ def test_metrics_of_fewer_rows_than_there_are_now_are_not_used(folder: RunFolder
     assert (measured := folder.load(VIEW_COLUMNS).measured) and measured.accuracy == proportion(1, 2)
 
 
-def test_metrics_of_a_run_that_went_on_while_it_was_measured_are_not_kept(folder: RunFolder) -> None:
-    class GoesOn(RunFolder):
-        def keep_evaluation(self, evaluation: Evaluation) -> None:
-            self.add_part(1, table_of([ok(1, "dog", "cat")]))
-            super().keep_evaluation(evaluation)
+def test_metrics_of_a_run_that_went_on_while_it_was_measured_are_not_kept(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def go_on(evaluation: Evaluation) -> None:
+        folder.add_part(1, table_of([ok(1, "dog", "cat")]))
+        FilesBeside.keep_evaluation(folder.beside, evaluation)
 
     folder.save(manifest(n_images=2))
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
-    measure(GoesOn(folder.path))
-    assert not folder.evaluation_file.exists()
+    monkeypatch.setattr(folder.beside, "keep_evaluation", go_on)
+    measure(folder)
+    assert not folder.beside.evaluation_file.exists()
 
 
 def test_a_part_that_was_cut_off_is_to_be_done_again(folder: RunFolder) -> None:
@@ -328,7 +331,7 @@ def test_metrics_written_before_are_read_and_written_as_they_were(written_before
     assert found.reliability is not None and found.reliability.images.tolist() == [0] * 8 + [1, 0, 0, 1, 0, 1, 1]
     assert np.flatnonzero(~np.isnan(found.reliability.confidence)).tolist() == [8, 11, 13, 14]
     assert found.ece15 == pytest.approx((0.55 + 0.2 + 0.1 + 0.01) / 4)
-    written_before.keep_evaluation(found)
+    written_before.beside.keep_evaluation(found)
     lines = (written_before.path / "evaluation.json").read_bytes().splitlines(keepends=True)
     assert b"crc32" in lines.pop(1) and b"".join(lines) == (TODAY / "evaluation.json").read_bytes()
 

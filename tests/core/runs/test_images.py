@@ -81,7 +81,7 @@ def index_of(run: Run, file: str) -> int:
 
 def test_images_that_nobody_changed_are_given_as_they_are(evaluated: RunFolder, folder: Path) -> None:
     run = evaluated.load()
-    assert evaluated.thumbnails() is not None and len(run.failed) == 1
+    assert evaluated.beside.thumbnails() is not None and len(run.failed) == 1
     for file in ("cat/photo.jpg", "cat/drawing.png", "cat/broken.png"):
         assert run_image(run, index_of(run, file)).data == (folder / file).read_bytes()
 
@@ -113,7 +113,7 @@ def test_thumbnails_are_compared_in_the_way_in_which_they_were_made(tmp_path: Pa
     stored_run(tmp_path, tmp_path / "pets")
     folder = RunStore(tmp_path / "runs").folder("r1")
     folder.save(replace(folder.manifest(), fit="pad", input_size=(512, 512)))
-    thumbnails = folder.keep_thumbnails(1, thumbnail_shape(recipe))
+    thumbnails = folder.beside.keep_thumbnails(1, thumbnail_shape(recipe))
     assert thumbnails
     thumbnails.write(np.array([0]), make_thumbnail(read_model_input(file.read_bytes(), recipe), recipe)[None])
     assert run_image(folder.load(), 0).data == file.read_bytes()
@@ -123,7 +123,7 @@ def test_thumbnails_are_compared_in_the_way_in_which_they_were_made(tmp_path: Pa
 
 
 def test_without_thumbnails_only_names_are_compared(evaluated: RunFolder, folder: Path) -> None:
-    evaluated.forget_thumbnails()
+    evaluated.beside.forget_thumbnails()
     (folder / "cat" / "drawing.png").write_bytes(encoded(picture(7)))
     run = evaluated.load()
     assert run_image(run, index_of(run, "cat/drawing.png")).data == encoded(picture(7))

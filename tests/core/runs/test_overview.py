@@ -40,7 +40,7 @@ def test_a_list_knows_the_measured_accuracy_without_the_rows(store: RunStore) ->
 
 def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None:
     assert overviews(store)[0].accuracy == proportion(3, 4)
-    file = store.folder("run-2").evaluation_file
+    file = store.folder("run-2").beside.evaluation_file
     file.write_text(
         json.dumps({**json.loads(file.read_text()), "accuracy": {"value": 0.5, "low": 0, "high": 1, "n": 4}})
     )
@@ -52,7 +52,7 @@ def test_metrics_that_were_written_again_are_read_again(store: RunStore) -> None
 def test_metrics_of_another_run_are_not_shown(store: RunStore) -> None:
     other = write_run(store.root / ".elsewhere", "other", LABELS * 2, probabilities([0] * 8, 2), NAMES)
     measure(other)
-    other.evaluation_file.rename(store.folder("run-2").evaluation_file)
+    other.beside.evaluation_file.rename(store.folder("run-2").beside.evaluation_file)
     assert overviews(store)[0].accuracy == proportion(3, 4)
 
 
@@ -63,7 +63,7 @@ def test_metrics_of_the_rows_before_a_run_went_on_are_not_shown(store: RunStore)
 
 
 def test_a_changed_digit_of_the_metrics_is_damage(store: RunStore) -> None:
-    file = store.folder("run-2").evaluation_file
+    file = store.folder("run-2").beside.evaluation_file
     file.write_text(file.read_text().replace('"value": 0.75', '"value": 0.85'))
     os.utime(file, ns=(4, 4))
     assert overviews(store)[0].accuracy == proportion(3, 4)
@@ -71,8 +71,8 @@ def test_a_changed_digit_of_the_metrics_is_damage(store: RunStore) -> None:
 
 def test_damaged_metrics_are_computed_again_and_damaged_notes_say_so(store: RunStore) -> None:
     folder = store.folder("run-2")
-    folder.evaluation_file.write_text("{")
-    os.utime(folder.evaluation_file, ns=(2, 2))
+    folder.beside.evaluation_file.write_text("{")
+    os.utime(folder.beside.evaluation_file, ns=(2, 2))
     (folder.path / "annotations.json").write_text("[")
     found = overviews(store)[0]
     assert found.accuracy == proportion(3, 4) and found.annotations.verdict == ""
@@ -85,7 +85,7 @@ def test_lost_metrics_are_stored_again_when_the_run_is_listed_or_opened(
     store: RunStore, damage: Callable[[Path], object], by: str
 ) -> None:
     folder = store.folder("run-2")
-    damage(folder.evaluation_file)
+    damage(folder.beside.evaluation_file)
     if by == "list":
         assert overviews(store)[0].accuracy == proportion(3, 4)
     else:
@@ -100,7 +100,7 @@ def test_lost_metrics_of_a_cancelled_run_are_not_computed_for_a_list(
     store: RunStore, damage: Callable[[Path], object]
 ) -> None:
     folder = store.folder("run-2")
-    damage(folder.evaluation_file)
+    damage(folder.beside.evaluation_file)
     folder.save(replace(folder.manifest(), state="cancelled"))
     assert folder.load().evaluation() and overviews(store)[0].accuracy is None
 

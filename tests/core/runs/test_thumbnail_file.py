@@ -38,4 +38,7 @@ def test_they_are_written_in_any_order_and_what_was_there_stays(tmp_path: Path) 
 
 def test_a_run_of_too_many_large_pictures_keeps_none(tmp_path: Path) -> None:
     store = RunStore(tmp_path)
-    assert store.folder("run").keep_thumbnails(10**6, (64, 64)) is None and store.folder("run").thumbnails() is None
+    assert (
+        store.folder("run").beside.keep_thumbnails(10**6, (64, 64)) is None
+        and store.folder("run").beside.thumbnails() is None
+    )

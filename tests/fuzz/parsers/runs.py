@@ -37,8 +37,8 @@ def _whole(pid: int) -> Path:
 
     place = Path(tempfile.mkdtemp(prefix="fuzz-run-"))
     folder = clean(1, 40, 3).store(place / "20260101-000000-abc")
-    folder.keep_attributes(pa.table({"weather": ["sun", "rain"] * 20, "age": list(range(40))}))
-    folder.annotate(lambda noted: noted.tagged("odd", [1, 2]).with_subset("wet", ["weather=rain"]))
+    folder.beside.attributes.keep(pa.table({"weather": ["sun", "rain"] * 20, "age": list(range(40))}))
+    folder.beside.annotate(lambda noted: noted.tagged("odd", [1, 2]).with_subset("wet", ["weather=rain"]))
     measure(folder)
     _embeddings(folder.path).write_bytes(file_content(np.random.default_rng(0).random((40, 8)).astype(np.float32)))
     import atexit
@@ -71,7 +71,7 @@ def _reader(name: str) -> Callable[[bytes, Path], Content]:
 
 def _read_run(folder: RunFolder) -> Content:
     manifest = folder.manifest()
-    folder.rows.parts(), folder.thumbnails()
+    folder.rows.parts(), folder.beside.thumbnails()
     faults = []
     for attempt in (
         lambda: folder.load(COLUMNS).evaluation(),
@@ -79,7 +79,7 @@ def _read_run(folder: RunFolder) -> Content:
         lambda: folder.load(("index",), parse_filter(["weather=rain"])),
         lambda: folder.load(("index",), parse_filter(["tag=odd"])),
         lambda: _batches(folder),
-        folder.annotations,
+        folder.beside.annotations,
     ):
         try:
             attempt()
@@ -107,8 +107,8 @@ def _rows_of(array: ArrayFile | None) -> Content:
 def _read_thumbnails(data: bytes, folder: Path) -> Content:
     found = _reader("thumbnails.npy")(data, folder)
     run = RunStore(folder).folder(_whole(os.getpid()).name)
-    assert (run.thumbnails() is None) == ("thumbnails.npy" in run.file_faults())
-    return found | _rows_of(run.thumbnails())
+    assert (run.beside.thumbnails() is None) == ("thumbnails.npy" in run.beside.faults())
+    return found | _rows_of(run.beside.thumbnails())
 
 
 def _read_embeddings(data: bytes, folder: Path) -> Content:

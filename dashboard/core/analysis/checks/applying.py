@@ -57,7 +57,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
     manifest = folder.manifest()
     check_classes(file, manifest.class_names)
     check_finished(manifest, folder.state(manifest))
-    subsets = {**folder.readable_annotations().subsets, **file.subsets}
+    subsets = {**folder.beside.readable_annotations().subsets, **file.subsets}
 
     @cache
     def run_under(where: tuple[str, ...]) -> Run:
@@ -79,7 +79,7 @@ def apply_checks(file: ChecksFile, store: RunStore, run_id: str) -> list[Outcome
 
     def outcome(check: Check) -> Outcome:
         if check.subset and check.subset not in subsets:
-            folder.annotations()  # raises DatasetError if the subsets of the run cannot be read
+            folder.beside.annotations()  # raises DatasetError if the subsets of the run cannot be read
             raise DatasetError(
                 f"There is no subset {check.subset!r}.",
                 f"There are: {listed(sorted(subsets))}." if subsets else "Define it under `subsets:` in this file.",

@@ -68,7 +68,7 @@ def evidence_of(run: Run, folder: RunFolder) -> Evidence:
     """What the rules look at, of a run that was loaded from this folder. Raises DatasetError as `find_in` does."""
     source = folder.filter_source(run.files)
     attributes = pa.table({name: source.read_attribute(name) for name in source.attributes})
-    return Evidence(run, folder.thumbnails(), attributes)
+    return Evidence(run, folder.beside.thumbnails(), attributes)
 
 
 def find(run: Run, thumbnails: ArrayFile | None = None, attributes: pa.Table | None = None) -> list[Finding]:

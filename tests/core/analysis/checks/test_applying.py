@@ -179,7 +179,7 @@ def test_classes_are_checked_before_the_work() -> None:
 
 
 def test_subsets_of_the_file_and_of_the_run(store: RunStore) -> None:
-    store.folder(NOW).annotate(lambda a: a.with_subset("few", ["index<8"]).with_subset("late", ["index>=8"]))
+    store.folder(NOW).beside.annotate(lambda a: a.with_subset("few", ["index<8"]).with_subset("late", ["index>=8"]))
     text = "subsets: {few: [index<4, true_label=cat]}\nchecks:\n"
     text += "".join(f"- {{check: n >= 5, subset: {name}}}\n" for name in ("few", "late"))
     outcomes = apply_checks(parse_checks(text, "checks.yml"), store, NOW)

@@ -459,7 +459,9 @@ def test_errors_that_depend_on_a_column_of_the_dataset(tmp_path: Path) -> None:
         probs[i] = np.roll(probs[i], 1 + i % 9)
     folder = replace(run, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
     hours = np.where(night, 23, 12)
-    folder.keep_attributes(pa.table({"weather": np.where(night, "night", "day"), "hour": hours, "indoors": ~night}))
+    folder.beside.attributes.keep(
+        pa.table({"weather": np.where(night, "night", "day"), "hour": hours, "indoors": ~night})
+    )
     first = find_in(folder)[0]
     assert first.id == "depends_on_property" and first.where in (
         ("weather=night", "correct=no"),
@@ -476,7 +478,7 @@ def test_each_kind_of_column_gives_a_filter_that_works(column: str, value: list[
     probs = run.pred_probs.copy()
     probs[:600:2] = np.roll(probs[:600:2], 3, axis=1)
     folder = replace(run, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
-    folder.keep_attributes(pa.table({column: [value[0]] * 600 + [value[1]] * 1400}))
+    folder.beside.attributes.keep(pa.table({column: [value[0]] * 600 + [value[1]] * 1400}))
     first = find_in(folder)[0]
     assert first.where[0].startswith(column) and same_rows_as_its_filter(first, folder)
 
@@ -488,7 +490,7 @@ def test_columns_of_every_kind_and_name_give_only_filters_that_work(tmp_path: Pa
     folder = replace(run, pred_probs=probs).store(tmp_path / "20260101-000000-abc")
     first = pa.array(["a"] * 600 + ["b"] * 1400)
     numbers = pa.array([0.1] * 600 + [0.2] * 1400, pa.float32())
-    folder.keep_attributes(
+    folder.beside.attributes.keep(
         pa.table(
             {
                 "a<b": first, "tag": first, "loss": first, " a": first, "padded": pa.array([" a"] * 600 + [None] * 1400),
