@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from dashboard.core.images.preprocessing import Fit
+from dashboard.core.images.preprocessing import Fit, Resample
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.settings import CHUNK_SIZE
@@ -66,6 +66,7 @@ class RunManifest:
     class_names: Annotated[tuple[str, ...], AfterValidator(_are_classes)]
     n_images: _Count  # number of rows, also of those without an image
     fit: Fit | None = None  # how pictures were fitted to the model input; None: as the model version says
+    resample: Resample = "lanczos"  # how pictures of another size were resized; runs of earlier builds: always so
     unknown_labels: tuple[str, ...] = ()  # labels of the dataset that are not classes of the model
     label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
