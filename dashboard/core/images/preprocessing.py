@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -103,6 +103,10 @@ class Preprocessing:
             if (known.scale, known.mean, known.std) == (self.scale, self.mean, self.std):
                 return name if known.color in (None, self.color) else "custom"
         return "custom"
+
+    def as_record(self) -> dict[str, Any]:
+        """The fields. Lanczos is left out: earlier builds have no other filter, and refuse the name."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("resample", "lanczos")}
 
     def for_size_of(self, images: np.ndarray) -> Preprocessing:
         """The same preprocessing with the height and width of these images (N, H, W, 3)."""
