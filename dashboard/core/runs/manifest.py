@@ -66,7 +66,6 @@ class RunManifest:
     class_names: Annotated[tuple[str, ...], AfterValidator(_are_classes)]
     n_images: _Count  # number of rows, also of those without an image
     fit: Fit | None = None  # how pictures were fitted to the model input; None: as the model version says
-    resample: Resample = "lanczos"  # how pictures of another size were resized; runs of earlier builds: always so
     unknown_labels: tuple[str, ...] = ()  # labels of the dataset that are not classes of the model
     label_map: tuple[tuple[str, str], ...] = ()  # meaning of the other labels; `match_labels` accepts it as a dict
     notes: tuple[str, ...] = ()  # how the dataset was read, in sentences
@@ -83,6 +82,7 @@ class RunManifest:
     familiarity_kept: _Share | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
     recorded_accuracy: Proportion | None = None  # of the version on its test images; None if it records none
     input_size: tuple[_Side, _Side] | None = None  # height and width of the model input in pixels; None if unknown
+    resample: Resample = "lanczos"  # how pictures of another size were resized; runs of earlier builds: always so
 
     @property
     def images_per_second(self) -> float | None:
