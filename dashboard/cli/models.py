@@ -15,7 +15,15 @@ from dashboard.cli.model_table import markdown_table
 from dashboard.cli.output import console, plain_text, print_json, say, show, stop, table_of
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError, listed
 from dashboard.core.explanations.methods import PIXEL_METHODS
-from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Fit, size_in_words
+from dashboard.core.images.preprocessing import (
+    OTHER_NAMES,
+    RESAMPLE_NAMES,
+    SCALINGS,
+    ColorMode,
+    Fit,
+    Resample,
+    size_in_words,
+)
 from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
@@ -152,9 +160,17 @@ def models_add(
     fit: Annotated[
         str,
         typer.Option(
-            help=f"How an image is fitted to the input size: {', '.join(get_args(Fit))}; resized with the Lanczos filter, antialiased."
+            help=f"How an image of other proportions is fitted to the input size: {', '.join(get_args(Fit))}."
         ),
     ] = "stretch",
+    resample: Annotated[
+        str,
+        typer.Option(
+            help="How images of another size are resized, which the file does not tell. bilinear: if the model was trained "
+            "with image_dataset_from_directory or tf.image.resize. nearest: if with load_img or ImageDataGenerator. "
+            "Otherwise lanczos, which is antialiased, as the resizing of torchvision is."
+        ),
+    ] = "lanczos",
     color: Annotated[
         str, typer.Option(help=f"Channels: {', '.join(get_args(ColorMode))}; taken from the model if empty.")
     ] = "",
@@ -172,6 +188,7 @@ def models_add(
     """Add a Keras image classifier made elsewhere."""
     _check_choice("--scale", scale, (*SCALINGS, *OTHER_NAMES))
     _check_choice("--fit", fit, get_args(Fit))
+    _check_choice("--resample", resample, get_args(Resample))
     _check_choice("--color", color, get_args(ColorMode))
     opened = services()
     settings, known = opened.settings, opened.registry
@@ -189,6 +206,7 @@ def models_add(
                 int(memory_gb * 2**30) or None,
                 output or None,
                 samples,
+                cast(Resample, resample),
             )
             version = add_model(new, known, settings.samples_dir, PIXEL_METHODS, settings.worker_start_s)
         _keep_active(opened, active, version.ref)
@@ -213,7 +231,8 @@ def _what_was_found(version: ModelVersion) -> str:
     fitted = {"stretch": "stretched to it", "center-crop": "cropped", "pad": "padded with black"}[recipe.fit]
     return (
         f"It takes {color} of {size_in_words(recipe.height, recipe.width)}, in the scaling {recipe.scaling_name}. A picture with "
-        f"other proportions is {fitted}. Its outputs for the {len(version.class_names):,} classes, in the order "
+        f"other proportions is {fitted}. Pictures of another size are resized ({RESAMPLE_NAMES[recipe.resample]}), see --resample. "
+        f"Its outputs for the {len(version.class_names):,} classes, in the order "
         f"{listed(version.class_names)}, are taken {outputs}."
     )
 

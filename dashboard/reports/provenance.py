@@ -9,7 +9,7 @@ from importlib import metadata
 
 from dashboard.core.clock import utc_in_words
 from dashboard.core.errors import counted, listed
-from dashboard.core.images.preprocessing import FIT_NAMES
+from dashboard.core.images.preprocessing import FIT_NAMES, RESAMPLE_NAMES
 from dashboard.core.runs.annotations import Annotations
 from dashboard.core.runs.evaluate_again import evaluate_again, import_again
 from dashboard.core.runs.filters import as_texts, in_words
@@ -51,6 +51,7 @@ def facts_of(run: Run, annotations: Annotations, made: datetime) -> tuple[Fact, 
         Fact("Model", m.model),
         Fact("Model SHA-256", m.model_sha256, is_code=True),
         Fact("If a picture has other proportions", FIT_NAMES[m.fit] if m.fit else ""),
+        Fact("If a picture has another size", RESAMPLE_NAMES[m.resample] if m.fit else ""),
         Fact("Imported" if m.imported else "Evaluated", utc_in_words(m.created_utc) + seconds),
         Fact("Status", annotations.verdict),
         Fact("Note", annotations.note),

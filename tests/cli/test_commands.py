@@ -658,7 +658,16 @@ def test_models_use_says_when_a_setting_wins(models: Path) -> None:
 
 def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny_version: ModelVersion) -> None:
     """Even if its name comes first in the alphabet."""
-    arguments = ("--name", "a-model", "--class-names", ",".join(CLASS_NAMES), "--scale", "1/255")
+    arguments = (
+        "--name",
+        "a-model",
+        "--class-names",
+        ",".join(CLASS_NAMES),
+        "--scale",
+        "1/255",
+        "--resample",
+        "bilinear",
+    )
     added = process(
         "models", "add", tiny_version.file, *arguments, data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models)
     )
@@ -666,7 +675,7 @@ def test_a_model_that_is_added_does_not_become_the_active_one(models: Path, tiny
     told = " ".join(added.stdout.decode().split())
     assert (
         "It takes colour pictures (RGB) of 32x32 pixels, in the scaling 1/255. A picture with other proportions is stretched to "
-        "it. Its outputs for the 10 classes, in the order airplane, automobile, bird, cat, deer, dog, frog, horse and 2 "
+        "it. Pictures of another size are resized (Bilinear, not antialiased), see --resample. Its outputs for the 10 classes, in the order airplane, automobile, bird, cat, deer, dog, frog, horse and 2 "
         "more, are taken as logits, and a softmax makes probabilities of them."
     ) in told
     assert active(models) == ["2"]

@@ -57,9 +57,20 @@ def test_a_python_of_a_wrong_version_is_told_so_before_any_package(version: tupl
     assert "-m venv" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["__init__", "__main__"])
-def test_an_old_python_can_read_what_tells_it_so(name: str) -> None:
-    tree = ast.parse((ROOT / "dashboard" / f"{name}.py").read_text(), feature_version=(3, 4))
+def test_streamlit_run_in_a_python_of_a_wrong_version_says_so_too() -> None:
+    """Before it imports what a Streamlit for that Python lacks."""
+    program = (
+        "import runpy, sys, streamlit\nsys.version_info, sys.modules['starlette'] = (3, 9, 18), None\n"
+        "runpy.run_path('app.py')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "This is Python 3.9; the dashboard needs Python 3.10 to 3.13." in done.stderr
+
+
+@pytest.mark.parametrize("file", ["app.py", "dashboard/__init__.py", "dashboard/__main__.py"])
+def test_an_old_python_can_read_what_tells_it_so(file: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(), feature_version=(3, 4))
     new = (ast.JoinedStr, ast.AnnAssign, ast.NamedExpr, ast.ImportFrom)
     found = [node for node in ast.walk(tree) if isinstance(node, new)]
     assert not [node for node in found if not isinstance(node, ast.ImportFrom) or node.module == "__future__"]

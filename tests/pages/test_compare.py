@@ -113,6 +113,9 @@ def test_evaluations_of_one_model_are_told_apart_by_their_fit(open_page: Open, d
     options = at.selectbox(key="compare-a").options
     assert {option.partition(" on ")[0] for option in options} >= {"tiny@1", "tiny@1 (Crop the centre)"}
     assert "A “Stretch”, B “Crop the centre”" in text_of(at)
+    write_run(runs, "other", LABELS, probabilities(RIGHT, 2), NAMES, fit="stretch", resample="bilinear", **fields)
+    at = opened(open_page("compare"), a="stretch", b="other")
+    assert "A “Lanczos, antialiased”, B “Bilinear, not antialiased”" in text_of(at)
     ranked = table_with(opened(at, a="stretch", b="center-crop", more=["near"]), "Place")
     assert set(ranked["Model"]) == {"tiny@1", "tiny@1 (Crop the centre)", "near@1"}  # type: ignore[index]
     at = open_page("evaluate")

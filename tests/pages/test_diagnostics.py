@@ -222,6 +222,9 @@ def test_the_command_that_adds_a_model(services: Services) -> None:
     from dashboard.ui.diagnostics.add_model import COMMAND
 
     make_registry(services.settings.models_dir)
-    assert COMMAND in [code.value for code in opened().code]
+    at = opened()
+    assert COMMAND in [code.value for code in at.code]
+    told = " ".join(markdown.value for markdown in at.markdown)
+    assert all(f"--resample {each}" in told for each in ("bilinear", "nearest"))
     done = CliRunner().invoke(app, COMMAND.removeprefix("python -m dashboard ").split())
     assert "labels.txt: No such file" in done.output and done.exit_code == 1

@@ -53,6 +53,7 @@ def test_it_begins_with_the_result_and_says_where_the_figures_come_from(store: R
     )  # the interval: Wilson's for 3 of 4
     facts = {fact.name: fact.value for fact in told.facts}
     assert facts["If a picture has other proportions"] == "Crop the centre"
+    assert facts["If a picture has another size"] == "Lanczos, antialiased"
     assert facts["Dataset SHA-256"] == "d" and facts["Model SHA-256"] == "m" and facts["Images"] == "6"
     assert (
         facts["Evaluated"] == "01 Jan 2026, 00:00 UTC, took 61 s" and facts["Report made"] == "03 Feb 2026, 04:05 UTC"

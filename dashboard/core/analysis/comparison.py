@@ -12,7 +12,7 @@ import pandas as pd
 from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
 from dashboard.core.errors import DatasetError
-from dashboard.core.images.preprocessing import FIT_NAMES
+from dashboard.core.images.preprocessing import FIT_NAMES, RESAMPLE_NAMES
 from dashboard.core.metrics.answers import Answers
 from dashboard.core.metrics.bin_table import bin_table
 from dashboard.core.metrics.calibration import reliability
@@ -154,6 +154,11 @@ def _other_fit(a: RunManifest, b: RunManifest) -> Iterator[str]:
         yield (
             "A and B fit pictures with other proportions to the model's input in different ways, which alone changes answers: "
             f"A “{FIT_NAMES[a.fit]}”, B “{FIT_NAMES[b.fit]}”."
+        )
+    if a.fit and b.fit and a.resample != b.resample:
+        yield (
+            "A and B resize pictures of another size in different ways, which alone changes answers: "
+            f"A “{RESAMPLE_NAMES[a.resample]}”, B “{RESAMPLE_NAMES[b.resample]}”."
         )
 
 

@@ -248,9 +248,11 @@ def _fix_shape(version: ModelVersion) -> str:
 def _add_again(version: ModelVersion, names: str | None = None) -> str:
     """The command that adds the version again, with the option that gives other class names."""
     names = names or f"--class-names {in_command(','.join(version.class_names))}"
-    return (
-        f"python -m dashboard models add {in_command(_shown(version.file))} --name {in_command(version.name)} {names}"
-    )
+    recipe = version.preprocessing
+    fit = "" if recipe.fit == "stretch" else f" --fit {recipe.fit}"
+    resample = "" if recipe.resample == "lanczos" else f" --resample {recipe.resample}"
+    file, name = in_command(_shown(version.file)), in_command(version.name)
+    return f"python -m dashboard models add {file} --name {name} {names}{fit}{resample}"
 
 
 def _shown(path: Path) -> str:

@@ -120,6 +120,7 @@ def begin_run(plan: RunPlan, store: RunStore, chunk_size: int, run_id: str) -> O
         n_images=len(plan.dataset.samples),
         n_without_image=plan.dataset.samples.n_without_image,
         fit=plan.version.preprocessing.fit,
+        resample=plan.version.preprocessing.resample,
         unknown_labels=plan.mapping.unknown,
         label_map=tuple(plan.mapping.label_map().items()),
         notes=(*plan.notes, *(attributes.notes if attributes else ())),

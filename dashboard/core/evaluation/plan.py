@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -216,7 +216,7 @@ def run_key(dataset_sha256: str, version: ModelVersion, label_map: dict[str, str
     precision.
     """
     parts = [
-        dataset_sha256, version.sha256, asdict(version.preprocessing), version.output, version.temperature,
+        dataset_sha256, version.sha256, version.preprocessing.as_record(), version.output, version.temperature,
         version.class_names, label_map, *(["bfloat16"] if serves_in_bfloat16(version) else []),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

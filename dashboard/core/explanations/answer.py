@@ -12,8 +12,8 @@ from PIL import Image
 from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.records import Explanation, MapRequest
-from dashboard.core.images.decoding import DecodedImage, decode_image
-from dashboard.core.images.model_input import cautions, enough_pixels, read_model_input
+from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.model_input import cautions, read_model_input
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.familiarity import Doubt
@@ -88,7 +88,7 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
     Raises:
         ImageError, DependencyError, ModelError, WorkerError: no prediction could be made.
     """
-    decoded = _decode_for_display(data, version.preprocessing)
+    decoded = decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
     picture = _for_display(decoded.pixels)
     model_input = read_model_input(data, version.preprocessing)
     explanation, fault = None, ""
@@ -131,15 +131,6 @@ def explain_again(explainer: Explainer, answer: Answer, data: bytes, request: Ma
         DependencyError, ModelError, WorkerError.
     """
     return replace(answer, explanation=explainer.explain(answer.version, data, request))
-
-
-def _decode_for_display(data: bytes, preprocessing: Preprocessing) -> DecodedImage:
-    try:
-        return decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
-    except ImageError as error:
-        if error.code != "too_many_pixels":
-            raise
-        return decode_image(data, enough_pixels(preprocessing))  # a panorama, read in the model's resolution
 
 
 def _for_display(pixels: np.ndarray) -> np.ndarray:

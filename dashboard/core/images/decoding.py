@@ -74,7 +74,8 @@ def decode_image(data: bytes, shrink_to: tuple[int, int] | None = None) -> Decod
     first frame of an animation and the main image of a HEIC.
 
     Args:
-        shrink_to: sufficient (width, height). A JPEG is then decoded at 1/2, 1/4 or 1/8 scale, but never smaller.
+        shrink_to: sufficient (width, height). A JPEG is then decoded at 1/2, 1/4 or 1/8 scale, but smaller than this
+            only if it has more than MAX_PIXELS otherwise.
 
     Raises:
         ImageError: with the code `empty`, `too_large`, `not_an_image`, `truncated`, `too_many_pixels` or
@@ -168,14 +169,14 @@ def _decode(image: Image.Image, data: bytes, shrink_to: tuple[int, int] | None, 
     whole = image.size
     if "progressive" in image.info and image.width * image.height > MAX_PROGRESSIVE_PIXELS:
         raise _too_many_pixels(image.size, MAX_PROGRESSIVE_PIXELS, " of a progressive JPEG")
-    # the EXIF orientation may swap the sides, so ask for the longer side in both directions
-    draft = (max(shrink_to), max(shrink_to)) if shrink_to else None
-    if draft and image.format in ("JPEG", "MPO"):
-        image.draft("RGB", draft)
+    if shrink_to and image.format in ("JPEG", "MPO"):
+        shrunk = next((s for s in (1, 2, 4) if math.ceil(whole[0] / s) * math.ceil(whole[1] / s) <= MAX_PIXELS), 8)
+        # the EXIF orientation may swap the sides, so ask for the longer side in both directions
+        side = min(max(shrink_to), max(1, min(whole) // shrunk))
+        image.draft("RGB", (side, side))
     most = MAX_PHOTO_PIXELS if image.format in ("HEIF", "AVIF") else MAX_PIXELS
     if image.width * image.height > most:
-        scale = round(whole[0] / image.width)  # of a JPEG
-        raise _too_many_pixels(whole, most * scale**2)
+        raise _too_many_pixels(whole, most)
     if image.format == "TIFF" and _is_preview(image):
         raise ImageError(
             "The file is a camera's raw file, in which only a small preview is an image.",

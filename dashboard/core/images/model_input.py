@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dashboard.core.errors import counted
-from dashboard.core.images.decoding import DecodedImage, decode_image
+from dashboard.core.images.decoding import MAX_PIXELS, DecodedImage, decode_image
 from dashboard.core.images.preprocessing import Preprocessing, fit_image, size_in_words
 
 SHRINK_MARGIN = 4  # a JPEG may be decoded smaller, down to this many times the size of the model's input
@@ -16,7 +16,9 @@ _LOOKED_AT_FIRST = 4096  # pixels
 
 
 def enough_pixels(recipe: Preprocessing) -> tuple[int, int]:
-    """The smallest (width, height) to which decoding may shrink a picture."""
+    """The smallest (width, height) to which decoding may shrink a picture that is not too large to be decoded whole."""
+    if recipe.resample != "lanczos":  # it takes single pixels, and those of a picture that was shrunk are others
+        return (MAX_PIXELS, MAX_PIXELS)
     return (recipe.width * SHRINK_MARGIN, recipe.height * SHRINK_MARGIN)
 
 
@@ -40,9 +42,15 @@ def cautions(image: DecodedImage, recipe: Preprocessing) -> tuple[str, ...]:
             f"The picture has only {size_in_words(height, width)}, fewer than the model's input of {seen}: the answer is less "
             "reliable than usual."
         )
-    if np.ptp(image.pixels, axis=(0, 1)).max() <= _EVEN:
+    each = image.pixels.reshape(-1, 3)
+    some = each[:: max(1, len(each) // _LOOKED_AT_FIRST)]  # mostly enough; to look at millions takes half a second
+    if all(np.ptp(part, axis=0).max() <= _EVEN for part in (some, each)):
         found.append("The picture is of one colour, or nearly so: there is hardly anything on it to recognise.")
-    elif recipe.color != "grayscale" and (colours := _number_of_colours(image.pixels)) <= _FEW_COLOURS:
+    elif (
+        recipe.color != "grayscale"
+        and _number_of_colours(some) <= _FEW_COLOURS
+        and (colours := _number_of_colours(each)) <= _FEW_COLOURS
+    ):
         found.append(
             f"The picture has only {counted(colours, 'colour')}. If the model was trained on photographs, the answer is less "
             "reliable than usual."
@@ -51,8 +59,6 @@ def cautions(image: DecodedImage, recipe: Preprocessing) -> tuple[str, ...]:
 
 
 def _number_of_colours(pixels: np.ndarray) -> int:
-    """How many colours a picture (H, W, 3) has. If there are many, those of some of its pixels."""
-    red, green, blue = np.moveaxis(pixels.reshape(-1, 3).astype(np.uint32), 1, 0)
-    packed = red << 16 | green << 8 | blue
-    some = np.unique(packed[:: max(1, len(packed) // _LOOKED_AT_FIRST)])
-    return len(some) if len(some) > _FEW_COLOURS else len(np.unique(packed))
+    """How many different colours pixels (N, 3) have."""
+    red, green, blue = pixels.T.astype(np.uint32)
+    return len(np.unique(red << 16 | green << 8 | blue))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -14,6 +14,10 @@ from dashboard.core.errors import ModelError
 
 Fit = Literal["stretch", "center-crop", "pad"]
 FIT_NAMES: dict[Fit, str] = {"stretch": "Stretch", "center-crop": "Crop the centre", "pad": "Pad with black"}
+Resample = Literal["lanczos", "bilinear", "nearest"]
+RESAMPLE_NAMES: dict[Resample, str] = {
+    "lanczos": "Lanczos, antialiased", "bilinear": "Bilinear, not antialiased", "nearest": "Nearest pixels",
+}  # fmt: skip
 ColorMode = Literal["rgb", "bgr", "grayscale"]
 Side = Annotated[int, Field(strict=True)]  # in pixels; strict: text is not converted to a number
 
@@ -57,8 +61,8 @@ def size_in_words(height: int, width: int) -> str:
 class Preprocessing:
     """How an image becomes a model's input: fit to height x width, then (pixel * scale - mean) / std.
 
-    Images of another size are resized with Pillow's Lanczos filter, antialiased. Keras' `image_dataset_from_directory` resizes
-    bilinearly without antialiasing, so a model's answers on such images differ from those after it.
+    Images of another size are resized by `resample`: with Pillow's Lanczos filter, antialiased; bilinearly without
+    antialiasing, as Keras' `image_dataset_from_directory` does; or with the nearest pixels, as `load_img` does.
     """
 
     height: Side
@@ -68,6 +72,7 @@ class Preprocessing:
     scale: float = 1 / 255
     mean: tuple[float, ...] = (0.0,)  # one value, or one per channel
     std: tuple[float, ...] = (1.0,)
+    resample: Resample = "lanczos"
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # an unknown field may change the meaning
 
     def __post_init__(self) -> None:
@@ -77,6 +82,8 @@ class Preprocessing:
             raise ModelError(f"An input of {self.height}x{self.width} pixels is outside 1-4096.")
         if self.fit not in get_args(Fit) or self.color not in get_args(ColorMode):
             raise ModelError(f"Unknown fit {self.fit!r} or color {self.color!r} in the preprocessing.")
+        if self.resample not in get_args(Resample):
+            raise ModelError(f"Unknown resample {self.resample!r} in the preprocessing.")
         if not all(math.isfinite(v) for v in (self.scale, *self.mean, *self.std)):
             raise ModelError("Scale, mean and std in the preprocessing need finite numbers.")
         if self.scale <= 0:
@@ -97,6 +104,10 @@ class Preprocessing:
                 return name if known.color in (None, self.color) else "custom"
         return "custom"
 
+    def as_record(self) -> dict[str, Any]:
+        """The fields. Lanczos is left out: earlier builds have no other filter, and refuse the name."""
+        return {name: value for name, value in asdict(self).items() if (name, value) != ("resample", "lanczos")}
+
     def for_size_of(self, images: np.ndarray) -> Preprocessing:
         """The same preprocessing with the height and width of these images (N, H, W, 3)."""
         return replace(self, height=images.shape[1], width=images.shape[2])
@@ -104,9 +115,6 @@ class Preprocessing:
 
 def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
     """Fits one image to the model's input size. The result is what the model sees, before scaling.
-
-    Pillow's Lanczos filter is antialiased when it shrinks (support grows with the ratio), unlike cv2.INTER_LINEAR. Far
-    larger images are first averaged over blocks of pixels, to at least three times the size (`reducing_gap`).
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -118,22 +126,36 @@ def fit_image(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
     height, width = image.shape[:2]
     if (width, height) == target:
         return image
-    picture = Image.fromarray(image)
     if recipe.fit == "stretch":
-        box = (0.0, 0.0, float(width), float(height))
-        return np.asarray(picture.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
+        return _resized(image, target, (width, height), recipe.resample)
     if recipe.fit == "center-crop":
-        ratio = min(width / recipe.width, height / recipe.height)
-        w, h = min(width, recipe.width * ratio), min(height, recipe.height * ratio)  # rounding may exceed the picture
-        box = ((width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2)
-        return np.asarray(picture.resize(target, Image.Resampling.LANCZOS, box, reducing_gap=3.0))
+        part = (min(width, height * recipe.width / recipe.height), min(height, width * recipe.height / recipe.width))
+        return _resized(image, target, part, recipe.resample)
     ratio = max(width / recipe.width, height / recipe.height)
     inner = (max(1, round(width / ratio)), max(1, round(height / ratio)))
     canvas = np.zeros((recipe.height, recipe.width, 3), np.uint8)
     top, left = (recipe.height - inner[1]) // 2, (recipe.width - inner[0]) // 2
-    small = picture.resize(inner, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    canvas[top : top + inner[1], left : left + inner[0]] = np.asarray(small)
+    canvas[top : top + inner[1], left : left + inner[0]] = _resized(image, inner, (width, height), recipe.resample)
     return canvas
+
+
+def _resized(image: np.ndarray, size: tuple[int, int], part: tuple[float, float], resample: Resample) -> np.ndarray:
+    """Resizes the part of an image (H, W, 3) uint8 around its centre. Sizes and parts are (width, height) in pixels.
+
+    Pillow's Lanczos filter is antialiased when it shrinks (support grows with the ratio). Far larger images are first
+    averaged over blocks of pixels, to at least three times the size (`reducing_gap`).
+    """
+    height, width = image.shape[:2]
+    w, h = part
+    if resample == "bilinear":
+        import cv2  # see `core.images.properties`
+
+        columns, rows = max(1, int(w)), max(1, int(h))  # Keras crops whole pixels, too
+        left, top = (width - columns) // 2, (height - rows) // 2
+        return cv2.resize(image[top : top + rows, left : left + columns], size, interpolation=cv2.INTER_LINEAR)
+    how = Image.Resampling.NEAREST if resample == "nearest" else Image.Resampling.LANCZOS
+    box = ((width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2)
+    return np.asarray(Image.fromarray(image).resize(size, how, box, reducing_gap=3.0))
 
 
 def normalize(images: np.ndarray, recipe: Preprocessing) -> np.ndarray:

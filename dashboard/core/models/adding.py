@@ -10,7 +10,7 @@ from pathlib import Path
 from dashboard.core.clock import utc_now
 from dashboard.core.errors import ModelError, listed
 from dashboard.core.files import sha256_of, write_json
-from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit, Preprocessing
+from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit, Preprocessing, Resample
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.labels.class_names import HOW_TO_NAME, check_class_names
 from dashboard.core.labels.matching import match_labels
@@ -51,6 +51,7 @@ class NewModel:
     memory_bytes: int | None = None  # limit for loading, in addition to TensorFlow; None: by the file's size
     output: str | None = None  # name of the output with the classes, of a model with several
     samples: Path | None = None  # a dataset of labelled pictures to try it on; None: those that come with the dashboard
+    resample: Resample = "lanczos"
 
 
 def add_model(
@@ -97,7 +98,7 @@ def add_model(
                 names = choose_class_names(new.class_names or taken.class_names, facts, file.name, told)
                 check_class_names(names or ())
                 height, width, _ = facts.input_shape
-                unscaled = Preprocessing(height, width, new.fit, facts.color)
+                unscaled = Preprocessing(height, width, new.fit, facts.color, resample=new.resample)
                 preprocessing = scaled(unscaled, new.scaling or facts.scaling or next(iter(SCALINGS)))
                 number = registry.next_version(name)
                 version = ModelVersion(

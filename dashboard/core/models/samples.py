@@ -27,7 +27,7 @@ def read_samples(folder: Path) -> list[LabelledFile]:
     found = []
     for path in sorted(path for each in folders_in(folder) for path in each.glob("*.png")):
         with contextlib.suppress(OSError):  # Predict says which one it is
-            found.append(LabelledFile(readable_name(path.parent.name), read_whole(path, MAX_FILE_BYTES)))
+            found.append(LabelledFile(readable_name(path.parent.name), read_whole(path, MAX_FILE_BYTES), folder))
     return found
 
 
@@ -47,7 +47,7 @@ def labelled_samples(path: Path) -> list[LabelledFile]:
     found = []
     for index in sorted(chosen):
         try:
-            found.append(LabelledFile(str(dataset.samples[index].label), dataset.file(index)))
+            found.append(LabelledFile(str(dataset.samples[index].label), dataset.file(index), path))
         except ImageError:
             continue
     if not found:
@@ -91,7 +91,7 @@ def _quoted(label: str, labels: Collection[str]) -> str:
 def kept_samples(folder: Path) -> list[LabelledFile]:
     """The samples that were stored with a model; empty if there are none."""
     files = sorted((folder / _KEPT).glob("*/*"), key=lambda path: int(path.name) if path.name.isdecimal() else 0)
-    return [LabelledFile(unquote(path.parent.name), path.read_bytes()) for path in files]
+    return [LabelledFile(unquote(path.parent.name), path.read_bytes(), folder / _KEPT) for path in files]
 
 
 def copy_samples(source: Path, target: Path) -> None:

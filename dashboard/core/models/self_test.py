@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from dashboard.core.metrics.intervals import Proportion, proportion
 from dashboard.core.metrics.other_order import OtherOrder, other_order
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.prediction import Failure, Prediction
-from dashboard.core.models.version import ModelVersion
+from dashboard.core.models.version import ModelVersion, if_it_came_with_us
 
 CLEARLY = 0.05  # significance level of the one-sided sign test between two self-tests
 SURPRISE = 0.01  # warn if a model of the stated accuracy would give such a poor result with a lower probability
@@ -30,6 +31,7 @@ class LabelledFile:
 
     label: str
     data: bytes
+    source: Path | None = None  # the dataset that it is from
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,21 @@ def self_test(version: ModelVersion, samples: Sequence[LabelledFile], predict: P
         if isinstance(answer, Prediction) and (label := class_of[sample.label]) is not None
     ]
     if not pairs:
-        raise DatasetError("None of the sample images can be read.", "Restore them with `git restore data/samples`.")
+        raise _none_can_be_read(samples, answers)
     true, predicted = zip(*pairs, strict=True)
     most, count = Counter(predicted).most_common(1)[0]
     correct = tuple(a == b for a, b in pairs)
     names = version.class_names
     return SelfTest(correct, names[most], count / len(pairs), len(set(true)), names, true, predicted)
+
+
+def _none_can_be_read(samples: Sequence[LabelledFile], answers: Sequence[Prediction | Failure]) -> DatasetError:
+    why = next((f" The first: {each.message}" for each in answers if isinstance(each, Failure)), "")
+    source = samples[0].source if samples else None
+    fix = f"Replace those in {source} by images that can be opened." if source else "Give images that can be opened."
+    return DatasetError(
+        f"None of the sample images can be read.{why}", fix + (if_it_came_with_us(source) if source else "")
+    )
 
 
 def best_of(tests: Mapping[str, SelfTest]) -> str:

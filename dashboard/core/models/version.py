@@ -9,7 +9,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    TypeAdapter,
+    ValidationError,
+    field_serializer,
+)
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
 from dashboard.core.files import first_fault, parse_json, read_whole, readable_name, sha256_of
@@ -124,6 +133,10 @@ class ModelFile(BaseModel):
     metrics: dict[str, Any] = {}
     provenance: dict[str, Any] = {}
 
+    @field_serializer("preprocessing")
+    def _preprocessing(self, recipe: Preprocessing) -> dict[str, Any]:
+        return recipe.as_record()
+
     @classmethod
     def of(cls, version: ModelVersion) -> ModelFile:
         """The content of model.json for a version."""
@@ -188,19 +201,23 @@ def _record(folder: Path, *state: int) -> ModelVersion:
 
 def how_to_restore(folder: Path) -> str:
     """What to do when a file of the version in this folder is missing or damaged. Names a version that works, if any."""
-    restore = "Restore the file from a backup, or train or add the model again."
-    if folder.is_relative_to(ROOT):
-        if INSTALLED:
-            again = f"`{pip_command('install --force-reinstall --no-deps')}`"
-            restore += f" If it came with the dashboard: install the same wheel again with {again}."
-        else:
-            restore += f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
+    restore = "Restore the file from a backup, or train or add the model again." + if_it_came_with_us(folder)
     if other := _sound_version(folder):
         if _is_active(folder):
             restore += f" Or use another version, such as {other}. {how_to_activate(other)}"
         else:
             restore += f" Or do without this version: delete the folder {folder}."
     return restore
+
+
+def if_it_came_with_us(folder: Path) -> str:
+    """How to restore a folder that came with the dashboard, as a further sentence; "" if it is elsewhere."""
+    if not folder.is_relative_to(ROOT):
+        return ""
+    if INSTALLED:
+        again = f"`{pip_command('install --force-reinstall --no-deps')}`"
+        return f" If it came with the dashboard: install the same wheel again with {again}."
+    return f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
 
 
 def chosen_in(root: Path) -> str:

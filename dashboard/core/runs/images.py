@@ -104,7 +104,8 @@ def was_replaced(dataset: Dataset, manifest: RunManifest, thumbnails: ArrayFile 
     """
     if thumbnails is None or not manifest.fit or not manifest.input_size:
         return False
-    recipe, then = Preprocessing(*manifest.input_size, manifest.fit), thumbnails[index]
+    recipe = Preprocessing(*manifest.input_size, manifest.fit, resample=manifest.resample)
+    then = thumbnails[index]
     if not then.any() or then.shape[:2] != thumbnail_shape(recipe):  # that of an image without a prediction is black
         return False
     now = make_thumbnail(fit_image(dataset.image(index, enough_pixels(recipe)), recipe), recipe)

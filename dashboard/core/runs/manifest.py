@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from dashboard.core.images.preprocessing import Fit
+from dashboard.core.images.preprocessing import Fit, Resample
 from dashboard.core.labels.class_names import LEAVE_OUT, NO_LABEL, class_names_fault
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.settings import CHUNK_SIZE
@@ -82,6 +82,7 @@ class RunManifest:
     familiarity_kept: _Share | None = None  # as `Familiarity.kept` of the version; None if it has no thresholds
     recorded_accuracy: Proportion | None = None  # of the version on its test images; None if it records none
     input_size: tuple[_Side, _Side] | None = None  # height and width of the model input in pixels; None if unknown
+    resample: Resample = "lanczos"  # how pictures of another size were resized; runs of earlier builds: always so
 
     @property
     def images_per_second(self) -> float | None:

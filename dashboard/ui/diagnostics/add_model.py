@@ -17,6 +17,11 @@ def show_how_to_add() -> None:
             "Machine. It tries the model in a process of its own, says what it found, and asks for what it cannot know."
         )
         st.code(as_called(COMMAND), language="bash", wrap_lines=True)
+        st.markdown(
+            "A model file does not tell how pictures were resized in training. Add `--resample bilinear` if it was trained with "
+            "`image_dataset_from_directory`, `--resample nearest` if with `load_img` or `ImageDataGenerator`. "
+            "Otherwise pictures of another size are resized with Lanczos, antialiased."
+        )
         st.caption(
             "Models cannot be uploaded here: a model file can hold code, so the person who runs the dashboard adds it."
         )

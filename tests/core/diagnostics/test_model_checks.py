@@ -72,6 +72,12 @@ def test_a_wrong_scaling_is_named_with_the_step_that_mends_it(
     assert '"scale": 1.0, "mean": [0.0], "std": [1.0]' in check.fix
     [command] = check.commands
     assert command.endswith("--name colour --class-names dark,red,green,blue --scale raw")
+    registry = make_registry(tmp_path / "other", "1/255")
+    version = registry.get("colour@1")
+    recipe = replace(version.preprocessing, fit="pad", resample="bilinear")
+    write_json(version.folder / RECORD, to_record(replace(version, preprocessing=recipe)))
+    [command] = checked(registry, inference, samples)["self_test"].commands
+    assert command.endswith("dark,red,green,blue --fit pad --resample bilinear --scale raw")
 
 
 def test_class_names_in_the_wrong_order_are_named_before_a_scaling(tmp_path: Path, inference: Inference) -> None:

@@ -100,6 +100,7 @@ def test_a_run_keeps_how_its_pictures_were_made_to_fit(
     """A resumed run and later maps use the fit that was chosen for the run, so they see the same pixels."""
     manifest = stopped(store, make_zip({"cat": 2}), tiny_version.fitting("pad"))
     assert version_of_run(tiny_registry, manifest).preprocessing.fit == "pad"
+    assert manifest.resample == tiny_version.preprocessing.resample
     taken_up = take_up_run("run", store, tiny_registry)
     assert isinstance(taken_up, OpenRun) and taken_up.version.preprocessing.fit == "pad"
     taken_up.owner.release()
@@ -193,3 +194,5 @@ def test_keys_of_stored_runs_stay_what_they_were() -> None:
     version = ModelVersion("pets", "3", Path("x"), ("cat", "dog"), recipe, "logits", "ab" * 32, 1.25)
     key = run_key("0" * 64, version, {"kitten": "cat"})
     assert key == "89890313e388e141a4aba880e624447620887e61f46b2a752cd1a2a3ce4e77c0"
+    other = replace(version, preprocessing=replace(recipe, resample="bilinear"))
+    assert run_key("0" * 64, other, {"kitten": "cat"}) != key

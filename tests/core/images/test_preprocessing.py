@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from PIL import Image
 from pydantic import TypeAdapter, ValidationError
 
 from dashboard.core.errors import ModelError
-from dashboard.core.images.preprocessing import SCALINGS, Preprocessing, fit_image, normalize
-from tests.conftest import picture
+from dashboard.core.images.decoding import decode_image
+from dashboard.core.images.model_input import read_model_input
+from dashboard.core.images.preprocessing import SCALINGS, Preprocessing, Resample, fit_image, normalize
+from tests.conftest import encoded, picture
 
 
 def plain(height: int, width: int, color: tuple[int, int, int]) -> np.ndarray:
@@ -21,10 +24,14 @@ def test_a_picture_of_the_right_size_is_left_alone() -> None:
     assert np.array_equal(fit_image(image, Preprocessing(32, 32)), image)
 
 
+EACH_RESAMPLE = pytest.mark.parametrize("resample", get_args(Resample))
+
+
+@EACH_RESAMPLE
 @pytest.mark.parametrize("fit", ["stretch", "center-crop", "pad"])
-@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (32, 64), (31, 33), (640, 480)])
-def test_every_fit_gives_the_models_size(fit: Any, size: tuple[int, int]) -> None:
-    fitted = fit_image(picture(1, size[1], size[0]), Preprocessing(24, 32, fit))
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (32, 64), (31, 33), (640, 480), (1, 40_000)])
+def test_every_fit_gives_the_models_size(fit: Any, size: tuple[int, int], resample: Any) -> None:
+    fitted = fit_image(picture(1, size[1], size[0]), Preprocessing(24, 32, fit, resample=resample))
     assert fitted.shape == (24, 32, 3) and fitted.dtype == np.uint8
 
 
@@ -33,18 +40,21 @@ def striped() -> np.ndarray:
     return np.concatenate([plain(40, 40, c) for c in ((255, 0, 0), (0, 255, 0), (0, 0, 255))], axis=1)
 
 
-def test_stretch_shows_everything() -> None:
-    fitted = fit_image(striped(), Preprocessing(30, 30))
+@EACH_RESAMPLE
+def test_stretch_shows_everything(resample: Any) -> None:
+    fitted = fit_image(striped(), Preprocessing(30, 30, resample=resample))
     assert fitted[15, [4, 15, 25]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 
 
-def test_center_crop_shows_the_middle_square() -> None:
-    inner = fit_image(striped(), Preprocessing(20, 20, "center-crop"))[:, 4:-4].astype(int)
+@EACH_RESAMPLE
+def test_center_crop_shows_the_middle_square(resample: Any) -> None:
+    inner = fit_image(striped(), Preprocessing(20, 20, "center-crop", resample=resample))[:, 4:-4].astype(int)
     assert np.abs(inner - (0, 255, 0)).max() <= 2  # Lanczos mixes in a little from across the border
 
 
-def test_pad_keeps_the_proportions_between_black_bars() -> None:
-    fitted = fit_image(striped(), Preprocessing(30, 30, "pad"))
+@EACH_RESAMPLE
+def test_pad_keeps_the_proportions_between_black_bars(resample: Any) -> None:
+    fitted = fit_image(striped(), Preprocessing(30, 30, "pad", resample=resample))
     assert (fitted[:10] == 0).all() and (fitted[20:] == 0).all()
     assert fitted[15, [4, 15, 25]].tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]
 
@@ -61,6 +71,37 @@ def test_shrinking_is_antialiased() -> None:
     board = np.indices((512, 512)).sum(0) % 2 * 255
     fitted = fit_image(np.repeat(board[..., None], 3, 2).astype(np.uint8), Preprocessing(32, 32))
     assert abs(fitted.astype(int) - 127.5).max() < 20
+
+
+@pytest.mark.parametrize("size", [(8, 8), (31, 33), (60, 45), (45, 60), (64, 64), (481, 640), (700, 50)])
+@pytest.mark.parametrize("fit", ["stretch", "center-crop"])
+def test_bilinear_and_nearest_are_those_of_keras_loaders(fit: Any, size: tuple[int, int], tmp_path: Path) -> None:
+    import keras
+
+    (tmp_path / "cat").mkdir()
+    file = tmp_path / "cat" / "0.png"
+    file.write_bytes(encoded(picture(1, *size)))
+    options = {"image_size": (32, 48), "crop_to_aspect_ratio": fit == "center-crop", "labels": None, "verbose": False}
+    [wanted] = next(iter(keras.utils.image_dataset_from_directory(tmp_path, **options))).numpy()
+    found = read_model_input(file.read_bytes(), Preprocessing(32, 48, fit, resample="bilinear"))
+    assert np.abs(found - wanted).max() < 1  # of 255 gray levels: ours are whole numbers
+    if fit == "stretch":
+        nearest = read_model_input(file.read_bytes(), Preprocessing(32, 48, resample="nearest"))
+        assert np.array_equal(nearest, keras.utils.load_img(file, target_size=(32, 48)))
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "nearest"])
+def test_without_antialiasing_a_jpeg_is_decoded_whole(resample: Any) -> None:
+    data = encoded(picture(1, 900, 900), "JPEG")
+    recipe = Preprocessing(32, 32, resample=resample)
+    assert np.array_equal(read_model_input(data, recipe), fit_image(decode_image(data).pixels, recipe))
+    assert not np.array_equal(read_model_input(data, Preprocessing(32, 32)), read_model_input(data, recipe))
+
+
+@EACH_RESAMPLE
+def test_a_jpeg_beyond_the_limit_is_decoded_smaller(resample: Any) -> None:
+    large = encoded(Image.new("L", (6000, 5000), 128), "JPEG", quality=30)
+    assert (read_model_input(large, Preprocessing(8, 8, resample=resample)) == 128).all()
 
 
 def test_normalize_by_hand() -> None:
@@ -112,14 +153,18 @@ RECORDS = TypeAdapter(Preprocessing)
 
 
 def test_a_record_survives_the_round_trip() -> None:
-    recipe = Preprocessing(8, 9, "pad", "bgr", 1.0, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+    recipe = Preprocessing(8, 9, "pad", "bgr", 1.0, (1.0, 2.0, 3.0), (4.0, 5.0, 6.0), "bilinear")
     assert RECORDS.validate_json(RECORDS.dump_json(recipe)) == recipe
+
+
+def test_a_record_of_an_earlier_build_means_lanczos() -> None:
+    assert RECORDS.validate_python({"height": 8, "width": 9}).resample == "lanczos"
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"height": 0}, {"width": 100_000}, {"height": "32"}, {"fit": "zoom"}, {"color": "cmyk"}, {"std": [0.0]},
+        {"height": 0}, {"width": 100_000}, {"height": "32"}, {"fit": "zoom"}, {"resample": "area"}, {"color": "cmyk"}, {"std": [0.0]},
         {"mean": [1, 2]}, {"mean": ["x"]}, {"mean": None}, {"extra": 1}, {"scale": "big"}, {"scale": None},
         {"std": [float("nan")]}, {"scale": float("inf")}, {"height": 32.5},
         {"scale": 0}, {"scale": -1},

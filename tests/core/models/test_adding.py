@@ -265,8 +265,9 @@ class TestWhatIsAskedFor:
         file = saved(small((8, 8, 3), dense(4, "softmax")), tmp_path / "m.keras")
         error = refused("scaling_unknown", file, registry, class_names=CLASSES)
         assert "--scale 1/255" in error.fix
-        version = add_model(NewModel(file, "m", CLASSES, scaling="1/255"), registry)
+        version = add_model(NewModel(file, "m", CLASSES, scaling="1/255", resample="bilinear"), registry)
         assert version.preprocessing.scaling_name == "1/255"
+        assert registry.get(version.ref).preprocessing.resample == "bilinear"
 
     def test_samples_decide_and_stay_with_the_model(self, registry: Registry, tmp_path: Path) -> None:
         original = make_registry(tmp_path / "original").get("colour@1")  # right on raw pixels only

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.images.preprocessing import Preprocessing
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.samples import read_samples
 from dashboard.core.models.self_test import SelfTest, judge, self_test
 from dashboard.core.models.version import ModelVersion
+from tests.conftest import ROOT
 from tests.core.colour_model import CLASSES, make_registry, make_samples
 
 VERSION = ModelVersion("m", "1", Path("m/1"), tuple("abcdefghij"), Preprocessing(8, 8), "logits", "")
@@ -64,6 +66,22 @@ def test_samples_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     assert [each.label for each in read_samples(tmp_path)] == labels == sorted(CLASSES)
     (tmp_path / CLASSES[0]).rename(tmp_path / "\udcff")  # no UTF-8
     assert "\ufffd" in [each.label for each in read_samples(tmp_path)]
+
+
+def test_if_no_sample_can_be_read_the_way_out_is_about_the_folder_that_they_are_from(
+    tmp_path: Path, inference: Inference
+) -> None:
+    version = make_registry(tmp_path).get("colour@1")
+    file = tmp_path / "samples" / CLASSES[0] / "0.png"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no image")
+    own = read_samples(tmp_path / "samples")
+    with pytest.raises(DatasetError, match="The first: The file is text, not an image") as told:
+        self_test(version, own, inference.predict)
+    assert told.value.fix == f"Replace those in {tmp_path / 'samples'} by images that can be opened."
+    with pytest.raises(DatasetError) as told:
+        self_test(version, [replace(each, source=ROOT / "data" / "samples") for each in own], inference.predict)
+    assert told.value.fix.endswith("If it came with the project: `git restore data/samples`.")
 
 
 def test_a_real_model_is_counted(tmp_path: Path, samples: Path, inference: Inference) -> None:

@@ -309,7 +309,7 @@ def test_a_manifest_written_before_is_read_and_written_as_it_was(written_before:
     )
     written_before.save(found)
     before = (TODAY / "manifest.json").read_bytes()
-    since_december = b',\n  "user": "",\n  "labels": "",\n  "arrays": "",\n  "n_without_image": 0,\n  "familiarity_kept": null,\n  "recorded_accuracy": null,\n  "input_size": null\n}\n'  # fields since December 2026
+    since_december = b',\n  "user": "",\n  "labels": "",\n  "arrays": "",\n  "n_without_image": 0,\n  "familiarity_kept": null,\n  "recorded_accuracy": null,\n  "input_size": null,\n  "resample": "lanczos"\n}\n'  # fields since December 2026
     lines = (written_before.path / "manifest.json").read_bytes().splitlines(keepends=True)
     assert b"crc32" in lines.pop(1) and b"".join(lines) == before.removesuffix(b"\n}\n") + since_december
 

@@ -122,6 +122,22 @@ def test_thumbnails_are_compared_in_the_way_in_which_they_were_made(tmp_path: Pa
         run_image(folder.load(), 0)
 
 
+def test_a_thumbnail_is_compared_in_the_resampling_of_the_run(tmp_path: Path) -> None:
+    stripes = np.zeros((100, 100, 3), np.uint8)
+    stripes[:, ::2] = 255  # antialiased: gray
+    recipe = Preprocessing(10, 10, resample="nearest")
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    file = tmp_path / "pets" / "cat" / "0.png"
+    file.write_bytes(encoded(stripes))
+    stored_run(tmp_path, tmp_path / "pets")
+    folder = RunStore(tmp_path / "runs").folder("r1")
+    folder.save(replace(folder.manifest(), fit="stretch", input_size=(10, 10), resample="nearest"))
+    thumbnails = folder.keep_thumbnails(1, thumbnail_shape(recipe))
+    assert thumbnails
+    thumbnails.write(np.array([0]), make_thumbnail(read_model_input(file.read_bytes(), recipe), recipe)[None])
+    assert run_image(folder.load(), 0).data == file.read_bytes()
+
+
 def test_without_thumbnails_only_names_are_compared(evaluated: RunFolder, folder: Path) -> None:
     evaluated.beside.forget_thumbnails()
     (folder / "cat" / "drawing.png").write_bytes(encoded(picture(7)))
