@@ -28,7 +28,7 @@ from dashboard.core.labels.class_names import read_class_names
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.adding import NewModel, add_model, read_input_size
-from dashboard.core.models.health import in_a_word
+from dashboard.core.models.health import check_weights, in_a_word
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import BrokenVersion, ModelVersion
 from dashboard.core.shell import in_command
@@ -123,6 +123,7 @@ def models_use(ref: Annotated[str, typer.Argument(help="NAME or NAME@VERSION.")]
     opened = services()
     settings, known = opened.settings, opened.registry
     try:
+        check_weights(known.get(ref))
         version = known.activate(ref)
     except DashboardError as error:
         stop(error, as_json)

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,6 +30,18 @@ _SPECIAL = frozenset(" \t&|<>^()%!;,'`$@{}#~*?[]")  # in PowerShell or cmd.exe
 def set_variable(name: str, value: object) -> str:
     """The command that sets an environment variable: in a POSIX shell or, on Windows, in PowerShell."""
     return f'$env:{name} = "{value}"' if sys.platform == "win32" else f"export {name}={value}"
+
+
+@lru_cache(maxsize=1024)
+def git_has(folder: Path) -> bool:
+    """True if git tracks files in a folder of the project, so that `git restore` brings them back."""
+    import subprocess  # here, because it takes time
+
+    command = ["git", "--literal-pathspecs", "ls-files", "--", str(folder)]
+    try:
+        return bool(subprocess.run(command, cwd=ROOT, capture_output=True, timeout=5).stdout)
+    except (OSError, subprocess.TimeoutExpired):  # there is no git
+        return False
 
 
 def become(command: list[str]) -> NoReturn:

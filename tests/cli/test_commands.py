@@ -641,6 +641,15 @@ def test_models_use_changes_the_active_version(models: Path) -> None:
     assert active(models) == ["1"]
 
 
+def test_a_damaged_version_does_not_become_the_active_one(models: Path) -> None:
+    with (models / "cifar10-resnet" / "1" / "model.keras").open("r+b") as file:
+        file.seek(5000)
+        file.write(b"damage")
+    done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, DASHBOARD_MODELS_DIR=str(models))
+    assert done.returncode == 1 and b"its checksum does not match" in done.stderr
+    assert active(models) == ["2"]
+
+
 def test_models_use_says_when_a_setting_wins(models: Path) -> None:
     setting = {"DASHBOARD_MODELS_DIR": str(models), "DASHBOARD_MODEL": "cifar10-resnet@2"}
     done = dashboard("models", "use", "cifar10-resnet@1", data_dir=models.parent, **setting)

@@ -29,7 +29,7 @@ from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.parsing import reason
 from dashboard.core.settings import get_settings
-from dashboard.core.shell import INSTALLED, ROOT, in_command, pip_command, set_variable
+from dashboard.core.shell import INSTALLED, ROOT, git_has, in_command, pip_command, set_variable
 
 Output = Literal["logits", "probabilities"]
 
@@ -217,7 +217,9 @@ def if_it_came_with_us(folder: Path) -> str:
     if INSTALLED:
         again = f"`{pip_command('install --force-reinstall --no-deps')}`"
         return f" If it came with the dashboard: install the same wheel again with {again}."
-    return f" If it came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}`."
+    if git_has(folder):
+        return f" It came with the project: `git restore {in_command(str(folder.relative_to(ROOT)))}` restores it."
+    return ""
 
 
 def chosen_in(root: Path) -> str:
