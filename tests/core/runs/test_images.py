@@ -132,7 +132,7 @@ def test_a_thumbnail_is_compared_in_the_resampling_of_the_run(tmp_path: Path) ->
     stored_run(tmp_path, tmp_path / "pets")
     folder = RunStore(tmp_path / "runs").folder("r1")
     folder.save(replace(folder.manifest(), fit="stretch", input_size=(10, 10), resample="nearest"))
-    thumbnails = folder.keep_thumbnails(1, thumbnail_shape(recipe))
+    thumbnails = folder.beside.keep_thumbnails(1, thumbnail_shape(recipe))
     assert thumbnails
     thumbnails.write(np.array([0]), make_thumbnail(read_model_input(file.read_bytes(), recipe), recipe)[None])
     assert run_image(folder.load(), 0).data == file.read_bytes()
