@@ -39,6 +39,7 @@ from dashboard.services import Services
 from tests.conftest import MakeZip, encoded, picture
 from tests.core.datasets.test_idx import packed, split
 from tests.core.datasets.test_tar_files import tar
+from tests.core.datasets.test_zip_names import foreign_zip
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, run_after_more, sheet, show_evaluation, text_of
 
@@ -328,6 +329,26 @@ def test_the_split_can_be_chosen(open_page: Open, dashboard: Services, make_zip:
     [manifest] = dashboard.runs.list()
     assert metrics(at)["Evaluated"] == "2" and manifest.dataset_name == "x.zip, train"
     assert "Only the split train is used, as chosen" in manifest.notes[0]
+
+
+@pytest.mark.parametrize("chosen, told", [("", "; cp437 is guessed"), ("cp932", "read as cp932, as chosen")])
+def test_only_a_changed_box_is_a_choice(
+    open_page: Open, dashboard: Services, tmp_path: Path, chosen: str, told: str
+) -> None:
+    path = foreign_zip(tmp_path / "x.zip", [b"cat", "Vögel".encode("cp437")])
+    at = open_page("evaluate")
+    at.file_uploader(key="zip-0").upload("x.zip", path.read_bytes()).run()
+    [box] = [each for each in at.selectbox if each.label.startswith("In which encoding")]
+    assert box.value == "cp437"
+    if chosen:
+        box.select(chosen).run()
+    others(at).select("(leave out)").run()
+    [box] = [each for each in at.selectbox if each.label.startswith("In which encoding")]
+    assert box.value == (chosen or "cp437")
+    at.button(key="evaluate-mapped").click().run()
+    until(at, lambda at: at.metric)
+    [manifest] = dashboard.runs.list()
+    assert not at.exception and told in manifest.notes[0]
 
 
 def test_without_a_test_split_nothing_starts_before_one_is_chosen(

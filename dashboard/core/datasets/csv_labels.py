@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import re
@@ -93,33 +92,44 @@ def _in_other_encodings(
 ) -> dict[str, LabelsTable]:
     """The encodings in which most files name images, the likeliest first; none if files or labels differ among them.
 
-    Raises NoLabelColumnError if no column is called like labels; its answers read alike in all encodings.
+    Raises what is wrong with the table in all of these.
     """
     from dashboard.core.datasets.encoding_guess import decodings  # only few tables need it
 
     known = {unicodedata.normalize("NFC", each) for each in (*stems, *folders)}
     named: dict[str, int] = {}
     tables: dict[str, LabelsTable] = {}
-    undecided: list[NoLabelColumnError] = []
+    faults: dict[str, Exception] = {}
     for encoding in (*decodings([data]), _OF_OLD_MACS):
-        with contextlib.suppress(Exception):  # whatever pandas says about a text in a wrong encoding
-            try:
-                table = labels_in_cells(name, read_csv(data, encoding), stems, column)
-            except NoLabelColumnError as error:
-                undecided.append(error)
-                continue
-            beyond = [part for file in table.files if not file.isascii() for part in _parts(file) if not part.isascii()]
-            named[encoding] = sum(unicodedata.normalize("NFC", part) in known for part in beyond)
-            if named[encoding] or not beyond:
-                tables[encoding] = table
-    if undecided and not tables:
-        first, *others = undecided
-        first.answers = tuple(each for each in first.answers if all(each in other.answers for other in others))
-        if first.answers:
-            raise first
-    most = max((named[encoding] for encoding in tables), default=0)
+        named[encoding] = 0
+        try:
+            cells = read_csv(data, encoding)
+            files = (cell for i in _columns_of_files(cells, stems) for cell in cells[i] if not cell.isascii())
+            parts = (part for file in files for part in _parts(file) if not part.isascii())
+            named[encoding] = sum(unicodedata.normalize("NFC", part) in known for part in parts)
+            tables[encoding] = labels_in_cells(name, cells, stems, column)
+        except Exception as error:  # whatever pandas says about a text in a wrong encoding
+            faults[encoding] = error.with_traceback(None)  # else it keeps the cells
+    most = max(named.values())
     best = {encoding: table for encoding, table in tables.items() if named[encoding] == most}
-    return best if len({(table.files, table.labels) for table in best.values()}) == 1 else {}
+    if not best and (fault := _common_fault([fault for each, fault in faults.items() if named[each] == most])):
+        raise fault
+    known_files = most or all(file.isascii() for table in best.values() for file in table.files)
+    return best if known_files and len({(table.files, table.labels) for table in best.values()}) == 1 else {}
+
+
+def _common_fault(faults: Sequence[Exception]) -> Exception | None:
+    """What is wrong with a table in whichever of several encodings; None if that differs.
+
+    If no column is called like labels, the answers are those that read alike in all of them.
+    """
+    if undecided := [fault for fault in faults if isinstance(fault, NoLabelColumnError)]:
+        first, *others = undecided
+        alike = tuple(each for each in first.answers if all(each in other.answers for other in others))
+        first.incomplete = any(len(each.answers) > len(alike) for each in undecided)
+        first.answers = alike
+        return first if alike or not first.incomplete else None
+    return faults[0] if len({str(fault) for fault in faults}) == 1 else None
 
 
 def _parts(file: str) -> list[str]:
@@ -250,6 +260,14 @@ def _about_columns(name: str, header: Sequence[str], rows: pd.DataFrame, label: 
 def _columns_of_names(cells: pd.DataFrame, stems: Collection[str], among: Iterable[int]) -> list[int]:
     """The positions of the columns, among these, with names of images in them."""
     return [i for i in among if any(file_stem(cell) in stems for cell in cells[i])] if stems else []
+
+
+def _columns_of_files(cells: pd.DataFrame, stems: Collection[str]) -> list[int]:
+    """The positions of the columns that name images, first of those that are called so; else of those called so."""
+    header = [str(cell) for cell in cells.iloc[0]]
+    places = [header.index(column) for column in columns_among(header, FILE_COLUMNS)]
+    named = _columns_of_names(cells, stems, places) or _columns_of_names(cells, stems, range(len(header)))
+    return named or places
 
 
 def names_files(head: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from dashboard.core.datasets.columns import (
     HUMP,
@@ -18,6 +19,7 @@ from dashboard.core.datasets.columns import (
 from dashboard.core.datasets.label_value import as_label
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.labels.class_ids import NO_ID, are_numbers
+from dashboard.core.labels.text_encoding import SAVE_AS_UTF8
 from dashboard.core.questions import Answer, Question, UndecidedError
 
 _PREDICTED = re.compile(
@@ -36,6 +38,7 @@ class NoLabelColumnError(DatasetError):
     """A table names images, but none of its columns is called like labels. `answers` are those that may hold them."""
 
     answers: tuple[Answer, ...] = ()
+    incomplete: bool = False  # others may hold them, too, but the encoding of these is not known
 
 
 def label_column(name: str, columns: Sequence[str], chosen: str) -> str | None:
@@ -134,10 +137,14 @@ def question_about(name: str, answers: Sequence[Answer], chosen: str = "") -> Qu
     )
 
 
-def undecided_column(name: str, answers: Sequence[Answer]) -> UndecidedError:
-    """The error for a table whose column of labels the user has to choose."""
-    columns = f"one of {counted(len(answers), 'column')} may" if len(answers) > 1 else "a column may"
+def undecided_column(name: str, error: NoLabelColumnError) -> UndecidedError:
+    """The error for a table whose column of labels the user has to choose, among the answers of `error`."""
+    columns = f"one of {counted(len(error.answers), 'column')} may" if len(error.answers) > 1 else "a column may"
+    question, otherwise = question_about(name, error.answers), "\nOr call the column of the labels `label`."
+    if error.incomplete:
+        question = replace(question, asks=f"{question.asks[:-1]} (to choose among all, save the table as UTF-8 first)?")
+        otherwise += f" It is not UTF-8, and columns that depend on its encoding are left out. {SAVE_AS_UTF8}"
     return UndecidedError(
         f"{name} names images, but none of its columns is called like labels; {columns} hold them.",
-        question_about(name, answers), "labels_file", ("\nOr call the column of the labels `label`.",),
+        question, "labels_file", (otherwise,),
     )  # fmt: skip

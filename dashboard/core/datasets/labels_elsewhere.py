@@ -53,7 +53,7 @@ def read_labels_elsewhere(path: Path, names: Sequence[str], column: str = "") ->
     try:
         return read_labels_file(_read(path), path.name, stems, partial(_read, path), column, folder_names(names))
     except NoLabelColumnError as error:
-        raise undecided_column(path.name, error.answers) if error.answers else error from error
+        raise undecided_column(path.name, error) if error.answers else error from error
 
 
 def _read(path: Path) -> bytes:

@@ -66,6 +66,10 @@ MAX_LABELS_BYTES = 512 * 2**20
 MAX_LABELS_ROWS = 20_000_000
 
 
+class UnknownEncodingError(DatasetError):
+    """A labels file is text in an encoding that is not known."""
+
+
 def read_labels_file(
     data: bytes,
     name: str,
@@ -108,10 +112,11 @@ def read_labels_file(
 
 def _refused(name: str, error: Exception) -> DatasetError:
     if isinstance(error, UnicodeDecodeError):
-        return refused(
+        refusal = refused(
             name, f"it is not UTF-8 text ({where_not_utf8(error)}), and its encoding is not known",
             f"Save it as UTF-8. {SAVE_AS_UTF8} In Notepad, choose it at \"Save as\".{_how_to_convert(name, error)}",
         )  # fmt: skip
+        return UnknownEncodingError(refusal.message, refusal.advice, refusal.code)
     if isinstance(error, CommentsError):
         return refused(name, str(error), "Remove these lines, so that it begins with the names of its columns.")
     if isinstance(error, TitleRowsError):

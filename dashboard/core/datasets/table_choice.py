@@ -9,6 +9,7 @@ from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import suffix_of
 from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
 from dashboard.core.datasets.label_column import NoLabelColumnError, undecided_column
+from dashboard.core.datasets.labels_file import UnknownEncodingError
 from dashboard.core.datasets.tables import Table, is_likely, named_among, without_templates
 from dashboard.core.errors import Advice, Choice, DatasetError, counted, listed
 from dashboard.core.questions import Answer, Question, UndecidedError
@@ -52,7 +53,7 @@ def choose_table(
     usable = [table for table in judged if table.fault is None]
     possible = [table for table in judged if table.content is not None and table.matched]
     without_column = {
-        table.name: table.fault.answers
+        table.name: table.fault
         for table in judged
         if isinstance(table.fault, NoLabelColumnError) and table.fault.answers
     }
@@ -70,7 +71,7 @@ def choose_table(
         table = _wanted(judged, wanted)
         if table.content is None:
             if isinstance(table.fault, NoLabelColumnError) and table.fault.answers:
-                raise undecided_column(table.name, table.fault.answers)
+                raise undecided_column(table.name, table.fault)
             raise table.fault or DatasetError(f"{wanted} cannot be read.", "", "labels_file")
         return TableChoice(table, question and replace(question, chosen=table.name, certain=True))
     if len(usable) > 1 or (usable and folders):
@@ -141,4 +142,4 @@ def _why_not(tables: Sequence[Table], used: Table) -> tuple[str, ...]:
 
 
 def _as_note(fault: DatasetError) -> str:
-    return str(fault) if isinstance(fault, NoLabelColumnError) else fault.message
+    return str(fault) if isinstance(fault, (NoLabelColumnError, UnknownEncodingError)) else fault.message

@@ -132,14 +132,15 @@ class ZipFiles:
         """
         self._path = path
         self._zip = open_zip(path)
-        files = [m for m in self._zip.infolist() if m.filename[-1:] not in ("/", "\\")]
-        read = read_names(path.name, files, encoding)
         # some Windows programs write backslashes
-        names = [name.partition("\0")[0].replace("\\", "/") for name in read.names]
-        kept = [i for i, name in enumerate(names) if not is_junk(name)]
-        members = [files[i] for i in kept]
+        members = [
+            m
+            for m in self._zip.infolist()
+            if m.filename[-1:] not in ("/", "\\") and not is_junk(m.filename.replace("\\", "/"))
+        ]
+        read = read_names(path.name, members, encoding)
         _refuse_if_no_image_can_be_read(path.name, members)
-        self.names = PackedNames(names[i] for i in kept)
+        self.names = PackedNames(name.partition("\0")[0].replace("\\", "/") for name in read.names)
         self.question = read.question
         self.notes = (*([read.note] if read.question else []), *note_on_repeated(path.name, self.names))
         self._encoding = read.encoding

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.errors import DatasetError
 from dashboard.core.questions import Answer, Question
 
@@ -77,7 +78,7 @@ def _likeliest(zip_name: str, unknown: Sequence[bytes]) -> ZipNames:
     chosen, certain = encodings[0], encodings[0] == _UTF8
     question = Question("zip_encoding", _asks(zip_name), _answers(encodings, unknown), chosen, certain)
     how = "are UTF-8" if certain else f"are in an unknown encoding; {chosen} is guessed"
-    return ZipNames((), chosen, question, f"Names in the ZIP {how}, such as {_example(unknown, chosen)}.")
+    return ZipNames((), chosen, question, f"Names in the ZIP {how}, such as {_read_as(chosen, _examples(unknown))}.")
 
 
 def _possible(unknown: Sequence[bytes]) -> list[str]:
@@ -113,9 +114,8 @@ def _chosen(zip_name: str, unknown: Sequence[bytes], wanted: str) -> ZipNames:
         ) from error  # fmt: skip
     encodings = list(dict.fromkeys([wanted, *_possible(unknown)]))
     question = Question("zip_encoding", _asks(zip_name), _answers(encodings, unknown), wanted, certain=True)
-    return ZipNames(
-        (), wanted, question, f"Names in the ZIP are read as {wanted}, as chosen, such as {_example(unknown, wanted)}."
-    )
+    examples = _read_as(wanted, _examples(unknown))
+    return ZipNames((), wanted, question, f"Names in the ZIP are read as {wanted}, as chosen, such as {examples}.")
 
 
 def _asks(zip_name: str) -> str:
@@ -123,9 +123,15 @@ def _asks(zip_name: str) -> str:
 
 
 def _answers(encodings: Sequence[str], unknown: Sequence[bytes]) -> tuple[Answer, ...]:
-    return tuple(Answer(encoding, _example(unknown, encoding)) for encoding in encodings[:_MOST_ANSWERS])
+    examples = _examples(unknown)
+    return tuple(Answer(encoding, _read_as(encoding, examples)) for encoding in encodings[:_MOST_ANSWERS])
 
 
-def _example(unknown: Sequence[bytes], encoding: str) -> str:
-    """Up to three folders or files, as they read in the encoding."""
-    return ", ".join(part.decode(encoding, "replace") for part in _parts(unknown)[:3])
+def _examples(unknown: Sequence[bytes]) -> list[bytes]:
+    """Up to three images and their folders; or other files if there are no images."""
+    images = [raw for raw in unknown if is_image_name(raw.decode(_PYTHONS))]
+    return _parts(images or unknown)[:3]
+
+
+def _read_as(encoding: str, examples: Sequence[bytes]) -> str:
+    return ", ".join(part.decode(encoding, "replace") for part in examples)

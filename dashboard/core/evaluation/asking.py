@@ -76,8 +76,10 @@ def ask(
         dataset = open_dataset(path, choices)
         check_splits_are_no_classes(dataset, version)
     except UndecidedError as error:
-        answered = [replace(each, chosen=answers[each.topic]) for each in earlier if answers.get(each.topic)]
-        others = tuple(each for each in answered if each.topic not in ("labels_from", error.question.topic))
+        answered = [replace(each, chosen=answers.get(each.topic) or each.chosen) for each in earlier]
+        others = tuple(
+            each for each in answered if each.chosen and each.topic not in ("labels_from", error.question.topic)
+        )
         return Asked(choices, (*others, error.question), None, None)
     except DatasetError as error:
         if error.code == "choice" and choices:

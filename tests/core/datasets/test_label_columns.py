@@ -88,12 +88,43 @@ def test_the_column_of_the_labels_is_asked_if_only_other_columns_are_not_utf8(tm
         open_dataset(tmp_path)
     [answer] = asked.value.question.answers  # the pupils' names, which occur twice each, depend on the encoding
     assert (answer.value, answer.meaning) == ("Tier", "cat, dog")
+    assert asked.value.question.asks.endswith("(to choose among all, save the table as UTF-8 first)?")
+    assert 'In Excel, save it as "CSV UTF-8' in asked.value.fix
     dataset = open_dataset(tmp_path, Choices(label_column="Tier"))
     assert used(dataset) == {"cat": 3, "dog": 3}
     assert "Liste.csv is not UTF-8. It is read as cp1252, which matters for its other columns only." in dataset.notes
     assert dataset.attributes().columns["Schüler"].to_pylist()[:3] == ["Jörg", "Käthe", "Zoë"]  # type: ignore[union-attr]
     with pytest.raises(DatasetError, match="its encoding is not known"):
         open_dataset(tmp_path, Choices(label_column="Schüler"))
+
+
+@pytest.mark.parametrize("pupil", ["Schüler", "Schueler"])
+def test_all_columns_are_offered_if_the_names_of_images_tell_the_encoding(tmp_path: Path, pupil: str) -> None:
+    names = [f"{animal} {i}.png" for animal in ("möwe", "kätzchen", "hund") for i in range(2)]
+    folder_of(tmp_path / "d", [f"Bilder/{name}" for name in names])
+    rows = "".join(
+        f"{name};{('Vögel', 'Katze')[i % 2]};{('Jörg', 'Zoë', 'Anna')[i % 3]}\r\n" for i, name in enumerate(names)
+    )
+    table = tmp_path / "d" / "Tabelle.csv"
+    table.write_bytes(f"Dateiname;Tier;{pupil}\r\n{rows}".encode("cp1252"))
+    with pytest.raises(UndecidedError, match="one of 2 columns may hold them") as asked:
+        open_dataset(tmp_path / "d")
+    told = {answer.value: answer.meaning for answer in asked.value.question.answers}
+    assert told == {"Tier": "Vögel, Katze", pupil: "Jörg, Zoë, Anna"} and "UTF-8" not in asked.value.question.asks
+    assert used(open_dataset(tmp_path / "d", Choices(label_column=pupil))) == {"Jörg": 2, "Zoë": 2, "Anna": 2}
+    with pytest.raises(DatasetError, match=f"has no column 'breed'; it has Dateiname, Tier, {pupil}"):
+        open_dataset(tmp_path / "d", Choices(label_column="breed"))
+    table.write_bytes(f"Dateiname;{pupil}\r\n{rows}".encode("cp1252"))
+    [note] = [note for note in open_dataset(tmp_path / "d").notes if "Tabelle.csv" in note]
+    assert "its line 2 has 3 cells, but its first line has 2" in note
+
+
+def test_a_note_on_an_unknown_encoding_has_the_way_out(tmp_path: Path) -> None:
+    folder_of(tmp_path, [f"Bilder/cat_{i}.png" for i in range(4)])
+    rows = "".join(f"cat_{i}.png;{('Vögel', 'Käfer')[i % 2]}\r\n" for i in range(4))
+    (tmp_path / "Tabelle.csv").write_bytes(f"Datei;Label\r\n{rows}".encode("cp1252"))
+    [note] = [note for note in open_dataset(tmp_path).notes if "its encoding is not known" in note]
+    assert 'In Excel, save it as "CSV UTF-8 (comma delimited)".' in note
 
 
 @pytest.mark.parametrize(("column", "chosen"), [("label", ""), ("Tier", "Tier")])

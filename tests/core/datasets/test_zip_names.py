@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from dashboard.core.datasets import Dataset, open_dataset
 from dashboard.core.datasets.choices import Choices
 from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.zip_names import read_names
 from dashboard.core.errors import DatasetError
 from tests.conftest import encoded, picture
 
@@ -63,6 +65,19 @@ def test_names_of_other_programs_are_read(tmp_path: Path, encoding: str, names: 
     assert (question.topic, question.certain) == ("zip_encoding", encoding == "utf-8")
     assert names[0] in dataset.notes[0] and ("guessed" in dataset.notes[0]) is (encoding != "utf-8")
     assert any(answer.value == question.chosen and names[0] in answer.meaning for answer in question.answers)
+
+
+def test_the_examples_are_evaluated_images(tmp_path: Path) -> None:
+    hidden = [f"__MACOSX/{name}".encode() for name in ("Dörfer", "Küsten")]
+    dataset = open_dataset(foreign_zip(tmp_path / "photos.zip", [*hidden, "Vögel".encode(), "Frösche".encode()]))
+    [question], examples = dataset.questions, "Vögel, Frösche"
+    assert dataset.notes == (f"Names in the ZIP are UTF-8, such as {examples}.",)
+    assert question.answers[0].meaning == examples
+    only_hidden = open_dataset(foreign_zip(tmp_path / "mac.zip", [*hidden, b"cat"]))
+    assert only_hidden.questions == () and labels(only_hidden) == ["cat"]
+    members = [zipfile.ZipInfo(name.encode("cp850").decode("cp437")) for name in ("Übersicht.txt", "Vögel/1.png")]
+    assert read_names("photos.zip", members).note.endswith("such as Vögel.")
+    assert read_names("photos.zip", members[:1]).note.endswith("such as Übersicht.txt.")
 
 
 def test_the_user_can_say_the_encoding(tmp_path: Path) -> None:

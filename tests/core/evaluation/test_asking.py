@@ -220,6 +220,16 @@ def test_a_column_that_holds_classes_is_offered_if_the_one_called_so_holds_none(
     assert "To take the labels from the column Motiv, choose --label-column Motiv." in refused.value.fix
 
 
+def test_a_box_with_its_default_stays_beside_an_open_question(
+    school_list: Callable[[str, str], Path], tiny_version: ModelVersion
+) -> None:
+    path = school_list("9b,9c", "Foto;Gruppe;Vorhersage;Motiv;Name")
+    guessed = Question("zip_encoding", "In which encoding?", (Answer("cp437", "ö"), Answer("cp932", "背")), "cp437")
+    for answers, chosen in (({}, "cp437"), ({"zip_encoding": "cp932"}, "cp932")):
+        questions = ask(path, tiny_version, answers, (guessed,)).questions
+        assert [(each.topic, each.chosen) for each in questions] == [("zip_encoding", chosen), ("label_column", None)]
+
+
 @pytest.mark.parametrize("grades", ["5,7,5,5", "0,1,2", "1,2,1,1", "1,2,3,4,5,6"])
 def test_a_column_that_holds_classes_is_offered_if_numbers_are_not_their_ids(
     school_list: Callable[[str], Path], tiny_version: ModelVersion, grades: str
