@@ -23,9 +23,8 @@ from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import MapRequest
 from dashboard.core.history.answering import Answered
 from dashboard.core.history.entry import Entry
-from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.drawing import encode_png, enlarge
-from dashboard.core.images.model_input import cautions, enough_pixels
+from dashboard.core.images.model_input import decode_with_notes
 from dashboard.core.images.preprocessing import Fit, fit_image
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
@@ -184,15 +183,14 @@ def _explain_one(
     services: Services, version: ModelVersion, image: ImageFile, request: MapRequest
 ) -> tuple[Prediction, list[MapAnswer]]:
     found = services.explainer.explain_all(version, image.data, request)
-    decoded = decode_image(image.data, enough_pixels(version.preprocessing))
+    decoded = decode_with_notes(image.data, version.preprocessing)
     pixels = enlarge(fit_image(decoded.pixels, version.preprocessing), OVERLAY_SIDE)
     maps = []
     for each in found:
         png = b64encode(encode_png(overlay(pixels, each.heatmap))).decode()
         record = ExplanationRecord.of(version, each, with_values=True)
         maps.append(MapAnswer(**dict(record), overlay_png=png))
-    notes = (*cautions(decoded, version.preprocessing), *decoded.notes)
-    return replace(found[0].prediction, notes=notes), maps
+    return replace(found[0].prediction, notes=decoded.notes), maps
 
 
 def _answer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, cast
@@ -34,8 +34,8 @@ from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.files import open_atomically, write_atomically
 from dashboard.core.images.drawing import encode_png, enlarge
-from dashboard.core.images.model_input import read_model_input
-from dashboard.core.images.preprocessing import Fit
+from dashboard.core.images.model_input import decode_with_notes
+from dashboard.core.images.preprocessing import Fit, fit_image
 from dashboard.core.metrics.percent import percent
 from dashboard.core.models.facts import branches_in_words
 from dashboard.core.models.version import ModelVersion
@@ -141,6 +141,8 @@ def explain(
         _say(answers[0])
     elif not as_json:
         _show(answers, request.faithfulness)
+    if not as_json:
+        _say_notes(answers)
     _say_what_is_left_out(answers)
     raise typer.Exit(exit_code(answers))
 
@@ -152,8 +154,10 @@ def _explain_one(
     try:
         data, began = read_image(path), time.perf_counter()
         found = opened.explainer.explain_all(version, data, request)
-        pixels = enlarge(read_model_input(data, version.preprocessing), OVERLAY_SIDE)
-        prediction_id = record(opened, version, found[0].prediction, data, path, began)
+        decoded = decode_with_notes(data, version.preprocessing)
+        pixels = enlarge(fit_image(decoded.pixels, version.preprocessing), OVERLAY_SIDE)
+        prediction = replace(found[0].prediction, notes=decoded.notes)
+        prediction_id = record(opened, version, prediction, data, path, began)
         records = [_write(version, each, pixels, files) for each in found]
     except OSError as error:
         return failed_image(path, error)
@@ -161,7 +165,7 @@ def _explain_one(
         if not concerns_one_image(error):
             raise
         return failed_image(path, error)
-    return ExplainedRecord.of_maps(str(path), version, found[0].prediction, records, prediction_id)
+    return ExplainedRecord.of_maps(str(path), version, prediction, records, prediction_id)
 
 
 def _write(
@@ -213,6 +217,13 @@ def _say(answer: ExplainedRecord | FailedImage) -> None:
         show("The map is empty: this layer has no evidence for that class.", "yellow")
     elif found.faithfulness:
         show(found.faithfulness.sentence, "" if found.faithfulness.verdict == "better" else "yellow")
+
+
+def _say_notes(answers: Sequence[ExplainedRecord | FailedImage]) -> None:
+    """Says, on standard error, what is to be known about the pictures."""
+    for answer in answers:
+        if isinstance(answer, ExplainedRecord) and answer.notes:
+            say(f"{answer.file}: {' '.join(answer.notes)}", "yellow")
 
 
 def _say_what_is_left_out(answers: Sequence[ExplainedRecord | FailedImage]) -> None:

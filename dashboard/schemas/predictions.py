@@ -46,6 +46,11 @@ class PredictionRecord(Schema):
     fit: Fit = Field(description="how a picture with other proportions is made to fit the model's input")
     doubt: DoubtRecord | None = Field(description="null if the version has no thresholds")
     prediction_id: str | None = Field(description="in the history, for feedback; null if it was not recorded")
+    notes: list[str] = Field(
+        default=[],
+        description="why the answer is less reliable than usual, such as that the picture has very few pixels; and how the "
+        "pixels were made from the file, such as that only the first frame is used or that the picture was squeezed",
+    )
 
 
 class RankedPrediction(PredictionRecord):
@@ -54,11 +59,6 @@ class RankedPrediction(PredictionRecord):
     top: list[LabelProbability] = Field(description="the most probable classes, first the predicted one")
     sure: bool | None = Field(description="true if the confidence reaches `threshold`; null if none was given")
     cached: bool = Field(description="true if the same image was answered before by the same model version")
-    notes: list[str] = Field(
-        default=[],
-        description="why the answer is less reliable than usual, such as that the picture has very few pixels; and how the "
-        "pixels were made from the file, such as that only the first frame is used",
-    )
 
     @classmethod
     def of(
@@ -95,7 +95,6 @@ def ranked_fields(
         **prediction_fields(file, version, prediction, prediction_id),
         "top": [LabelProbability(label=label, probability=probability) for label, probability in top],
         "sure": None if threshold is None else prediction.confidence >= threshold,
-        "notes": list(prediction.notes),
     }
 
 
@@ -113,4 +112,5 @@ def prediction_fields(
         "fit": version.preprocessing.fit,
         "doubt": DoubtRecord(**asdict(doubt)) if doubt else None,
         "prediction_id": prediction_id or None,
+        "notes": list(prediction.notes),
     }

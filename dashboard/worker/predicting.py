@@ -6,7 +6,6 @@ import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +14,9 @@ import numpy as np
 
 from dashboard.core.datasets import Sample, open_unchanged
 from dashboard.core.errors import DashboardError
-from dashboard.core.images.decoding import DecodedImage, decode_image
-from dashboard.core.images.model_input import cautions, enough_pixels
-from dashboard.core.images.preprocessing import Preprocessing, fit_image
+from dashboard.core.images.decoding import DecodedImage
+from dashboard.core.images.model_input import decode_with_notes, enough_pixels
+from dashboard.core.images.preprocessing import fit_image
 from dashboard.core.images.properties import properties_of
 from dashboard.core.images.thumbnails import make_thumbnail
 from dashboard.core.models.facts import ModelFacts
@@ -57,16 +56,11 @@ def describe_model(version: ModelVersion) -> ModelFacts:
 
 def predict_files(version: ModelVersion, files: list[bytes]) -> list[Prediction | Failure]:
     """One answer per file, in the given order. Raises DependencyError, ModelError."""
-    answers = _predict(version, [partial(_with_cautions, data, version.preprocessing) for data in files])
+    answers = _predict(version, [partial(decode_with_notes, data, version.preprocessing) for data in files])
     found: dict[int, Prediction | Failure] = dict(answers.failures)
     for place, logits, pred_probs in zip(answers.places, answers.logits, answers.pred_probs, strict=True):
         found[int(place)] = Prediction(logits, pred_probs, answers.notes.get(int(place), ()))
     return [found[place] for place in range(len(files))]
-
-
-def _with_cautions(data: bytes, recipe: Preprocessing) -> DecodedImage:
-    image = decode_image(data, enough_pixels(recipe))
-    return replace(image, notes=(*cautions(image, recipe), *image.notes))
 
 
 def predict_samples(

@@ -71,10 +71,14 @@ def test_the_same_images_in_a_form_in_json_and_alone(client: TestClient, image: 
 def test_how_the_pixels_were_made_is_told(client: TestClient, image: bytes) -> None:
     pictures = [Image.fromarray(picture(seed)) for seed in (1, 2)]
     animation = encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:])
-    files = [("files", ("still.png", image)), ("files", ("moving.gif", animation))]
+    wide = encoded(picture(1, 192, 32))
+    files = [
+        ("files", (name, data)) for name, data in (("still.png", image), ("moving.gif", animation), ("wide.png", wide))
+    ]
     for path in ("predict", "predict", "explain"):  # the second answer was stored
-        still, moving = client.post(f"{V1}/{path}", files=files).json()["predictions"]
+        still, moving, squeezed = client.post(f"{V1}/{path}", files=files).json()["predictions"]
         assert still["notes"] == [] and moving["notes"] == ["Only the first frame is used."]
+        assert "was reduced 6 times more than its height" in squeezed["notes"][0]
 
 
 def test_a_picture_with_little_to_see_is_cautioned_about(client: TestClient) -> None:
@@ -82,7 +86,7 @@ def test_a_picture_with_little_to_see_is_cautioned_about(client: TestClient) -> 
     for path in ("predict", "predict", "explain"):  # the second answer was stored
         [answer] = client.post(f"{V1}/{path}", content=board, headers=PNG).json()["predictions"]
         size, colours = answer["notes"]
-        assert "only 8x8 pixels" in size and "only 2 colours" in colours
+        assert "only 8x8 pixels" in size and "3 colours or fewer" in colours
 
 
 def test_one_bad_image_of_several_leaves_the_others(client: TestClient, image: bytes) -> None:

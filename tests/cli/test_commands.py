@@ -205,6 +205,10 @@ def test_predict_tells_how_the_pixels_were_made(folder: Path) -> None:
     table = dashboard("predict", animation, data_dir=folder / "data").stdout.decode()
     [row] = [line for line in table.splitlines() if animation.name in line]
     assert "Only the first frame is used." in row
+    wide = folder / "wide.png"
+    Image.open(FROG).resize((192, 32)).save(wide)
+    [answer] = only_json(dashboard("predict", wide, "--json", data_dir=folder / "data"))
+    assert "was reduced 6 times more than its height" in answer["notes"][0]
     assert only_json(dashboard("predict", FROG, "--json", data_dir=folder / "data"))[0]["notes"] == []
 
 

@@ -62,6 +62,18 @@ def explained(*arguments: object) -> tuple[int, list[Any]]:
     return done.exit_code, json.loads(done.stdout)
 
 
+@pytest.mark.usefixtures("with_tiny_model")
+def test_notes_on_a_picture_are_in_the_json_and_beside_the_answer(tmp_path: Path) -> None:
+    wide, usual = tmp_path / "wide.png", tmp_path / "usual.png"
+    wide.write_bytes(encoded(picture(1, 192, 32)))
+    usual.write_bytes(encoded(picture(1)))
+    _, answers = explained(wide, usual)
+    assert "reduced 6 times more" in answers[0]["notes"][0] and answers[1]["notes"] == []
+    for out in ("map.png", "maps"):
+        done = CliRunner().invoke(app, ["explain", str(wide), "--out", str(tmp_path / out)])
+        assert f"{wide}: {answers[0]['notes'][0]}" in " ".join(done.stderr.split()) and "reduced" not in done.stdout
+
+
 def codes(answers: list[Any]) -> list[str]:
     return [answer["error"]["code"] if "error" in answer else "" for answer in answers]
 

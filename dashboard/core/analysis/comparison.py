@@ -13,7 +13,7 @@ from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.preprocessing import FIT_NAMES, RESAMPLE_NAMES
-from dashboard.core.metrics.answers import Answers
+from dashboard.core.metrics.answers import Answers, note_on_classes
 from dashboard.core.metrics.bin_table import bin_table
 from dashboard.core.metrics.calibration import reliability
 from dashboard.core.metrics.intervals import Proportion, proportion
@@ -145,8 +145,10 @@ def compare(a: Run, b: Run) -> Comparison:
     pairs = labelled_pairs(a, b)
     found = compared(pairs.a, pairs.b)
     side_a, side_b = _side(a, pairs.a, found.a), _side(b, pairs.b, found.b)
-    notes = (*unfinished_notes(a, b), *pairs.notes, *_other_fit(a.manifest, b.manifest))
-    return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), notes)
+    notes = [*unfinished_notes(a, b), *pairs.notes, *_other_fit(a.manifest, b.manifest)]
+    if classes := note_on_classes(pairs.a, pairs.b):
+        notes.append(classes)
+    return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), tuple(notes))
 
 
 def _other_fit(a: RunManifest, b: RunManifest) -> Iterator[str]:
@@ -190,6 +192,8 @@ def _under_two_filters(a: Run, b: Run) -> Comparison:
         notes.append(
             f"{shared:,} images pass both filters. The intervals of the differences treat them as different images."
         )
+    if classes := note_on_classes(a.answers, b.answers):
+        notes.append(classes)
     return Comparison(
         _side(a, a.answers, found.a), _side(b, b.answers, found.b), len(a.answers) + len(b.answers),
         a.manifest.class_names, found.differences, None, tuple(notes),

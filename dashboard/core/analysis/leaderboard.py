@@ -11,7 +11,7 @@ import numpy as np
 
 from dashboard.core.analysis.labelled_pairs import LabelledPairs, labelled_pairs
 from dashboard.core.analysis.same_images import not_comparable
-from dashboard.core.metrics.answers import Answers
+from dashboard.core.metrics.answers import Answers, note_on_classes, over_same_classes
 from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.paired import SIGNIFICANT, holm, mcnemar_p
 from dashboard.core.metrics.scores import Score, compared, says_nothing
@@ -71,7 +71,7 @@ def leaderboard(runs: Sequence[Run], metric: str = "accuracy") -> Leaderboard:
     if not len(positions):
         raise not_comparable("No image is in all of these evaluations.", "Leave out one of the evaluations.")
     both = [_at(pair, positions) for pair in pairs]
-    answers = [both[0][0], *(of_b for _, of_b in both)]
+    answers = over_same_classes(both[0][0], *(of_b for _, of_b in both))
     values = [_value(each, metric) for each in answers]
     if missing := [run.manifest.model for run, value in zip(runs, values, strict=True) if math.isnan(value)]:
         raise not_comparable(f"{BY_NAME[metric].title} is not defined for {missing[0]}.", "Choose another metric.")
@@ -87,6 +87,8 @@ def leaderboard(runs: Sequence[Run], metric: str = "accuracy") -> Leaderboard:
     for i, each, p in zip(others, found, p_values, strict=True):
         ranked.append(Ranked(runs[i].manifest, each.b, each.differences[metric], p))
     notes = dict.fromkeys(note for pair in pairs for note in pair.notes)
+    if classes := note_on_classes(*answers):
+        notes[classes] = None
     return Leaderboard(metric, len(positions), tuple(ranked), (*unfinished_notes(*runs), *notes))
 
 

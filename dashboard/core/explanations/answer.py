@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,17 +13,14 @@ from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.decoding import decode_image
-from dashboard.core.images.model_input import cautions, read_model_input
-from dashboard.core.images.preprocessing import Preprocessing
-from dashboard.core.metrics.percent import percent
+from dashboard.core.images.model_input import cautions, enough_pixels, notes_on_shape
+from dashboard.core.images.preprocessing import fit_image
 from dashboard.core.models.familiarity import Doubt
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
 
 DISPLAY_SIDE = 1024  # pixels; a picture with a longer side is shown reduced to this
-_LEAST_UNSEEN = 0.01  # share of a cropped picture from which it is told
-_STRETCHED = 3  # ratio of the scales of both sides from which a picture is called squeezed
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,9 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
     Raises:
         ImageError, DependencyError, ModelError, WorkerError: no prediction could be made.
     """
-    decoded = decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE))
-    picture = _for_display(decoded.pixels)
-    model_input = read_model_input(data, version.preprocessing)
+    picture = _for_display(decode_image(data, (DISPLAY_SIDE, DISPLAY_SIDE)).pixels)
+    seen = decode_image(data, enough_pixels(version.preprocessing))
+    model_input = fit_image(seen.pixels, version.preprocessing)
     explanation, fault = None, ""
     try:
         explanation = explainer.explain(version, data)
@@ -102,26 +99,10 @@ def ask(inference: Inference, explainer: Explainer, version: ModelVersion, name:
         if isinstance(answer, Failure):
             raise ImageError(answer.message, answer.fix, answer.code) from error
         prediction, fault = answer, error.message
-    notes = (*decoded.notes, *_notes_on_shape(decoded.pixels, version.preprocessing))
-    return Answer(
-        name, version, picture, notes, model_input, prediction, explanation, fault,
-        cautions=cautions(decoded, version.preprocessing),
-    )  # fmt: skip
-
-
-def _notes_on_shape(picture: np.ndarray, recipe: Preprocessing) -> Iterator[str]:
-    """What was done to a picture (H, W, 3) of another shape than the model input."""
-    height, width = picture.shape[:2]
-    across, down = width / recipe.width, height / recipe.height
-    unseen = 1 - min(across, down) / max(across, down)
-    if recipe.fit == "center-crop" and unseen >= _LEAST_UNSEEN:
-        yield f"To fit the model, the picture was cropped to its centre: {percent(unseen, 0)} of it is not seen."
-    if max(across, down) >= _STRETCHED * min(across, down) and recipe.fit == "stretch":
-        longer, shorter = ("width", "height") if across > down else ("height", "width")
-        yield (
-            f"To fit the model, the {longer} of the picture was reduced {max(across, down) / min(across, down):,.0f} times more "
-            f"than its {shorter}. It may be recognised better if it is cropped or padded instead."
-        )
+    warned = cautions(seen, version.preprocessing)
+    notes = (*seen.notes, *notes_on_shape(seen, version.preprocessing))
+    prediction = replace(prediction, notes=(*warned, *notes))
+    return Answer(name, version, picture, notes, model_input, prediction, explanation, fault, cautions=warned)
 
 
 def explain_again(explainer: Explainer, answer: Answer, data: bytes, request: MapRequest) -> Answer:

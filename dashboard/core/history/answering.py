@@ -52,7 +52,7 @@ class Answering:
             files: the names of the images, for the history; none or one each.
         """
         began = time.perf_counter()
-        question = {"kind": "prediction", "precision": precision_of(version)}
+        question = {"kind": "prediction with notes on the shape", "precision": precision_of(version)}
         hashes = [hashlib.sha256(image).hexdigest() for image in images]
         keys = answer_keys(version, hashes, question)
         known = [self._known(key, version) for key in keys]

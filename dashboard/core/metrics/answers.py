@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,7 @@ class Answers:
     predicted_ids: np.ndarray  # (N,) int, class ids, in [0, K)
     n_classes: int
     probabilities: Probabilities | None  # None if only the predicted classes are known
+    averaged: np.ndarray | None = None  # (K,) bool, the classes of macro averages; None: all with a recall or an F1
 
     def __len__(self) -> int:
         return len(self.true_ids)
@@ -52,6 +54,37 @@ class Answers:
             predicted_ids=self.predicted_ids[places],
             probabilities=probabilities,
         )
+
+
+def over_same_classes(*sides: Answers) -> list[Answers]:
+    """The answers of evaluations that are compared, with macro averages over the classes that have images in each of them.
+
+    Otherwise the mean F1 of a side that predicts one more class would be a mean over one more class, which counts as 0.
+    """
+    averaged = _have_images(sides)
+    return [replace(side, averaged=averaged) for side in sides]
+
+
+def note_on_classes(*sides: Answers) -> str:
+    """Says over which classes macro averages of compared evaluations are; "" if each alone has them over the same."""
+    averaged = _have_images(sides)
+    occurring = [np.union1d(side.true_ids, side.predicted_ids) for side in sides]
+    if all(averaged[ids].all() for ids in occurring) or any(side.has_one_label for side in sides):
+        return ""
+    where = "both" if len(sides) == 2 else "all"
+    if not averaged.any():
+        return f"Balanced accuracy and macro F1 cannot be compared, because no class has images in {where}."
+    n = int(averaged.sum())
+    return (
+        f"Balanced accuracy and macro F1 are means over the {f'{n:,} classes' if n > 1 else 'one class'} with images in {where}, "
+        "so that they can be compared. In the macro F1 of a single evaluation, a class that is only predicted counts as 0; here "
+        "it does not count."
+    )
+
+
+def _have_images(sides: Sequence[Answers]) -> np.ndarray:
+    """(K,) bool: the class is a label on every side."""
+    return np.all([np.bincount(side.true_ids, minlength=side.n_classes) > 0 for side in sides], axis=0)
 
 
 def probabilities_of(pred_probs: np.ndarray, true_ids: np.ndarray) -> Probabilities:

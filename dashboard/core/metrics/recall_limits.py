@@ -35,7 +35,7 @@ def limits_of_recalls(answers: Answers) -> dict[str, tuple[float, float]]:
     occurring = np.flatnonzero(images)
     if len(occurring) < 2:
         return {}
-    value = class_metrics(images[None], predicted[None], hits[None])
+    value = class_metrics(images[None], predicted[None], hits[None], answers.averaged)
     lows, highs = wilson(hits, images)
     squares = {name: np.zeros(2) for name in OF_RECALLS}  # of the changes down and up
     for some in np.array_split(occurring, -(-len(occurring) * k // _BLOCK)):
@@ -51,7 +51,8 @@ def limits_of_recalls(answers: Answers) -> dict[str, tuple[float, float]]:
             moved = -gained[:, None] * rows
             moved[np.arange(len(some)), some] = gained
             right = np.where(np.arange(k) == some[:, None], hits + gained[:, None], hits)
-            moved_metrics = class_metrics(np.tile(images, (len(some), 1)), predicted + moved, right)
+            tiled = np.tile(images, (len(some), 1))
+            moved_metrics = class_metrics(tiled, predicted + moved, right, answers.averaged)
             changes.append({name: moved_metrics[name] - value[name] for name in OF_RECALLS})
         for name, square in squares.items():
             both = np.stack([change[name] for change in changes])

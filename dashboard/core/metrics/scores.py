@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dashboard.core.metrics.answers import Answers
+from dashboard.core.metrics.answers import Answers, over_same_classes
 from dashboard.core.metrics.definitions import BY_NAME, METRICS
 from dashboard.core.metrics.intervals import Proportion, difference_limits, proportion
 from dashboard.core.metrics.paired import paired_difference
@@ -89,7 +89,7 @@ def scores(answers: Answers) -> dict[str, Score]:
 
 
 def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
-    """The metrics of both with their intervals, and their differences.
+    """The metrics of both with their intervals, and their differences. Macro averages are over the same classes.
 
     Args:
         a, b: if `paired`, two answers for each of the same images, in the same order. Otherwise the images are
@@ -102,6 +102,7 @@ def compared(a: Answers, b: Answers, paired: bool = True) -> Compared:
         raise ValueError(f"{len(a)} and {len(b)} answers are not about the same images")
     if not len(a) or not len(b):
         return Compared(scores(a), scores(b), {})
+    a, b = over_same_classes(a, b)
     of_a = _Resamples(len(a))
     of_b = of_a if paired else _Resamples(len(b), seed=2)
     (values_a, drawn_a), (values_b, drawn_b) = of_a.values(a), of_b.values(b)

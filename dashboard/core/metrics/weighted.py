@@ -31,6 +31,7 @@ class WeightedMetrics:
         self._hits = _indicators(answers.true_ids, k, correct)
         self._correct = correct.astype(float)
         self._recall, self._f1 = _of_each_class(*self._counted(np.ones((1, len(answers)))))
+        self._averaged = answers.averaged
         self._probabilities = answers.probabilities
         if answers.probabilities:
             self._prepare(answers.probabilities, k)
@@ -62,7 +63,7 @@ class WeightedMetrics:
         total = weights.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             # a class that a resample lacks would make it a metric of fewer classes
-            found = class_metrics(*self._counted(weights), self._recall, self._f1)
+            found = class_metrics(*self._counted(weights), self._averaged, self._recall, self._f1)
             if self._probabilities:
                 means = (weights @ self._means) / total[:, None]
                 found |= dict(zip(self._mean_names, means.T, strict=True))
@@ -89,6 +90,7 @@ def class_metrics(
     true: np.ndarray,
     predicted: np.ndarray,
     hits: np.ndarray,
+    averaged: np.ndarray | None = None,
     recall_without: np.ndarray | float = math.nan,
     f1_without: np.ndarray | float = math.nan,
 ) -> dict[str, np.ndarray]:
@@ -96,6 +98,7 @@ def class_metrics(
 
     Args:
         true, predicted, hits: (B, K) the weight of each class by label, by prediction and by both.
+        averaged: see `Answers`.
         recall_without, f1_without: (K,) those of classes without weight; NaN: such a class does not count.
     """
     total = true.sum(axis=1)
@@ -106,12 +109,18 @@ def class_metrics(
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "accuracy": agreed / total,
-            "balanced_accuracy": np.nanmean(recall, axis=1),
-            "macro_f1": np.nanmean(f1, axis=1),
+            "balanced_accuracy": _mean(recall, averaged),
+            "macro_f1": _mean(f1, averaged),
             "weighted_f1": np.nansum(true * f1, axis=1) / total,
             "mcc": np.where(spread > 0, (agreed * total - chance) / spread, 0.0),
             "cohen_kappa": (agreed * total - chance) / (total**2 - chance),
         }
+
+
+def _mean(of_each: np.ndarray, averaged: np.ndarray | None) -> np.ndarray:
+    """The mean over these classes, (B,), of what (B, K) has for each; without NaN. Itself NaN if nothing is left."""
+    chosen = of_each if averaged is None else of_each[:, averaged]
+    return np.asarray(np.nansum(chosen, axis=1) / (~np.isnan(chosen)).sum(axis=1))
 
 
 def _of_each_class(true: np.ndarray, predicted: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

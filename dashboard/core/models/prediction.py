@@ -25,7 +25,7 @@ class Prediction:
 
     logits: np.ndarray  # (K,) float32, before temperature and softmax
     pred_probs: np.ndarray  # (K,) float64, calibrated, sums to 1
-    notes: tuple[str, ...] = ()  # why the answer may be wrong, see `cautions`, and on the file, see `DecodedImage`
+    notes: tuple[str, ...] = ()  # for people, see `decode_with_notes`
 
     @property
     def class_id(self) -> int:

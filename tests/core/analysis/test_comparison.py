@@ -386,6 +386,21 @@ def test_both_filters_must_hold(a: RunFolder, b: RunFolder) -> None:
         compare(load(a, "true_label=cat"), load(b, "true_label=dog"))
 
 
+def test_a_class_without_images_that_only_b_predicts_makes_a_not_better(tmp_path: Path) -> None:
+    """Of 40 images, A has 5 wrong and B 6, one of which it calls a fish."""
+    true = [0] * 20 + [1] * 20
+    by_a, by_b = [1] * 5 + true[5:], [0] * 5 + [1] * 5 + true[10:-1] + [2]
+    labels = [NAMES[i] for i in true]
+    a, b = (write_run(tmp_path, name, labels, probabilities(by, 3), NAMES) for name, by in (("a", by_a), ("b", by_b)))
+    found = compare(load(a), load(b))
+    [row] = [row for row in metric_rows(found) if row.metric.name == "macro_f1"]
+    assert row.better == "unclear" and row.b == f"{100 * sk.f1_score(true, by_b, labels=[0, 1], average='macro'):.1f}%"
+    [told] = found.notes
+    assert "over the 2 classes with images in both" in told
+    board = leaderboard([load(a), load(b)], "macro_f1")
+    assert board.ranked[1].may_be_best and board.ranked[1].scores == found.b.scores and board.notes == found.notes
+
+
 def test_one_run_under_two_filters_is_not_paired(a: RunFolder) -> None:
     found = compare(load(a, "true_label=cat"), load(a, "true_label=fish"))
     assert found.outcomes is None and (found.a.n, found.b.n, found.n) == (3, 4, 7)

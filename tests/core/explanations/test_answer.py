@@ -13,11 +13,12 @@ from dashboard.core.errors import ImageError, ModelError
 from dashboard.core.explanations.answer import DISPLAY_SIDE, Answer, answer_key, ask, explain_again
 from dashboard.core.explanations.explainer import Explainer
 from dashboard.core.explanations.records import MapRequest
-from dashboard.core.images.preprocessing import Preprocessing
+from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.models.familiarity import Familiarity
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
+from dashboard.schemas.explanations import ExplainedRecord
 from tests.conftest import encoded, picture
 from tests.core.colour_model import make_registry
 
@@ -89,6 +90,21 @@ def test_squeezed_pictures_are_told(
 ) -> None:
     notes = ask(inference, explainer, tiny_version, "a.png", encoded(picture(1, width, height))).notes
     assert len(notes) == len(words) and all(word in note for word, note in zip(words, notes, strict=True))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "center-crop"])
+def test_the_page_and_a_prediction_without_a_map_tell_the_same(
+    inference: Inference, explainer: Explainer, tiny_version: ModelVersion, fit: Fit
+) -> None:
+    """In a JPEG that is decoded smaller, which also has a caution."""
+    pixels = np.full((500, 3000, 3), 255, np.uint8)
+    pixels[100:400, 50:60] = 0
+    data, version = encoded(pixels, "JPEG"), tiny_version.fitting(fit)
+    [alone] = inference.predict(version, [data])
+    answer = ask(inference, explainer, version, "a.jpg", data)
+    assert isinstance(alone, Prediction) and len(alone.notes) == 2
+    assert answer.prediction.notes == alone.notes == (*answer.cautions, *answer.notes)
+    assert ExplainedRecord.of_answer(answer).notes == list(alone.notes)
 
 
 def test_a_small_picture_is_cautioned_about(

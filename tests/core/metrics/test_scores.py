@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 
 from dashboard.core.metrics import recall_limits
 from dashboard.core.metrics import scores as module
-from dashboard.core.metrics.answers import Answers, probabilities_of
+from dashboard.core.metrics.answers import Answers, note_on_classes, probabilities_of
 from dashboard.core.metrics.calibration import equal_mass_reliability
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.recall_limits import OF_RECALLS, limits_of_recalls
@@ -333,6 +333,40 @@ def test_a_difference_is_paired() -> None:
     paired = (losses[1] - losses[0]).std() / np.sqrt(1000)
     assert found.value == pytest.approx((losses[1] - losses[0]).mean())
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * paired, rel=0.1)
+
+
+def test_a_predicted_class_without_images_decides_no_comparison() -> None:
+    """Of 80 images, the second has two more wrong, which it calls a third class."""
+    labels = np.repeat([0, 1], 40)
+    by_a, by_b = labels.copy(), labels.copy()
+    by_a[:8], by_b[4:12], by_b[40:42] = 1, 1, 2
+    a, b = (Answers(labels, predicted, 3, None) for predicted in (by_a, by_b))
+    found = compared(a, b)
+    for side, predicted in ((found.a, by_a), (found.b, by_b)):
+        assert side["macro_f1"].value == pytest.approx(sk.f1_score(labels, predicted, labels=[0, 1], average="macro"))
+        assert side["macro_f1"].low < side["macro_f1"].value < side["macro_f1"].high
+    difference = found.differences["macro_f1"]
+    assert not difference.excludes_zero and difference.value == found.b["macro_f1"].value - found.a["macro_f1"].value
+    assert scores(b)["macro_f1"].value == pytest.approx(sk.f1_score(labels, by_b, average="macro"))
+    assert "the 2 classes with images in both" in note_on_classes(a, b) and note_on_classes(a, a) == ""
+
+
+def test_macro_averages_of_other_images_are_over_the_classes_of_both() -> None:
+    rng = np.random.default_rng(4)
+    (labels_a, by_a), (labels_b, by_b) = rng.integers(0, 3, (2, 90)), rng.integers(1, 4, (2, 60))
+    a, b = Answers(labels_a, by_a, 4, None), Answers(labels_b, by_b, 4, None)
+    found = compared(a, b, paired=False)
+    for side, labels, predicted in ((found.a, labels_a, by_a), (found.b, labels_b, by_b)):
+        expected = sk.precision_recall_fscore_support(labels, predicted, labels=[1, 2], average="macro")
+        assert (side["balanced_accuracy"].value, side["macro_f1"].value) == pytest.approx(expected[1:3])
+    assert "the 2 classes with images in both" in note_on_classes(a, b)
+
+
+def test_macro_averages_are_not_compared_if_no_class_has_images_in_both() -> None:
+    a, b = (Answers(np.array(labels), np.array([0, 1, 2, 3]), 4, None) for labels in ([0, 1, 1, 0], [2, 3, 2, 3]))
+    found = compared(a, b, paired=False)
+    assert not {"balanced_accuracy", "macro_f1"} & {*found.a, *found.b, *found.differences}
+    assert found.differences["weighted_f1"].is_meaningful and "cannot be compared" in note_on_classes(a, b)
 
 
 def test_answers_about_different_images_are_refused() -> None:
