@@ -16,7 +16,7 @@ def per_class_chart(per_class: pd.DataFrame) -> alt.LayerChart:
 
     A click selects the measure of a class (selection `point`). Shows at most MOST_CLASSES classes, those with the lowest F1.
     """
-    table = per_class.dropna(subset=["f1"]).sort_values("f1", kind="stable").head(MOST_CLASSES)
+    table = per_class.dropna(subset=["recall"]).sort_values("f1", kind="stable").head(MOST_CLASSES)
     order = table["class"].tolist()
     long = table.melt(["class", "images"], ["precision", "recall"], "measure", "value").dropna()
     low = float(long["value"].min()) if len(long) else 0.0

@@ -37,7 +37,7 @@ from dashboard.core.images.drawing import encode_png, enlarge
 from dashboard.core.images.model_input import decode_with_notes
 from dashboard.core.images.preprocessing import Fit, fit_image
 from dashboard.core.metrics.percent import percent
-from dashboard.core.models.facts import branches_in_words
+from dashboard.core.models.facts import left_out_in_words
 from dashboard.core.models.version import ModelVersion
 from dashboard.schemas.errors import FailedImage
 from dashboard.schemas.explanations import ExplainedRecord, ExplanationRecord
@@ -227,10 +227,11 @@ def _say_notes(answers: Sequence[ExplainedRecord | FailedImage]) -> None:
 
 
 def _say_what_is_left_out(answers: Sequence[ExplainedRecord | FailedImage]) -> None:
-    """Says once, on standard error, which branches of the network the maps show nothing of."""
+    """Says once, on standard error, what of the network the maps show nothing of."""
     found = [each for answer in answers if isinstance(answer, ExplainedRecord) for each in answer.explanations]
-    if left_out := next((each.unseen_branches for each in found if each.unseen_branches), None):
-        say(branches_in_words(left_out, PIXEL_METHODS), "yellow")
+    said = (left_out_in_words(each.unseen_branches, each.layer_is_reused, PIXEL_METHODS) for each in found)
+    if left_out := next(filter(None, said), ""):
+        say(left_out, "yellow")
 
 
 def _show(answers: Sequence[ExplainedRecord | FailedImage], with_tests: bool) -> None:

@@ -6,6 +6,7 @@ from dashboard.cli.arguments import AsJson, RunId, Where
 from dashboard.cli.loading import load_run
 from dashboard.cli.output import print_json, say, show, stop
 from dashboard.core.errors import DashboardError
+from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.left_out import not_finished
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import get_settings
@@ -18,7 +19,7 @@ def show_findings(run_id: RunId, where: Where = None, as_json: AsJson = False) -
 
     Lists at most ten findings, and only those that are unlikely to be chance.
     """
-    from dashboard.core.analysis.findings.find import besides, by_answers, find_of, nothing_found
+    from dashboard.core.analysis.findings.find import besides, find_of, nothing_found
     from dashboard.core.analysis.label_issues import is_quick, label_issues, where_to_look
 
     try:

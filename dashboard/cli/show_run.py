@@ -10,6 +10,7 @@ from dashboard.core.metrics.definitions import METRICS, ONE_LABEL
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.metrics.percent import percent
 from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.filtering import CHOSEN_BY_ANSWERS, by_answers
 from dashboard.core.runs.filters import as_texts
 from dashboard.core.runs.left_out import failures, image_count
 from dashboard.core.runs.run import Run
@@ -30,7 +31,7 @@ def show_run(run: Run) -> None:
             none = "No image passes this filter"
         say(f"{none}, so there are no figures.", "yellow")
     elif evaluation:
-        table, per_class = table_of("class", "images", "precision", "recall", "F1"), evaluation.per_class
+        table, per_class = table_of("class", "images", "precision", "recall", "F1"), evaluation.meaningful_per_class
         if many := len(per_class) > CLASSES_SHOWN:
             per_class = per_class.sort_values("f1").head(CLASSES_SHOWN)
         for row in per_class.to_dict("records"):
@@ -41,7 +42,11 @@ def show_run(run: Run) -> None:
             show(
                 f"The {CLASSES_SHOWN} of {len(evaluation.class_names):,} classes with the lowest F1; the page shows all."
             )
+        if evaluation.per_class_note:
+            show(evaluation.per_class_note)
         show_figures(evaluation, len(run.evaluated))
+        if by_answers(run.conditions):
+            show(CHOSEN_BY_ANSWERS)
     if run.conditions:
         show(f"Only images where {' and '.join(as_texts(run.conditions))}: {image_count(run):,}", "bold")
     unknown = run.manifest.unknown_labels

@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 import pandas as pd
 
 from dashboard.core.analysis.comparison import load_side
-from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.analysis.findings.finding import Finding
+from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.filters import in_words
 from dashboard.core.runs.run import Run
 from dashboard.core.runs.store import RunStore

@@ -59,7 +59,7 @@ def confusion_section(evaluation: Evaluation, by_answers: bool) -> Section:
 
 def classes_section(evaluation: Evaluation) -> Section:
     """Precision, recall with its interval, and F1 of each class that has images or is predicted."""
-    table = evaluation.per_class
+    table = evaluation.meaningful_per_class
     table = table[(table["images"] > 0) | table["precision"].notna()]
     many = len(table) > _CLASSES_SHOWN
     if many:
@@ -77,11 +77,12 @@ def classes_section(evaluation: Evaluation) -> Section:
     chart = Chart(
         "Precision and recall",
         f"Precision and recall of each class as two points on a line, {drawn}",
-        lambda dark: per_class_chart(evaluation.per_class),
+        lambda dark: per_class_chart(evaluation.meaningful_per_class),
         drawn[:1].upper() + drawn[1:] + ".",
     )
     note = f"The {_CLASSES_SHOWN} of {len(evaluation.per_class):,} classes with the lowest F1." if many else ""
-    return Section("classes", "The classes", charts=(chart,), tables=(Table(columns, rows, note=note),))
+    notes = " ".join(filter(None, (note, evaluation.per_class_note)))
+    return Section("classes", "The classes", charts=(chart,), tables=(Table(columns, rows, note=notes),))
 
 
 def _percent(share: float) -> str:

@@ -6,19 +6,15 @@ from collections import Counter
 
 import pandas as pd
 
-from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.errors import counted, listed_and
 from dashboard.core.metrics.confusion import confused_pairs
 from dashboard.core.metrics.definitions import METRICS, OF_FEW_IMAGES, ONE_LABEL, chance_notes
 from dashboard.core.metrics.percent import percent
+from dashboard.core.runs.filtering import CHOSEN_BY_ANSWERS, by_answers
 from dashboard.core.runs.left_out import no_predictions
 from dashboard.core.runs.run import Run
 from dashboard.reports.document import Column, Section, Table
 
-CHOSEN_BY_ANSWERS = (
-    "The filter chooses images by the model's answers, so accuracy, recall and the confused classes follow from that choice "
-    "and do not say how good the model is."
-)
 _CLASSES_SHOWN = 50
 
 

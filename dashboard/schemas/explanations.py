@@ -86,6 +86,9 @@ class ExplanationRecord(Schema):
     unseen_branches: list[str] = Field(
         description="the last layers of the branches of the network that the map shows nothing of; choose one as `layer`"
     )
+    layer_is_reused: bool = Field(
+        description="true if the model uses the layer several times; then the map shows its last use only"
+    )
     grid: list[int] = Field(description="height and width of the heatmap, in cells")
     target_label: str = Field(description="the class whose evidence the map shows")
     empty: bool = Field(description="true if there is no evidence for the class: the map is all zero")
@@ -111,6 +114,7 @@ class ExplanationRecord(Schema):
             method=explanation.method,
             layer=explanation.layer_name,
             unseen_branches=list(explanation.layer.unseen) if explanation.layer else [],
+            layer_is_reused=bool(explanation.layer and explanation.layer.is_reused),
             grid=list(heatmap.shape),
             target_label=version.class_names[explanation.target_class],
             empty=explanation.empty,

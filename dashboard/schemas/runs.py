@@ -51,9 +51,14 @@ class ClassFigures(Schema):
 
     label: str
     n: int = Field(description="number of images with this label")
-    precision: float | None = Field(description="share of the images predicted as this class that have this label")
+    precision: float | None = Field(
+        description="share of the images predicted as this class that have this label; null if all images have the same label"
+    )
     recall: float | None = Field(description="share of the images with this label that are predicted as this class")
-    f1: float | None = Field(description="harmonic mean of precision and recall; null without images of the class")
+    f1: float | None = Field(
+        description="harmonic mean of precision and recall; null without images of the class, and if all images have the "
+        "same label"
+    )
 
     @classmethod
     def of_each(cls, evaluation: Evaluation) -> list[ClassFigures]:
@@ -64,7 +69,7 @@ class ClassFigures(Schema):
                 n=row["images"],
                 **{name: None if math.isnan(row[name]) else row[name] for name in ("precision", "recall", "f1")},
             )
-            for row in evaluation.per_class.to_dict("records")
+            for row in evaluation.meaningful_per_class.to_dict("records")
         ]
 
 

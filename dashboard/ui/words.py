@@ -15,7 +15,7 @@ from dashboard.core.errors import counted
 from dashboard.core.explanations.methods import METHODS, PIXEL_METHODS
 from dashboard.core.metrics.definitions import METRICS
 from dashboard.core.metrics.percent import percent, range_in_percent
-from dashboard.core.models.facts import ConvLayer, branches_in_words
+from dashboard.core.models.facts import ConvLayer, left_out_in_words
 from dashboard.core.shell import as_called
 
 if TYPE_CHECKING:  # most texts need no tables
@@ -101,7 +101,7 @@ def branches_left_out(layer: ConvLayer | None, called: Mapping[str, str]) -> str
     if layer is None:
         return ""
     methods = [METHODS[name].title for name in PIXEL_METHODS]
-    return branches_in_words([called[name] for name in layer.unseen], methods)
+    return left_out_in_words([called[name] for name in layer.unseen], layer.is_reused, methods)
 
 
 def local_time(utc_iso: str) -> str:

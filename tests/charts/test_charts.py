@@ -278,6 +278,15 @@ def test_classes_by_f1_with_the_worst_on_top_and_those_without_images_left_out()
     assert low <= 0.5 and high == 1
 
 
+def test_classes_without_precision_have_their_recall_in_the_chart() -> None:
+    per_class = pd.DataFrame(
+        {"class": ["cat", "dog"], "images": [9, 0], "precision": np.nan, "recall": [0.8, np.nan], "f1": np.nan}
+    )
+    spec = per_class_chart(per_class).to_dict()
+    drawn = [(r["class"], r["measure"]) for data in spec["datasets"].values() for r in data if "measure" in r]
+    assert drawn == [("cat", "recall")]
+
+
 def test_of_many_classes_those_with_the_least_f1_are_drawn() -> None:
     scores = np.linspace(1, 0, 1000)
     names = [str(i) for i in range(1000)]

@@ -17,6 +17,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
+from dashboard.core.models.registry import Registry
 from dashboard.core.runs.store import RunStore
 from dashboard.services import services_of
 from tests.cli.records import Commands
@@ -31,10 +32,9 @@ def recorded(commands: Commands) -> Commands:
     settings = settings_of(commands.data_dir, history_images=True, history_image_days=0)
     database = Database(settings)
     history = History(database, lambda: RunStore(settings.runs_dir), settings)
-    for i in range(3):
-        history.record(
-            entry(encoded(picture(i)), time_utc=at(i), file=f"{i}.png", user="ann" if i else "[red]bob", fit="pad")
-        )
+    of_model = {"model_name": (version := Registry.of(settings).active()).name, "model_version": version.version}
+    for i, user in enumerate(("[red]bob", "ann", "ann")):
+        history.record(entry(encoded(picture(i)), time_utc=at(i), file=f"{i}.png", user=user, fit="pad", **of_model))
     newest = entry(b"image", 0.0, 9.0, 0.0, file="=now.png", time_utc=datetime.now(timezone.utc))
     feedback = Feedback(database, history)
     feedback.give(history.record(newest), True, user="ann")

@@ -102,6 +102,16 @@ def test_every_command_says_that_an_evaluation_is_not_finished(
     assert "not finished" not in finished.stderr
 
 
+def test_the_figures_of_classes_say_what_follows_from_the_filter(commands: Commands) -> None:
+    rows = [ok(i, label, "cat") for i, label in enumerate(["cat", "dog"] * 10)]
+    store_run(RunStore(commands.data_dir / "runs"), rows, run_id="r-a")
+    one_label = commands.run("runs", "show", "r-a", "--where", "true_label=cat").stdout
+    assert "Precision and F1 say nothing, because all images have the same label." in " ".join(one_label.split())
+    one_answer = " ".join(commands.run("runs", "show", "r-a", "--where", "predicted_label=cat").stdout.split())
+    assert "recall and the confused classes follow from that choice" in one_answer and "same label" not in one_answer
+    assert "follow from that choice" not in commands.run("runs", "show", "r-a").stdout
+
+
 def test_who_removes_evaluations_for_good_is_in_the_audit_log(commands: Commands, store: RunStore) -> None:
     commands.run("runs", "delete", "r-a", "--yes")
     assert commands.json("runs", "empty-bin", "--yes") == {"deleted": ["r-a"], "failed": []}

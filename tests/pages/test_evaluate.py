@@ -1016,19 +1016,50 @@ def test_arrays_with_two_readings_are_asked_about(open_page: Open, dashboard: Se
     assert metrics(at)["Accuracy"] == "0.0%"
 
 
-def test_one_dropped_probability_per_row_is_asked_about(open_page: Open, dashboard: Services) -> None:
+def drop_predictions(open_page: Open, name: str, table: bytes) -> AppTest:
     at = open_page("evaluate")
-    table = b"file,label,p_defect\na,ok,0.1\nb,defect,0.8\n"
-    at.file_uploader(key="zip-0").set_value([("sigmoid.csv", table, "")]).run()
+    at.file_uploader(key="zip-0").set_value([(name, table, "")]).run()
     at.button(key="evaluate-files").click().run()
-    at.button_group(key="predictions-kind").set_value("Predictions of another program").run()
-    assert "2 rows with the probability of one of two classes, with true labels" in text_of(at)
-    editor = at.data_editor[0]
-    at.session_state[editor.key] = {"edited_rows": {0: {"meaning": "not defect"}}, "added_rows": [], "deleted_rows": []}
-    at.run()
+    return at.button_group(key="predictions-kind").set_value("Predictions of another program").run()
+
+
+def class_boxes(at: AppTest) -> list[Selectbox]:
+    return [box for box in at.selectbox if box.label == "Which class does the probability belong to?"]
+
+
+@pytest.mark.parametrize("meant, accuracy", [("good", "75.0%"), ("bad", "25.0%")])
+def test_the_class_of_one_dropped_probability_per_row_is_asked_for(
+    open_page: Open, dashboard: Services, meant: str, accuracy: str
+) -> None:
+    table = b"id,y_true,prob\na,bad,0.1\nb,good,0.8\nc,bad,0.2\nd,bad,0.7\n"
+    at = drop_predictions(open_page, "sigmoid.csv", table)
+    assert "4 rows with the probability of one of two classes, with true labels" in text_of(at)
+    assert at.selectbox(key="predictions-names").options == ["the true labels"] and not at.data_editor
+    [box] = class_boxes(at)
+    assert box.options == ["bad", "good"] and box.value is None and at.button(key="import-predictions").disabled
+    box.set_value(meant).run()
+    assert "2 labels match (4 images)" in [each.label for each in at.expander]
     at.button(key="import-predictions").click().run()
     [manifest] = dashboard.runs.list()
-    assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_names == ("not defect", "defect")
+    assert metrics(at)["Accuracy"] == accuracy and manifest.class_names[1] == meant
+
+
+def test_a_column_that_names_the_class_of_its_probability_tells_both_classes(
+    open_page: Open, dashboard: Services
+) -> None:
+    at = drop_predictions(open_page, "sigmoid.csv", b"file,label,p_defect\na,ok,0.1\nb,defect,0.8\n")
+    assert "2 rows with the probability of defect, with true labels" in text_of(at)
+    assert not class_boxes(at) and "2 labels match (2 images)" in [each.label for each in at.expander]
+    at.button(key="import-predictions").click().run()
+    [manifest] = dashboard.runs.list()
+    assert metrics(at)["Accuracy"] == "100.0%" and manifest.class_names == ("ok", "defect")
+
+
+def test_labels_0_and_1_suggest_that_the_probability_is_that_of_1(open_page: Open, dashboard: Services) -> None:
+    at = drop_predictions(open_page, "sigmoid.csv", b"file,label,score\na,0,0.1\nb,1,0.8\n")
+    assert [box.value for box in class_boxes(at)] == ["1"]
+    at.button(key="import-predictions").click().run()
+    assert metrics(at)["Accuracy"] == "100.0%"
 
 
 def test_dropped_predicted_classes_are_not_called_probabilities(open_page: Open) -> None:

@@ -183,6 +183,18 @@ def test_metrics_of_several_labels_are_a_dash_for_images_of_one_label(page: AppT
     assert "-" not in table["Value"].tolist() and "all images have the same label" not in text_of(page)
 
 
+def test_classes_say_which_figures_follow_from_the_filter(page: AppTest, run: RunManifest) -> None:
+    page = view(page, "Classes")
+    assert "follow from that choice" not in text_of(page) and "same label" not in text_of(page)
+    page.multiselect(key=f"filter-{run.run_id}").set_value(["predicted_label=cat"]).run()
+    assert "recall and the confused classes follow from that choice" in text_of(page)
+    page.multiselect(key=f"filter-{run.run_id}").set_value(["true_label=cat"]).run()
+    assert "Precision and F1 say nothing, because all images have the same label." in text_of(page)
+    classes = next(each.value for each in page.dataframe if "f1" in each.value.columns)
+    assert classes[["precision", "f1"]].isna().all(axis=None) and not classes["precision_interval"].any()
+    assert classes["recall"].notna().sum() == 1
+
+
 def test_sections_are_headings_of_the_second_level(page: AppTest) -> None:
     titles = [(each.tag, each.value) for each in page.header]
     assert titles == [

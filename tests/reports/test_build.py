@@ -14,12 +14,12 @@ import pytest
 from dashboard.core.errors import DatasetError
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.evaluate_again import import_again
+from dashboard.core.runs.filtering import CHOSEN_BY_ANSWERS
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.store import RunStore
 from dashboard.reports.build import report_of
 from dashboard.reports.document import Document, Section
-from dashboard.reports.figures import CHOSEN_BY_ANSWERS
 from dashboard.reports.html_file import to_html
 from dashboard.reports.markdown_file import to_markdown
 from dashboard.reports.model_index import model_index
@@ -203,6 +203,15 @@ def test_it_obeys_the_filter_and_says_so(store: RunStore) -> None:
     assert section(told, "again").commands[-1] == (
         f"python -m dashboard report {run.manifest.run_id} --where true_label=dog --out report.html"
     )
+
+
+def test_images_of_one_label_have_no_precision(store: RunStore) -> None:
+    run = pets(store)
+    told = report_of(store.folder(run.manifest.run_id).load(VIEW_COLUMNS, parse_filter(["true_label=dog"])), store, ())
+    [table] = section(told, "classes").tables
+    [(name, images, precision, recall, f1)] = table.rows
+    assert (name, images, precision, f1) == ("dog", "2", "-", "-") and recall.startswith("50.0%")
+    assert "all images have the same label" in table.note
 
 
 @pytest.mark.parametrize("condition", ["predicted_label=cat", "correct=no"])

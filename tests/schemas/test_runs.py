@@ -55,7 +55,7 @@ def test_the_figures_of_each_class_stand_in_the_json(tmp_path: Path) -> None:
         return json.loads(ScoredRunRecord.of(folder.load(VIEW_COLUMNS, parse_filter([condition]))).to_text())["classes"]
 
     assert under("index<2") == [
-        {"label": "cat", "n": 2, "precision": 1.0, "recall": 1.0, "f1": 1.0},
+        {"label": "cat", "n": 2, "precision": None, "recall": 1.0, "f1": None},
         {"label": "dog", "n": 0, "precision": None, "recall": None, "f1": None},
     ]
     assert under("index>9") is None

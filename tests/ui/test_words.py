@@ -72,6 +72,14 @@ def test_what_a_layer_leaves_out_is_called_as_in_the_choice_of_layers() -> None:
     assert branches_left_out(stem, layer_names(offered)) == ""
 
 
+def test_a_layer_that_is_used_several_times_says_so() -> None:
+    layer = ConvLayer("conv", (8, 8), 8, is_reused=True)
+    assert branches_left_out(layer, layer_names([layer])) == (
+        "The model uses this layer several times, and maps of it show its last use only. Integrated Gradients, SmoothGrad "
+        "and Occlusion look at the whole network."
+    )
+
+
 def test_the_last_layer_of_a_branch_is_offered_but_no_default_if_its_activation_is_missing() -> None:
     relu = ConvLayer("relu", (8, 8), 8, unseen=("other",))
     bare = ConvLayer("bare", (8, 8), 8, activated=False, unseen=("other",))

@@ -18,12 +18,12 @@ class ModelNames:
         return self.fitted(manifest.model, manifest.fit)
 
     def fitted(self, model: str, fit: Fit | None) -> str:
-        """NAME@VERSION, and how pictures were made to fit unless that is the version's own way.
+        """NAME@VERSION, and how pictures were made to fit if that is another way than the version's own.
 
-        If the version is gone, its own way is not known. Then the way that was used is named.
+        If the version is gone or damaged, its own way is not known, so nothing is named.
 
         Args:
             model: NAME@VERSION.
             fit: None if not known.
         """
-        return model if fit is None or fit == self._own_fits.get(model) else f"{model} ({FIT_NAMES[fit]})"
+        return model if fit is None or fit == self._own_fits.get(model, fit) else f"{model} ({FIT_NAMES[fit]})"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dashboard.core.errors import DatasetError, counted, listed
 from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
+from dashboard.core.labels.class_ids import NO_ID
+from dashboard.core.labels.class_names import WITHOUT_CLASS
 from dashboard.core.labels.matching import match_labels
 from dashboard.core.shell import in_command
 
@@ -16,19 +18,20 @@ _ENDS_IN_NUMBER = re.compile(r".*?([0-9]{1,9})")
 
 
 def which_classes(
-    predictions: PredictionsFile, given: Sequence[str] | None, file: str
+    predictions: PredictionsFile, given: Sequence[str] | None, file: str, labels: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
     """The names of the classes, for each the column of its probabilities (see `check_rows`), and notes.
 
     Args:
         given: the class names that the user gave in the order of the probabilities; None if none.
         file: name of the file of predictions, for messages.
+        labels: the true labels, which may name the classes if there are two.
 
     Raises:
         DatasetError: the names do not fit, or are missing for the probability of one of two classes.
     """
     if predictions.n_classes == 1:
-        return _two_classes(predictions, given, file)
+        return _two_classes(predictions, given, file, labels)
     own = predictions.class_names
     if given is None:
         numbers = tuple(map(str, range(predictions.n_classes)))
@@ -76,20 +79,35 @@ def _in_order(names: Sequence[str]) -> list[str]:
     )
 
 
+def two_classes_of(labels: Iterable[str], known: str = "") -> tuple[str, str] | None:
+    """The two classes that all true labels name, with the known one last; None if the labels name others."""
+    names = {*labels} - WITHOUT_CLASS
+    if names != {NO_ID, "1"}:
+        names -= {NO_ID}
+    if len(names) != 2 or (known and known not in names):
+        return None
+    first, second = sorted(names)
+    return (second, first) if known == first else (first, second)
+
+
 def _two_classes(
-    predictions: PredictionsFile, given: Sequence[str] | None, file: str
+    predictions: PredictionsFile, given: Sequence[str] | None, file: str, labels: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[int, ...], tuple[str, ...]]:
     """As `which_classes`, for a file with the probability of one of two classes: the one it names, else the second."""
     names_in_file = predictions.class_names or ()
-    if given is None and len(names_in_file) == 2:
-        given = names_in_file
+    own = names_in_file[-1] if names_in_file else ""
+    both = names_in_file if len(names_in_file) == 2 else two_classes_of(labels, own)
+    if given is None and own:
+        given = both
     if given is None or len(given) != 2:
-        own = names_in_file[-1] if names_in_file else ""
-        names = in_command(",".join(names_in_file) if len(names_in_file) == 2 else f"other,{own}" if own else "no,yes")
+        orders = [both or (("other", own) if own else ("no", "yes"))]
+        if both and not own:
+            orders.append(both[::-1])
+        names = " or ".join(f"`--class-names {in_command(','.join(order))}`" for order in orders)
         but = f", but {counted(len(given), 'class name')} {'was' if len(given) == 1 else 'were'} given" if given else ""
         raise DatasetError(
             f"{file} has one probability per row{f', of {own}' if own else ''}{but}.",
-            f"If there are two classes, name both, the class of this probability last: `--class-names {names}`. "
+            f"If there are two classes, name both, the class of this probability last: {names}. "
             "Otherwise save one row per image with the probability of each class.", "class_names",
         )  # fmt: skip
     named = names_in_file[0] if len(names_in_file) == 1 else given[1]

@@ -20,6 +20,7 @@ from dashboard.core.datasets.npy import open_npy, open_npz
 from dashboard.core.datasets.parquet_file import open_parquet
 from dashboard.core.datasets.uploads import keep_part
 from dashboard.core.errors import DatasetError, listed
+from dashboard.core.importing.classes import two_classes_of
 from dashboard.core.importing.opening import OnlyClassesError, open_predictions
 from dashboard.core.importing.other_layouts import OtherLayoutError
 from dashboard.core.importing.rows import check_probabilities
@@ -92,10 +93,21 @@ class DroppedPredictions:
         possible = {model: tuple(of_model)} if len(of_model) == count else {}
         if self.class_names and len(self.class_names) == count:
             return {"the file": self.class_names, **(possible if are_numbers(self.class_names) else {})}
+        if two := two_classes_of(self.label_counts, self.known_class) if self.n_classes == 1 else None:
+            return {"the true labels": two, **possible}
         if self.class_names:
             [name] = self.class_names
             return {**possible, "the file": (f"not {name}", name)}
         return {**possible, "numbers from 0": _numbers(count)}
+
+    @property
+    def known_class(self) -> str:
+        """The class of one probability per row, if the name of its column tells it; else ""."""
+        return self.class_names[0] if self.class_names and len(self.class_names) == 1 else ""
+
+    def likely_class(self, names: Sequence[str]) -> int | None:
+        """Which of two classes one probability per row is probably of: the second, if the file orders them; None: unknown."""
+        return 1 if len(self.class_names or ()) == 2 or tuple(names) == _numbers(2) else None
 
     def numbers_classes(self, names: Sequence[str]) -> bool:
         """Whether these names only number the classes, since neither the file nor the user names them."""

@@ -18,7 +18,7 @@ from dashboard.core.importing.array_names import names_in
 from dashboard.core.importing.arrays import ArrayPredictions
 from dashboard.core.importing.predictions_file import PredictionsFile
 from dashboard.core.importing.tables import TablePredictions
-from dashboard.core.importing.which_arrays import Reading, chosen_reading, possible_readings
+from dashboard.core.importing.which_arrays import Reading, check_likeliest, chosen_reading, possible_readings
 from dashboard.core.shell import in_command
 
 _EXAMPLES = 4
@@ -68,6 +68,8 @@ def _in_npz(path: Path, reading: Reading | None) -> ArrayPredictions:
             [name for name in classes if len(arrays[name]) == len(arrays[predicted])], (*LABEL_KEYS, *LABEL_COLUMNS)
         )
         raise _only_classes(path, {"label": true, "prediction": predicted} if true else {"prediction": predicted})
+    if not readings:
+        check_likeliest(arrays)
     if len(readings) != 1:
         several = f": either {', or '.join(each.in_words for each in readings)}" if readings else ""
         what = "the true labels" if len({each.probs for each in readings}) == 1 else "probabilities"

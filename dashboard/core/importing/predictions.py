@@ -176,7 +176,7 @@ def _open(request: ImportRequest) -> _Opened:
     counts = Counter(label for label in found if label is not None)
     if isinstance(predictions, TablePredictions):
         predictions.add_classes(counts)
-    names, order, notes = which_classes(predictions, request.class_names, path.name)
+    names, order, notes = which_classes(predictions, request.class_names, path.name, counts)
     if fault := class_names_fault(names):
         raise DatasetError(f"{path.name}: the class names {fault}.", "Rename the columns.", "class_names")
     has_probabilities = not isinstance(predictions, TablePredictions) or predictions.has_probabilities

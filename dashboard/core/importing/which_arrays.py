@@ -22,7 +22,8 @@ from dashboard.core.datasets.label_notes import about_other_labels
 from dashboard.core.datasets.npy import StoredArray
 from dashboard.core.errors import DatasetError, listed_and
 from dashboard.core.importing.array_names import may_name_files
-from dashboard.core.importing.rows import SUM_TOLERANCE
+from dashboard.core.importing.predictions_file import Piece
+from dashboard.core.importing.rows import SUM_TOLERANCE, check_probabilities
 
 ROWS_LOOKED_AT = 4096
 
@@ -143,6 +144,16 @@ def are_probabilities(array: StoredArray) -> bool:
     if shape[1:] in ((), (1,)):
         return within_bounds(rows) and not np.isin(rows, (0, 1)).all()  # else they are labels
     return within_bounds(rows) and bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+
+
+def check_likeliest(arrays: Mapping[str, StoredArray]) -> None:
+    """Raises DatasetError, code `pred_probs`, if what is likeliest the predictions are other numbers, such as logits."""
+    matrices = [
+        name for name, array in arrays.items()
+        if len(array.header.shape) == 2 and array.header.shape[1] > 1 and array.header.dtype.kind == "f"
+    ]  # fmt: skip
+    for name in sorted(matrices, key=lambda name: "logit" not in name.casefold())[:1]:
+        check_probabilities(Piece(_first_rows(arrays[name]), None, None), 0, arrays[name].name, lambda row: row)
 
 
 def only_zeros_and_ones(array: StoredArray) -> bool:

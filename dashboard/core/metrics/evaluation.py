@@ -43,14 +43,28 @@ class Evaluation:
     accuracy: Proportion
     macro_f1: float  # over the classes that occur as labels or predictions; show `meaningful_macro_f1`
     confusion: IntegerMatrix  # (K, K) counts; rows are true labels, columns predicted
-    per_class: PerClass  # one row per class: class, images, precision, recall, f1
+    per_class: PerClass  # one row per class: class, images, precision, recall, f1; show `meaningful_per_class`
     class_names: tuple[str, ...]
     reliability: Reliability | None = None  # None if there are no probabilities
 
     @property
     def meaningful_macro_f1(self) -> float | None:
         """The macro F1, in [0, 1]; None if all images have the same label, see `Definition.of_several_labels`."""
-        return self.macro_f1 if np.count_nonzero(self.confusion.sum(axis=1)) > 1 else None
+        return None if self._has_one_label else self.macro_f1
+
+    @property
+    def meaningful_per_class(self) -> pd.DataFrame:
+        """`per_class`, without precision and F1 if all images have the same label: no prediction can be wrong for others."""
+        return self.per_class.assign(precision=np.nan, f1=np.nan) if self._has_one_label else self.per_class
+
+    @property
+    def per_class_note(self) -> str:
+        """Says why `meaningful_per_class` lacks figures; "" if it lacks none."""
+        return "Precision and F1 say nothing, because all images have the same label." if self._has_one_label else ""
+
+    @property
+    def _has_one_label(self) -> bool:
+        return np.count_nonzero(self.confusion.sum(axis=1)) == 1
 
     @property
     def macro_f1_note(self) -> str:

@@ -14,7 +14,7 @@ from dashboard.core.images.preprocessing import SCALINGS, ColorMode, Fit, Prepro
 from dashboard.core.labels.cifar10 import CLASS_NAMES
 from dashboard.core.labels.class_names import HOW_TO_NAME, check_class_names
 from dashboard.core.labels.matching import match_labels
-from dashboard.core.models.facts import branches_in_words, default_layer
+from dashboard.core.models.facts import default_layer, left_out_in_words
 from dashboard.core.models.foreign import ForeignModel, ForeignModelFacts
 from dashboard.core.models.model_files import take_model
 from dashboard.core.models.quarantine import Quarantine
@@ -111,9 +111,11 @@ def add_model(
             scaling, choice = _choose(new, facts, tests, turned)
             notes = [*taken.notes, *naming, *choice, *facts.notes]
             layers = served.conv_layers
-            if layers and (default := default_layer(layers)).unseen:
-                left_out = branches_in_words(default.unseen, pixel_methods or ("occlusion",))
-                notes.append(f"Maps are made from the layer {default.name} if no other is chosen. {left_out}")
+            if layers:
+                default = default_layer(layers)
+                left_out = left_out_in_words(default.unseen, default.is_reused, pixel_methods or ("occlusion",))
+                if left_out:
+                    notes.append(f"Maps are made from the layer {default.name} if no other is chosen. {left_out}")
             if not layers:
                 methods = ", ".join(pixel_methods) or "such as occlusion"
                 notes.append(

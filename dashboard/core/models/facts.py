@@ -17,6 +17,7 @@ class ConvLayer:
     channels: int
     activated: bool = True  # False for a convolution or normalisation whose activation function is a later layer
     unseen: tuple[str, ...] = ()  # the last layers with a grid of the branches that this layer does not lead to
+    is_reused: bool = False  # the model uses it several times, and not only its last use leads to the logits
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,23 @@ class ModelFacts:
     conv_layers: tuple[ConvLayer, ...]
 
 
-def branches_in_words(unseen: Sequence[str], pixel_methods: Sequence[str]) -> str:
+def left_out_in_words(unseen: Sequence[str], is_reused: bool, pixel_methods: Sequence[str]) -> str:
     """What maps of a layer leave out, and how to see it; "" if nothing.
 
     Args:
-        unseen: see `ConvLayer.unseen`.
+        unseen, is_reused: see `ConvLayer`.
         pixel_methods: what the methods are called that use no layer, at least one.
     """
-    if not unseen:
-        return ""
-    which, choose = ("branch that ends", "that layer") if len(unseen) == 1 else ("branches that end", "one of them")
-    return (
-        f"The network splits into branches, and maps of this layer show nothing of the {which} in {listed_and(unseen)}: "
-        f"choose {choose} to see it. {listed_and(pixel_methods)} look at the whole network."
-    )
+    said = []
+    if unseen:
+        which, choose = ("branch that ends", "that layer") if len(unseen) == 1 else ("branches that end", "one of them")
+        said.append(
+            f"The network splits into branches, and maps of this layer show nothing of the {which} in {listed_and(unseen)}: "
+            f"choose {choose} to see it."
+        )
+    if is_reused:
+        said.append("The model uses this layer several times, and maps of it show its last use only.")
+    return " ".join((*said, f"{listed_and(pixel_methods)} look at the whole network.")) if said else ""
 
 
 def default_layer(layers: Sequence[ConvLayer]) -> ConvLayer:

@@ -34,10 +34,20 @@ _DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., pa.ChunkedArray]]] = {
 _MEASURED = frozenset({"aspect", *(field.name for field in PROPERTY_FIELDS)})
 _PROBABILITIES = ("confidence", "margin", "true_probability")
 OF_PROBABILITIES = frozenset({"confidence", "loss", *SCORE_COLUMNS})  # say nothing of predicted classes alone
+_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
+CHOSEN_BY_ANSWERS = (
+    "The filter chooses images by the model's answers, so accuracy, recall and the confused classes follow from that choice "
+    "and do not say how good the model is."
+)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?")
 TAG = "tag"
 OWN_COLUMNS = (*_STORED, *_DERIVED, TAG)  # those that every run has
+
+
+def by_answers(conditions: Filter) -> bool:
+    """Whether a filter chooses images by what the model answered, which would make its errors look like a pattern."""
+    return any(condition.column in _OF_ANSWERS for condition in conditions)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dashboard.charts.per_class import POINT, per_class_chart
 from dashboard.core.metrics.percent import range_in_percent
 from dashboard.core.metrics.wilson import wilson
 from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filtering import CHOSEN_BY_ANSWERS, by_answers
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.chosen_images import cell, choose_images, labelled_only, selection_key
@@ -36,10 +37,14 @@ def _show_per_class(run: Run) -> None:
         help="Select a row to see the images with this label below. In the chart, a click on recall shows the images with "
         "the label, and a click on precision those with the prediction.",
     )
-    classes = evaluation.per_class.assign(
+    figures = evaluation.meaningful_per_class
+    classes = figures.assign(
         recall_interval=_intervals(evaluation.confusion, axis=1),
-        precision_interval=_intervals(evaluation.confusion, axis=0),
+        precision_interval=np.where(figures["precision"].isna(), "", _intervals(evaluation.confusion, axis=0)),
     )
+    for note in (evaluation.per_class_note, CHOSEN_BY_ANSWERS if by_answers(run.conditions) else ""):
+        if note:
+            st.caption(note)
     classes = classes.sort_values("f1", kind="stable")[
         ["class", "images", "precision", "precision_interval", "recall", "recall_interval", "f1"]
     ]
@@ -75,7 +80,7 @@ def _show_per_class(run: Run) -> None:
         },
     )
     right.altair_chart(
-        per_class_chart(evaluation.per_class),
+        per_class_chart(figures),
         width="stretch",
         key=chart_key,
         on_select=take_point,

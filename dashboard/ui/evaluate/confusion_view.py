@@ -11,7 +11,6 @@ import streamlit as st
 
 from dashboard.charts.confusion import ALL, CELL, Measure, confusion_chart
 from dashboard.charts.palette import MOST_CLASSES, OF_MANY
-from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.metrics.confusion import (
     Order,
     confused_classes,
@@ -23,6 +22,7 @@ from dashboard.core.metrics.confusion import (
 )
 from dashboard.core.metrics.evaluation import Evaluation
 from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.run import Run
 from dashboard.ui.address import page_entered, went_in_history

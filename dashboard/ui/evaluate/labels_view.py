@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.findings.find import by_answers
 from dashboard.core.analysis.label_issues import issues_csv, issues_in_words
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
+from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import HOW_TO_GET_PROBABILITIES, NO_PROBABILITIES, Run
 from dashboard.reports.provenance import file_stem

@@ -63,7 +63,8 @@ def offer_import(services: Services, dropped: DroppedPredictions) -> Path | None
         version = model_in_use()
         possible = dropped.possible_names(version.ref, version.class_names)
         source = st.selectbox("Names of the classes from", list(possible), key="predictions-names", width=360)
-        request = _asked_for(dropped, possible[source or next(iter(possible))])
+        names = _in_order(dropped, possible[source or next(iter(possible))])
+        request = _asked_for(dropped, names) if names else None
     except DashboardError as error:
         show_error(error, _NOT_IMPORTED)
     with st.container(horizontal=True):
@@ -93,7 +94,7 @@ def _what_they_are(dropped: DroppedPredictions) -> str:
     if dropped.only_classes:
         what = f"predicted classes ({dropped.n_classes:,} classes)"
     elif dropped.n_classes == 1:
-        what = "the probability of one of two classes"
+        what = f"the probability of {dropped.known_class or 'one of two classes'}"
     else:
         what = f"probabilities of {dropped.n_classes:,} classes"
     told = (
@@ -101,6 +102,20 @@ def _what_they_are(dropped: DroppedPredictions) -> str:
         "They become an evaluation without images."
     )
     return " ".join((told, *dropped.notes))
+
+
+def _in_order(dropped: DroppedPredictions, names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The names of the classes; of two with one probability per row, the one that it is of comes last.
+
+    If the file does not tell which one this is, the user is asked. Returns None as long as the user has not said so.
+    """
+    if dropped.n_classes > 1 or dropped.known_class in names:
+        return names
+    chosen = st.selectbox(
+        "Which class does the probability belong to?", names, dropped.likely_class(names),
+        key=f"predictions-class-{hash(names)}", placeholder="Choose", width=360,
+    )  # fmt: skip
+    return (*(name for name in names if name != chosen), chosen) if chosen else None
 
 
 def _asked_for(dropped: DroppedPredictions, names: tuple[str, ...]) -> ImportRequest | None:

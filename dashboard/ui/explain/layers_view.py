@@ -50,6 +50,6 @@ def show_layers(services: Services, question: Question, look: Look) -> None:
             if explanation.faithfulness:
                 show_verdict(explanation.faithfulness)
             nothing = "; no evidence for the class here" if explanation.empty else ""
-            one_branch = "; leaves out a branch" if layer.unseen else ""
+            one_branch = "; leaves out a branch" if layer.unseen else "; shows its last use" if layer.is_reused else ""
             st.caption(f"{plain(layer.name)}: {layer.channels:,} channels{one_branch}{nothing}")
             st.space("small")  # without it, the caption's margin would give the columns a scrollbar

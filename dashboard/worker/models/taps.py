@@ -31,6 +31,7 @@ class _Pass:
 
     # path of a layer -> its output: a grid (N, h, w, c), or the tokens (N, h * w, c) of a transformer
     activations: dict[str, tf.Tensor] = field(default_factory=dict)
+    earlier: dict[str, list[tf.Tensor]] = field(default_factory=dict)  # its outputs before, if it is used several times
     grids: dict[str, tuple[int, int]] = field(default_factory=dict)  # path of a layer -> (h, w)
     channels_first: set[str] = field(default_factory=set)  # paths of layers whose grid is (N, c, h, w)
     bare: set[str] = field(default_factory=set)  # paths of layers whose activation function comes later
@@ -77,7 +78,8 @@ class Taps:
             seen_convolution = bool(found.activations) or "Conv" in type(layer).__name__
             framed = isinstance(layer, (keras.layers.ZeroPadding2D, keras.layers.Cropping2D))  # only move their input
             if seen_convolution and not framed and not found.is_cropped and (grid := _grid_of(layer, output, found)):
-                found.activations.pop(path, None)  # if a layer is used several times, the last use counts
+                if (before := found.activations.pop(path, None)) is not None:  # the last use of a layer counts
+                    found.earlier.setdefault(path, []).append(before)
                 found.activations[path], found.grids[path] = output, grid
                 if found.is_channels_first and len(output.shape) == 4:
                     found.channels_first.add(path)
@@ -109,7 +111,8 @@ class Taps:
             unseen = _unseen_branches(maps, run)
             for path, tensor in maps.items():
                 channels = int(tensor.shape[1 if path in run.channels_first else -1])
-                found.append(ConvLayer(path, run.grids[path], channels, path not in run.bare, unseen[path]))
+                is_reused = _leads_around(run.earlier.get(path, ()), tensor, run)
+                found.append(ConvLayer(path, run.grids[path], channels, path not in run.bare, unseen[path], is_reused))
             return run.logits
 
         tf.function(look, autograph=False).get_concrete_function(self._signature[0])  # traces: nothing is computed
@@ -219,6 +222,12 @@ def _unseen_branches(maps: dict[str, tf.Tensor], run: _Pass) -> dict[str, tuple[
         for path in unseen.keys() - lead_to_it:
             unseen[path] += (*lead_to_it[-1:],)
     return unseen
+
+
+def _leads_around(earlier: Sequence[tf.Tensor], last: tf.Tensor, run: _Pass) -> bool:
+    """Whether an earlier output of a layer leads to the logits otherwise than through its last one."""
+    reached = _leading_to(run.logits.op, {last.op.name}) if earlier else set()
+    return any(tensor.op.name in reached for tensor in earlier)
 
 
 def _leading_to(last: tf.Operation, until: Container[str] = ()) -> set[str]:

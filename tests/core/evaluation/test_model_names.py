@@ -10,4 +10,4 @@ def test_the_fit_is_named_where_it_is_not_the_models_own(tiny_registry: Registry
     own = tiny_registry.get("tiny@1").preprocessing.fit
     assert [names.of(manifest(model="tiny@1", fit=fit)) for fit in (None, own)] == ["tiny@1", "tiny@1"]
     assert names.of(manifest(model="tiny@1", fit="center-crop")) == "tiny@1 (Crop the centre)"
-    assert names.of(manifest(model="gone@1", fit="stretch")) == "gone@1 (Stretch)"
+    assert names.of(manifest(model="gone@1", fit="stretch")) == "gone@1"

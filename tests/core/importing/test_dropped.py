@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_a_table_of_logits_is_refused_when_it_is_uploaded(tmp_path: Path, kind: 
 
 
 def test_one_probability_per_row(tmp_path: Path) -> None:
-    (tmp_path / "theirs.csv").write_text("file,label,p_dog\na.png,cat,0.1\nb.png,dog,\n")
+    (tmp_path / "theirs.csv").write_text("file,label,p_dog\na.png,cat,0.1\nb.png,dog,\nc.png,ant,0.2\n")
     found = recognise([tmp_path / "theirs.csv"], CLASS_NAMES)
     assert found and found.n_classes == 1 and found.unsure.startswith("only one of its columns may hold probabilities")
     assert found.possible_names("m@1", CLASS_NAMES) == {"the file": ("not dog", "dog")}
@@ -84,6 +85,35 @@ def test_one_probability_per_row(tmp_path: Path) -> None:
         found = recognise([saved(tmp_path / "x.npy", array)], CLASS_NAMES)
         assert found and (found.n_rows, found.n_classes, found.unsure) == (2, 1, "")
         assert list(found.possible_names("m@1", ("a", "b"))) == ["m@1", "numbers from 0"]
+
+
+@pytest.mark.parametrize(
+    "labels, column, names",
+    [
+        (("yes", "no", "no"), "prob", ("no", "yes")),
+        (("yes", "no", "none of these"), "prob", ("no", "yes")),
+        (("yes", "no", ""), "prob_no", ("yes", "no")),
+        (("1", "-1", "1"), "score", ("-1", "1")),
+        (("1", "-1", "0"), "score", ("0", "1")),
+    ],
+)
+def test_two_true_labels_are_the_classes_of_one_probability_per_row(
+    tmp_path: Path, labels: Sequence[str], column: str, names: tuple[str, str]
+) -> None:
+    rows = "".join(f"{i},{label},{i / 4}\n" for i, label in enumerate(labels))
+    (tmp_path / "x.csv").write_text(f"id,y_true,{column}\n{rows}")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and found.possible_names("m@1", ("a", "b")) == {"the true labels": names, "m@1": ("a", "b")}
+    assert found.known_class == ("no" if column == "prob_no" else "")
+    assert found.likely_class(names) == (1 if names == ("0", "1") else None)
+
+
+@pytest.mark.parametrize("labels", [("yes", "no", "perhaps"), ("yes", "yes", "")])
+def test_more_or_fewer_true_labels_are_not_the_two_classes(tmp_path: Path, labels: Sequence[str]) -> None:
+    rows = "".join(f"{i},{label},{i / 4}\n" for i, label in enumerate(labels))
+    (tmp_path / "x.csv").write_text(f"id,y_true,prob\n{rows}")
+    found = recognise([tmp_path / "x.csv"], CLASS_NAMES)
+    assert found and list(found.possible_names("m@1", CLASS_NAMES)) == ["numbers from 0"]
 
 
 def test_a_parquet_file_of_images_and_probabilities_is_asked_about(tmp_path: Path) -> None:

@@ -324,6 +324,33 @@ def test_one_probability_per_row_is_that_of_the_second_class(
     assert imported.manifest.class_names == names and "1 minus it" in imported.manifest.notes[0]
 
 
+@pytest.mark.parametrize(
+    "numbers, fix",
+    [(np.log(PROBS + 0.01) * 3, "Save probabilities, the softmax of logits."),
+     (PROBS * 100, "These look like percentages: divide them by 100.")],
+)  # fmt: skip
+def test_arrays_without_probabilities_are_told_what_to_save_at_once(
+    tmp_path: Path, store: RunStore, numbers: np.ndarray, fix: str
+) -> None:
+    """And that helps, with the other arrays as they are."""
+    others = {"features": np.full((4, 9), 7.5), "labels": np.array(LABELS), "class_names": np.array(NAMES)}
+    np.savez(tmp_path / "x.npz", logits=numbers, **others)
+    error = refused(tmp_path / "x.npz", store)
+    assert "x.npz: logits: row 0 holds numbers outside 0 to 1" in error.message and error.fix == fix
+    np.savez(tmp_path / "x.npz", logits=PROBS, **others)
+    assert import_file(tmp_path / "x.npz", store).manifest.class_names == NAMES
+
+
+def test_the_two_true_labels_name_the_classes_of_one_probability_per_row(tmp_path: Path, store: RunStore) -> None:
+    """If the file does not tell which of them it is of, both orders are offered."""
+    (tmp_path / "x.csv").write_text("file,label,prob\na,ok,0.1\nb,bad,0.8\n")
+    assert "`--class-names bad,ok` or `--class-names ok,bad`" in refused(tmp_path / "x.csv", store).fix
+    (tmp_path / "x.csv").write_text("file,label,p_bad\na,ok,0.1\nb,bad,0.8\n")
+    imported = import_file(tmp_path / "x.csv", store)
+    assert imported.manifest.class_names == ("ok", "bad") and "taken as that of bad" in imported.manifest.notes[0]
+    assert imported.evaluation and imported.evaluation.accuracy.value == 1
+
+
 def test_columns_that_are_no_known_ones_can_be_named(tmp_path: Path, store: RunStore) -> None:
     table(prefix="").assign(age=[30, 40, 50, 60]).drop(columns="label").to_csv(tmp_path / "x.csv", index=False)
     assert "`--class-names cat,dog,frog`" in refused(tmp_path / "x.csv", store).fix
@@ -594,7 +621,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, store: RunStore) -> None:
         assert name in refused(tmp_path / name, store).message
     np.save(tmp_path / "cube.npy", PROBS[:, :, None])
     assert "(N, classes) are needed" in refused(tmp_path / "cube.npy", store).message
-    np.savez(tmp_path / "keys.npz", foo=PROBS * 9, bar=LABELS)
+    np.savez(tmp_path / "keys.npz", foo=PROBS[:, 0] * 9, bar=LABELS)
     assert "it has foo (" in refused(tmp_path / "keys.npz", store).message
 
 

@@ -31,6 +31,15 @@ def test_images_of_one_label_have_no_macro_f1() -> None:
     assert result.meaningful_macro_f1 is None and result.macro_f1_note == ""
 
 
+def test_images_of_one_label_have_no_precision() -> None:
+    result = evaluate_labels(np.zeros(4, int), np.array([0, 0, 1, 0]), ("a", "b"))
+    figures = result.meaningful_per_class
+    assert figures[["precision", "f1"]].isna().all(axis=None) and figures["recall"].tolist()[0] == 0.75
+    assert "all images have the same label" in result.per_class_note
+    several = evaluate_labels(np.array([0, 1]), np.array([0, 0]), ("a", "b"))
+    assert several.meaningful_per_class is several.per_class and several.per_class_note == ""
+
+
 def test_classes_without_images_have_no_recall_and_do_not_lower_macro_f1() -> None:
     result = evaluate_labels(np.array([0, 0, 1]), np.array([0, 0, 1]), NAMES)
     assert result.macro_f1 == 1.0

@@ -346,6 +346,18 @@ class TestBranches:
         first, second, third = (f"{member.name}/pool" for member in inner)
         assert (default.name, default.unseen) == (third, (first, second))
 
+    def test_a_network_that_is_used_twice(self) -> None:
+        """A map shows its last use only. That is not so if the other use leads to the last one."""
+        pixels = keras.Input((12, 12, 3))
+        inner = keras.Model(pixels, self.conv("conv", pixels), name="inner")
+        on_both = [layers.GlobalAveragePooling2D()(inner(x)) for x in (self.pixels, keras.ops.flip(self.pixels, 2))]
+        model = keras.Model(self.pixels, layers.Dense(K)(layers.Concatenate()(on_both)))
+        [layer] = Taps(model, "logits").conv_layers
+        assert (layer.name, layer.is_reused, layer.unseen) == ("inner/conv", True, ())
+        shared = layers.Conv2D(3, 3, padding="same", name="shared")
+        end = layers.GlobalAveragePooling2D()(shared(shared(self.pixels)))
+        assert [each.is_reused for each in Taps(keras.Model(self.pixels, end), "logits").conv_layers] == [False]
+
     def test_a_part_that_looks_at_earlier_maps(self) -> None:
         assert self.unseen(self.stem, self.conv("deep", self.stem)) == {"deep": ("stem",)}
 

@@ -12,7 +12,7 @@ from dashboard.core.analysis.checks.not_worse import accuracy_difference
 from dashboard.core.analysis.checks.sentences import OF_A_CLASS
 from dashboard.core.analysis.comparison_words import p_in_words
 from dashboard.core.analysis.findings.evidence import Evidence
-from dashboard.core.analysis.findings.find import by_answers, evidence_of, find_from, why_not_measured
+from dashboard.core.analysis.findings.find import evidence_of, find_from, why_not_measured
 from dashboard.core.analysis.findings.finding import Finding, in_words
 from dashboard.core.analysis.findings.rules import WITHOUT_LABELS, meant_by, rule_of
 from dashboard.core.errors import DatasetError, counted, listed
@@ -20,6 +20,7 @@ from dashboard.core.metrics.definitions import BY_NAME
 from dashboard.core.metrics.intervals import proportion
 from dashboard.core.metrics.percent import same
 from dashboard.core.metrics.scores import Score
+from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.left_out import left_out_by_choice, left_out_by_label, without_image
 from dashboard.core.runs.rows import VIEW_COLUMNS

@@ -17,9 +17,12 @@ def class_figure(run: Run, metric: str, of_class: str) -> Score | None:
     """Recall, precision or f1 of a class, with its 95% interval; None if it is not defined.
 
     Recall and precision have Wilson's interval, f1 a bootstrap interval over the images. Without a mistake, f1 has that of
-    the recall; if no image of the class is found, it has none, and `low` and `high` are NaN.
+    the recall; if no image of the class is found, it has none, and `low` and `high` are NaN. If all images have the same
+    label, precision and f1 say nothing: the three are NaN.
     """
     rows = run.labelled
+    if metric != "recall" and rows["true_label"].nunique() == 1:
+        return Score(math.nan, math.nan, math.nan, len(rows))
     true, predicted = ((rows[c] == of_class).to_numpy() for c in ("true_label", "predicted_label"))
     hits, labelled, called = int((true & predicted).sum()), int(true.sum()), int(predicted.sum())
     of = {"recall": labelled, "precision": called, "f1": labelled + called}[metric]

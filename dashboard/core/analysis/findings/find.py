@@ -14,10 +14,11 @@ from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, W
 from dashboard.core.analysis.label_issues import issues_in_words
 from dashboard.core.errors import counted
 from dashboard.core.runs.array_file import ArrayFile
+from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.filters import Filter, as_texts
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import no_predictions
-from dashboard.core.runs.rows import DOUBT, SCORE_COLUMNS, VIEW_COLUMNS
+from dashboard.core.runs.rows import VIEW_COLUMNS
 from dashboard.core.runs.run import Run
 
 MOST = 10  # findings that are shown
@@ -47,7 +48,6 @@ _ABOVE_LABELS = (
     "below_record",
 )
 _TOO_SURE = ("overconfident", "miscalibrated")
-_OF_ANSWERS = ("predicted_label", "correct", "confidence", "loss", DOUBT, *SCORE_COLUMNS)
 
 
 def find_in(folder: RunFolder, conditions: Filter = ()) -> list[Finding]:
@@ -156,11 +156,6 @@ def _by_number(run: Run, finding: Finding) -> tuple[str, ...]:
 def _is_of(ids: Sequence[str], finding: Finding, positions: np.ndarray) -> bool:
     """Whether a finding of these rules is mostly about images at these positions."""
     return finding.id in ids and bool(np.isin(finding.rows, positions).mean() >= _MOST_OF_ITS_IMAGES)
-
-
-def by_answers(conditions: Filter) -> bool:
-    """Whether a filter chooses images by what the model answered, which would make its errors look like a pattern."""
-    return any(condition.column in _OF_ANSWERS for condition in conditions)
 
 
 def significance_limits(p_values: Sequence[Sequence[float]], tests: Sequence[int]) -> list[float]:

@@ -212,6 +212,15 @@ def test_the_f1_of_a_class_without_a_mistake_or_without_a_hit_is_no_certainty(tm
     assert outcome_of(never, "f1[dog] <= 0").passed
 
 
+def test_precision_of_images_with_one_label_is_no_figure(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [ok(i, name, "cat") for i, name in enumerate(["cat", "dog"] * 4)])
+    check = "{{check: '{}[cat] >= 0.9', where: true_label=cat}}"
+    for metric in ("precision", "f1"):
+        outcome = outcome_of(store, check.format(metric))
+        assert not outcome.passed and "all images have the same label" in outcome.message
+    assert outcome_of(store, check.format("recall")).passed
+
+
 def test_intervals_of_f1_hold_the_truth(tmp_path: Path) -> None:
     """About 95% of them should."""
     large = clean(0, 20_000)
