@@ -10,7 +10,7 @@ from dashboard.ui.compare.choice import choose
 from dashboard.ui.compare.comparison_view import show_comparison
 from dashboard.ui.compare.empty_view import ask_for_condition, show_nothing_to_compare, show_why_not
 from dashboard.ui.compare.leaderboard_view import choose_metric, show_leaderboard
-from dashboard.ui.compare.worked_out import comparison_of, leaderboard_of, same_images_twice
+from dashboard.ui.comparisons import comparison_of, leaderboard_of, same_images_twice
 from dashboard.ui.errors import show_error
 from dashboard.ui.set_aside_runs import show_damaged_runs
 from dashboard.ui.visitor import visitors_services

@@ -89,7 +89,8 @@ def export(
     from_: _From = "", until: _Until = "", source: _Source = "", user: _User = "", model: _Model = "", label: _Label = "",
     least: _Least = None, most: _Most = None, doubt: _Doubt = None, image_sha256: _Sha = "", as_json: AsJson = False,
 ) -> None:  # fmt: skip
-    """Write predictions into a file, the newest first."""
+    """Write predictions into a file, the newest first, with what users said about them."""
+    from dashboard.core.feedback.exporting import feedback_on
     from dashboard.core.history.exporting import write_csv, write_json_lines
 
     asked = _asked(from_, until, source, user, model, label, least, most, doubt, image_sha256)
@@ -99,8 +100,9 @@ def export(
     damaged: list[DatabaseError] = []
     with records(as_json) as opened:
         try:
+            said = feedback_on(opened.feedback.opinions(None, damaged=damaged), "")
             with open_atomically(out) as file:
-                written = write(opened.history.walk(asked, damaged), file)
+                written = write(opened.history.walk(asked, damaged), file, said)
         except OSError as error:
             raise file_error(out, error) from error
     if as_json:

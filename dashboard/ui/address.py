@@ -23,11 +23,6 @@ def texts_in_address(parameter: str, owner: str) -> list[str]:
     return list(found)
 
 
-def kept_texts(parameter: str, owner: str) -> list[str]:
-    """The texts of this owner that the session keeps, for another page than that of the parameter."""
-    return list(st.session_state.get(_kept(parameter, owner), ()))
-
-
 def enter_page(name: str) -> None:
     """Notes whether this run of the script opens another page than the one before. The entry script calls it."""
     st.session_state[_ENTERED] = st.session_state.get(_PAGE) != name

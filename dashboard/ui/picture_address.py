@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import streamlit as st
 
 from dashboard.core.errors import DatasetError, ImageError
@@ -14,19 +13,25 @@ from dashboard.services import Services
 from dashboard.ui import resources
 from dashboard.ui.address import set_address, whole_address
 from dashboard.ui.choices import CLASS, TARGET_KEY, choices_for_both, choices_in_address
-from dashboard.ui.compare_address import COMPARED
-from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
+from dashboard.ui.compare_address import COMPARED, ONLY
+from dashboard.ui.evaluation_address import IN_VIEW, MOST_DIGITS, SHOW, SORT, TICKED, WHERE
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.session import stored_run
 from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
 REOPENED = "picture-reopened"  # in the session: the key of the picture that an address named
-_OF_LIST = (WHERE, SHOW, SORT, IN_VIEW, COMPARED)  # query parameters about the list that an image was chosen from
+_OF_LIST = (
+    WHERE,
+    SHOW,
+    SORT,
+    IN_VIEW,
+    TICKED,
+    COMPARED,
+    ONLY,
+)  # query parameters: the list that an image was chosen from
 _KEPT = "picture-to-explain"  # (key in the address, picture)
-MOST_DIGITS = 18  # of an index that tables can hold
 _PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
-_LIST = "list-of-run-images"  # (run, index of each image of the list that an image was chosen from)
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation
 
 
@@ -46,27 +51,15 @@ def hand_over(name: str, data: bytes, target: str | None, layer: str | None) -> 
     st.switch_page(PAGES / "explain.py", query_params={PICTURE: st.session_state[_KEPT][0]})
 
 
-def open_run_image(
-    run_id: str,
-    index: int,
-    among: Sequence[int] | np.ndarray = (),
-    list_parameters: Mapping[str, str | Sequence[str]] | None = None,
-) -> None:
+def open_run_image(run_id: str, index: int, list_parameters: Mapping[str, str | Sequence[str]] | None = None) -> None:
     """Opens the Explain page with an image of an evaluation.
 
     Args:
-        among: the `index` of each image of the list that it was chosen from, in the order of the list.
-        list_parameters: what the address says about the list, as far as it can: WHERE, SHOW, SORT, IN_VIEW and COMPARED.
+        list_parameters: how the address names the list that it was chosen from, so that a reload and others find the same
+            list: WHERE, SHOW, SORT, IN_VIEW, TICKED, COMPARED and ONLY. None if it was chosen from no list.
     """
-    st.session_state[_LIST] = run_id, np.asarray(among, np.int64)
     st.session_state[TARGET_KEY] = None  # the class was chosen for another picture
     st.switch_page(PAGES / "explain.py", query_params={RUN: run_id, IMAGE: str(index), **(list_parameters or {})})
-
-
-def list_around(run_id: str, index: int) -> np.ndarray | None:
-    """The `index` of each image of the list that this one was chosen from; None if it was not chosen from a list."""
-    of_run, indices = st.session_state.get(_LIST, ("", ()))
-    return indices if of_run == run_id and index in indices else None
 
 
 def turn_to_run_image(run_id: str, index: int) -> None:

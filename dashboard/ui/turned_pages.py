@@ -7,7 +7,7 @@ from zlib import crc32
 import streamlit as st
 
 from dashboard.ui.address import set_parameter, went_in_history
-from dashboard.ui.picture_address import MOST_DIGITS
+from dashboard.ui.evaluation_address import MOST_DIGITS
 
 PAGE = "page"  # query parameter: the page and what tells lists apart, such as 2-1f3a
 

@@ -92,8 +92,10 @@ def test_the_history_is_exported_and_deleted(recorded: Commands, tmp_path: Path)
         json.loads(lines.read_text()),
         recorded.json("history", "list", "--label", "dog")["predictions"],
     )
-    assert exported == listed and exported["fit"] == "stretch"
-    flat = {name: value for name, value in listed.items() if name not in ("model", "top3")}
+    assert exported == {**listed, "feedback": "right", "true_label": "dog", "note": ""} and exported["fit"] == "stretch"
+    said = [(row["feedback"], row["true_label"], row["note"]) for row in rows]
+    assert said == [("right", "dog", ""), ("wrong", "dog", "clearly a dog"), ("", "", ""), ("", "", "")]
+    flat = {name: value for name, value in exported.items() if name not in ("model", "top3")}
     assert flat.keys() == rows[0].keys() - {"model_name", "model_version"} - {
         f"{what}_{place}" for what in ("label", "probability") for place in (1, 2, 3)
     }

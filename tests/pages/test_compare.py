@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from tests.compared_runs import probabilities, write_run
 from tests.conftest import encoded, picture
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, alts, click_in_sheet, run_after_more, sheet, sheets, text_of
+from tests.pages.test_explain import open_link, position
 from tests.simulated_runs import clean
 
 Open = Callable[[str], AppTest]
@@ -188,15 +190,15 @@ def test_each_tab_is_drawn(open_page: Open, runs: Path, tab: str) -> None:
 
 
 def test_a_cell_of_the_confusion_matrix_gives_its_images(open_page: Open, runs: Path) -> None:
-    at = open_page("compare")
-    at.session_state["compare-cell-bad-good"] = ("cat", "dog")  # what a click on the cell keeps
-    opened(at, a="bad", b="good", tab="Confusion matrix")
+    at = opened(open_page("compare"), a="bad", b="good", tab="Confusion matrix", cell=["cat", "dog"])
     told = text_of(at).replace("\\", "")
     assert "Labelled cat, predicted as dog only by A (20)" in told and "predicted as dog only by B (0)" in told
     files = table_with(at, "file")
     assert len(files) == 20 and set(files["predicted_b"]) == {"cat"}  # type: ignore[arg-type, index]
-    opened(at, a="bad", b="near", tab="Confusion matrix")
-    assert "only by A" not in text_of(at), "the choice is one of the comparison"
+    opened(at, a="bad", b="good", tab="Confusion matrix")
+    assert "only by A (20)" in text_of(at).replace("\\", "") and at.query_params["cell"] == ["cat", "dog"]
+    at.selectbox(key="compare-b").select("near").run()
+    assert "only by A" not in text_of(at) and "cell" not in at.query_params, "the choice is one of the comparison"
 
 
 def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_certainty(
@@ -215,8 +217,7 @@ def test_each_cell_begins_at_its_first_page_and_confidence_is_not_rounded_to_cer
     at = open_page("compare")
 
     def first_of(cell: tuple[str, str], **where: str | list[str]) -> dict[str, object]:
-        at.session_state["compare-cell-a-b"] = cell
-        opened(at, a="a", b="b", tab="Confusion matrix", **where)
+        opened(at, a="a", b="b", tab="Confusion matrix", cell=list(cell), **where)
         return dict(sheet(at)[0])
 
     assert (first_of(("cat", "dog"))["index"], first_of(("cat", "dog"))["text"]) == (0, "A: dog 99.6%\nB: cat 99.6%")
@@ -328,13 +329,34 @@ def test_images_that_change_are_shown_with_both_answers(open_page: Open, dashboa
         assert re.fullmatch(rf"A: {by_a} \d+\.\d%\nB: {by_b} \d+\.\d%", item["text"])
 
     click_in_sheet(at, sheets[0][0]["index"])
-    assert f"1 of {broken or fixed}: images of the comparison" in text_of(at)
-    reloaded = open_page("predict")
-    reloaded.query_params.update(at.query_params)
-    for explain in (at, reloaded.switch_page("../pages/explain.py").run()):
-        assert not explain.exception
+    for explain in (at, open_link(open_page, at.query_params)):
+        assert not explain.exception and position(explain) == f"1 of {fixed}: images of the comparison"
         [link] = [each.proto for each in explain.get("page_link") if each.proto.label == "Back to comparison"]
         assert link.query_string == f"a={a.run_id}&b={b.run_id}&tab=Images"
+    explain.button(key="next-image").click().run()
+    assert explain.query_params["image"] == str(sheets[0][1]["index"])
+
+
+def test_a_link_to_an_image_of_a_cell_has_the_list_of_that_cell_and_side(open_page: Open, dashboard: Services) -> None:
+    small, resnet = (dashboard.registry.get(name) for name in ("tiny", "cifar10-resnet"))
+    a, b = (
+        evaluate(dashboard.settings.samples_dir, version, dashboard.engine, dashboard.runs).run_id
+        for version in (small, resnet)
+    )
+    at = opened(open_page("compare"), a=a, b=b, tab="Images")
+    label = sheets(at)["Only B is right"][0]["note"].removeprefix("labelled ").rstrip("?")
+    opened(at, a=a, b=b, tab="Confusion matrix", cell=[label, label])
+    title = f"Labelled {label}, predicted as {label} only by B"
+    listed = [item["index"] for item in sheets(at)[title]]
+    click_in_sheet(at, listed[-1], place=list(sheets(at)).index(title))
+    for explain in (at, open_link(open_page, at.query_params)):
+        assert not explain.exception
+        assert position(explain) == f"{len(listed)} of {len(listed)}: images of the comparison"
+        [link] = [each.proto for each in explain.get("page_link") if each.proto.label == "Back to comparison"]
+        compared = parse_qs(link.query_string)
+        assert compared == {"a": [a], "b": [b], "tab": ["Confusion matrix"], "cell": [label, label]}
+    dashboard.runs.delete(a)
+    assert ": all images" in position(open_link(open_page, at.query_params))
 
 
 def test_doubtful_labels_are_marked_in_the_lists_of_changed_images(open_page: Open, dashboard: Services) -> None:

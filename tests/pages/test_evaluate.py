@@ -110,6 +110,7 @@ def test_upload_and_result(open_page: Open, dashboard: Services, make_zip: MakeZ
     [failed] = [d.value for d in at.dataframe if list(d.value.columns) == ["file", "reason"]]
     assert sorted(failed["file"]) == ["cat/broken.png", "unicorn/0.png", "unicorn/1.png"]
     assert "Its label 'unicorn' was left out." in failed["reason"].tolist()
+    assert "2 images: Its label 'unicorn' was left out." in [each.value.replace("\\", "") for each in at.caption]
     assert list(dashboard.settings.uploads_dir.glob("*/my pets.zip"))
 
 

@@ -31,6 +31,7 @@ from tests.core.analysis.findings.faults import never_predicted
 from tests.evaluating import evaluate
 from tests.pages.conftest import ROOT, click_in_sheet, sheet, show_evaluation, text_of
 from tests.pages.test_evaluate import Open, metrics, open_run, view
+from tests.pages.test_explain import open_link, position
 from tests.simulated_runs import clean
 
 
@@ -59,6 +60,19 @@ def test_every_figure_obeys_the_filter(open_page: Open, dashboard: Services, run
     assert {name: n for name, n in images.items() if n} == {"cat": 12}
     at = set_filter(at, run)
     assert metrics(view(at, "Overview"))["Evaluated"] == "20" and "where" not in at.query_params
+
+
+@pytest.mark.parametrize("name", ["Overview", "Classes", "Confidence", "Images", "Labels"])
+def test_a_link_to_an_image_has_the_list_of_its_view(open_page: Open, dashboard: Services, name: str) -> None:
+    run = clean(1, n=300).store(dashboard.runs.root / "20260101-000000-abcdabcd").manifest()
+    at = view(set_filter(open_run(open_page, run), run, "true_label!=cat"), name)
+    listed = [item["index"] for item in sheet(at)]
+    click_in_sheet(at, listed[1])
+    reloaded = open_link(open_page, at.query_params)
+    assert position(reloaded) == position(at) and position(at).startswith("2 of ")
+    for each in (at, reloaded):
+        each.button(key="next-image").click().run()
+        assert not each.exception and each.query_params["image"] == str(listed[2])
 
 
 def test_the_page_says_when_a_reload_forgets_the_selection(

@@ -604,6 +604,21 @@ def test_selected_images_stay_selected_from_cell_to_cell(
     assert not at.exception and "0 selected" in text_of(at)
 
 
+def test_a_link_to_one_of_the_selected_images_has_the_list_of_them(open_page: Open, run: RunManifest) -> None:
+    at = open_page("evaluate")
+    at.query_params.update({"run": run.run_id, "show": "status=ok", "ticked": "4,0,2"})
+    at.session_state[f"bulk-{run.run_id}"] = True
+    at.run()
+    [listed] = [[item["index"] for item in items] for name, items in sheets(at).items() if "with their maps" in name]
+    assert {*listed} == {0, 2, 4}
+    click_in_sheet(at, listed[0], place=-1)
+    reloaded = open_link(open_page, {**at.query_params, "ticked": f"{at.query_params['ticked']},7,x"})
+    assert position(reloaded) == position(at) == "1 of 3: selected images"
+    for index in listed[1:]:
+        reloaded.button(key="next-image").click().run()
+        assert not reloaded.exception and reloaded.query_params["image"] == str(index)
+
+
 def test_images_without_labels_are_shown_by_what_they_were_taken_for(
     open_page: Open, dashboard: Services, make_zip: MakeZip
 ) -> None:
@@ -652,11 +667,7 @@ def test_the_next_and_the_previous_image(page: AppTest, run: RunManifest) -> Non
 
 
 def test_next_and_previous_go_through_the_filtered_images(open_page: Open, run: RunManifest) -> None:
-    at = open_page("evaluate")
-    at.query_params["run"], at.query_params["where"] = run.run_id, "true_label=dog"
-    at.run()
-    at.switch_page("../pages/explain.py").run()
-    of_run(at, run.run_id, 3)
+    at = open_link(open_page, {"run": run.run_id, "image": "3", "where": "true_label=dog"})
     assert not at.exception and "1 of 2: labelled dog" in text_of(at)
     assert at.button(key="previous-image").disabled
     at.button(key="next-image").click().run()

@@ -86,6 +86,8 @@ def test_a_picture_that_is_opened_again_shows_what_was_said_and_counts_once(
     again.button(key="feedback-change").click().run()
     again.button(key="feedback-right").click().run()
     assert "Marked as right" in text_of(click_sample(open_page("predict"), "frog"))
+    said = [row["feedback"] for row in table_of(again.switch_page(HISTORY).run())]
+    assert said == ["right"] * 3, "one row for each time that it was opened"
     [opinion] = dashboard.feedback.opinions()
     found = dashboard.feedback.accuracy()
     assert opinion.is_right and found and not found.disputed
@@ -241,10 +243,13 @@ def test_an_export_without_damaged_predictions_says_how_many_it_lacks(
     monkeypatch.setattr("streamlit.download_button", click_once)
     monkeypatch.setattr("dashboard.ui.download._FETCHED_WITHIN_S", 0)
     add(dashboard, 3)
+    *_, oldest = (entry.prediction_id for entry in dashboard.history.query().entries)
+    dashboard.feedback.give(oldest, False, "dog", note="barks")
     newest = dashboard.history.query().entries[0].prediction_id
     damage(dashboard, "UPDATE predictions SET time_utc = 'soon' WHERE prediction_id = ?", newest)
     at = open_page("history").run()
     assert not at.exception and len(made_files[0].splitlines()) == 3 and newest.encode() not in made_files[0]
+    assert made_files[0].splitlines()[-1].endswith(b",wrong,dog,barks")
     [told] = [each.value.replace("\\", "") for each in at.warning if "left out" in each.value]
     assert told.startswith("CSV: 1 damaged record is left out.") and newest in told and "database restore" in told
 
@@ -280,11 +285,13 @@ def test_feedback_is_listed_with_its_accuracy_and_its_bias(open_page: Open, dash
     dashboard.feedback.give(second.prediction_id, False, "dog", note="=1+1")
     at = open_page("history")
     assert sorted(str(row["feedback"]) for row in table_of(at)) == ["right", "wrong: dog"]
+    assert [*at.dataframe[0].value.columns][:3] == ["file", "predicted", "feedback"]  # what fits on a phone
     at = open_page("predict")
     at.query_params["list"] = "Feedback"
     at = at.switch_page(HISTORY).run()
     assert not at.exception and [m.value for m in at.metric] == ["50.0%"]
     assert "not the accuracy on all images" in text_of(at) and table_of(at)[0]["note"] == "'=1+1"
+    assert [*at.dataframe[0].value.columns][:3] == ["file", "feedback", "true label"]
 
 
 def test_agreeing_with_the_doubt_of_the_page_is_counted_apart(open_page: Open, dashboard: Services) -> None:
@@ -298,7 +305,7 @@ def test_agreeing_with_the_doubt_of_the_page_is_counted_apart(open_page: Open, d
     at = at.switch_page(HISTORY).run()
     assert not at.exception and [m.value for m in at.metric] == ["-"]
     assert "Not counted: 1 prediction" in text_of(at)
-    assert table_of(at)[0]["feedback"] == "none of these, as the model suspected"
+    assert table_of(at)[0]["feedback"] == "none of these"
 
 
 def test_what_cannot_be_exported_is_told_beside_the_button(open_page: Open, dashboard: Services) -> None:

@@ -13,8 +13,11 @@ from typing import IO, TYPE_CHECKING
 
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
+from dashboard.core.feedback.feedback import last_word_on
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.files import LABELS_MEMBER, LabelFolders
+from dashboard.core.history.entry import Entry
+from dashboard.core.history.exporting import FeedbackOn
 from dashboard.core.history.history import HOW_TO_KEEP_IMAGES, History
 from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.core.shell import in_command
@@ -25,7 +28,18 @@ if TYPE_CHECKING:
 _Reason = tuple[int, str, str]  # how many images are left out, why, and what helps
 _NOT_AT_HAND = "The image is not kept, its evaluation was deleted, or its dataset is gone or changed."
 _MOST_NAMED = 3  # evaluations in a command
-COLUMNS = ("file", "sha256", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note")
+COLUMNS = (
+    "file",
+    "image_sha256",
+    "prediction_id",
+    "label",
+    "predicted_label",
+    "confidence",
+    "model",
+    "user",
+    "time_utc",
+    "note",
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,7 @@ def write_zip(opinions: Sequence[Opinion], history: History, out: IO[bytes]) -> 
 
 
 def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
-    """Writes a table with the file name, the image's SHA-256 and the true label; UTF-8 with byte order mark.
+    """Writes a table with the file name, the image's SHA-256, the prediction and the true label; UTF-8 with byte order mark.
 
     Args:
         opinions: as for `agreed`.
@@ -133,7 +147,7 @@ def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
     said = agreed(opinions)
     rows = [
         (
-            each.file, each.image_sha256, each.true_label, each.predicted_label, each.confidence,
+            each.file, each.image_sha256, each.subject, each.true_label, each.predicted_label, each.confidence,
             f"{each.model_name}@{each.model_version}", each.user, each.time_utc.isoformat(timespec="seconds"), each.note,
         )
         for each in said.labelled
@@ -143,6 +157,19 @@ def write_labels(opinions: Sequence[Opinion], out: IO[bytes]) -> Exported:
     table.to_csv(text, index=False, quoting=csv.QUOTE_MINIMAL)
     out.write(text.getvalue().encode("utf-8-sig"))
     return Exported(len(rows), 0, said.disputed)
+
+
+def feedback_on(words: Sequence[Opinion], user: str) -> FeedbackOn:
+    """The columns of feedback for an export of the history. For the arguments, see `last_word_on`."""
+    last_word = last_word_on(words, user)
+
+    def columns(entry: Entry) -> dict[str, str | None]:
+        said = last_word(entry)
+        if said is None:
+            return {"feedback": None, "true_label": None, "note": None}
+        return {"feedback": said.verdict, "true_label": said.true_label, "note": said.note}
+
+    return columns
 
 
 def _no_images(said: Agreed, history: History) -> DashboardError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dashboard.core.database.database import Database
@@ -12,7 +12,9 @@ from dashboard.core.errors import DashboardError, DatabaseError
 from dashboard.core.feedback.disputes import disputed_images, words_on_images
 from dashboard.core.feedback.opinion import FeedbackAccuracy, Opinion
 from dashboard.core.history.conditions import of_model
+from dashboard.core.history.entry import Entry
 from dashboard.core.history.history import History
+from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.core.metrics.intervals import proportion
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class Feedback:
         model: str | None = None,
         is_right: bool | None = None,
         subject: str | None = None,
+        about: Sequence[Entry] | None = None,
         damaged: list[DatabaseError] | None = None,
     ) -> list[Opinion]:
         """The last word of each user on each prediction, the newest first.
@@ -119,11 +122,16 @@ class Feedback:
             before: only those before the one with this id. Raises DashboardError if the user has none with it.
             user: only those of this user; None: those of everybody.
             model: NAME or NAME@VERSION.
+            about: only those on these predictions, or on one of their pictures.
             damaged: gets the errors of those that cannot be read; None: the first of them is raised.
         """
         from dashboard.core.database.tables import feedback
 
         asked = of_model(feedback, model)
+        if about is not None:
+            hashes = {entry.image_sha256 for entry in about} - {""}
+            on_one = feedback.c.subject.in_([entry.prediction_id for entry in about])
+            asked.append(on_one | feedback.c.image_sha256.in_(hashes))
         for column, value in (("user", user), ("is_right", is_right), ("subject", subject)):
             if value is not None:
                 asked.append(feedback.c[column] == value)
@@ -216,6 +224,31 @@ def _on_picture(
         f.user == storable(user),
         ~f.subject.contains(":"),  # ids of images of evaluations have one
     ]
+
+
+def last_word_on(words: Sequence[Opinion], user: str) -> Callable[[Entry], Opinion | None]:
+    """Gives the last word on a prediction: on itself, or on the same answer for the same picture, see `on_picture`.
+
+    Args:
+        words: the last word of each user on each prediction, the newest first.
+        user: whose words on the picture count beside those of the one who predicted.
+    """
+    on_prediction: dict[str, Opinion] = {}
+    on_picture: dict[tuple[str, ...], Opinion] = {}
+    for word in words:
+        on_prediction.setdefault(word.subject, word)
+        if word.image_sha256 and not place_in_run(word.subject):
+            answer = word.image_sha256, word.model_name, word.model_version, word.predicted_label
+            on_picture.setdefault((*answer, word.user), word)
+
+    def last_word(entry: Entry) -> Opinion | None:
+        found = [on_prediction.get(entry.prediction_id)]
+        if not place_in_run(entry.prediction_id):
+            answer = entry.image_sha256, entry.model_name, entry.model_version, entry.label
+            found += [on_picture.get((*answer, each)) for each in (entry.user, user)]
+        return max(filter(None, found), key=lambda word: word.feedback_id, default=None)
+
+    return last_word
 
 
 def accuracy_of(words: Sequence[Opinion]) -> FeedbackAccuracy | None:

@@ -35,6 +35,11 @@ class Opinion:
     doubt: bool | None = None  # True: the answer was "probably none of the classes"; None: not known
 
     @property
+    def verdict(self) -> str:
+        """What was said about the prediction, in a word or two."""
+        return NONE_OF_THESE if self.agrees_on_none else "right" if self.is_right else "wrong"
+
+    @property
     def agrees_on_none(self) -> bool:
         """True if the user and the model both say that the image shows none of the classes: neither right nor wrong."""
         return bool(self.doubt) and self.true_label == NONE_OF_THESE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import IO, Any
 
@@ -15,11 +15,12 @@ _AT_ONCE = 1000
 COLUMNS = (
     "prediction_id", "time_utc", "source", "user", "file", "model_name", "model_version", "model_sha256", "image_sha256",
     "predicted_label", "confidence", "label_1", "probability_1", "label_2", "probability_2", "label_3", "probability_3",
-    "doubt", "doubt_energy", "doubt_msp", "latency_ms", "fit",
+    "doubt", "doubt_energy", "doubt_msp", "latency_ms", "fit", "feedback", "true_label", "note",
 )  # fmt: skip
+FeedbackOn = Callable[[Entry], dict[str, Any]]  # the last three columns, see `feedback.exporting.feedback_on`
 
 
-def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
+def write_csv(entries: Iterable[Entry], out: IO[bytes], feedback_on: FeedbackOn) -> int:
     """Writes a table, UTF-8 with byte order mark, without formulas for spreadsheets. Returns their number."""
     import pandas as pd
 
@@ -28,7 +29,7 @@ def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
     written = 0
     out.write((",".join(COLUMNS) + "\n").encode("utf-8-sig"))
     for some in _some(entries):
-        table = pd.DataFrame([_flat(entry) for entry in some], columns=list(COLUMNS), dtype=object)
+        table = pd.DataFrame([_flat(entry) | feedback_on(entry) for entry in some], columns=list(COLUMNS), dtype=object)
         text = io.StringIO(newline="")
         safe_for_spreadsheets(table).to_csv(text, index=False, header=False, quoting=csv.QUOTE_MINIMAL)
         out.write(text.getvalue().encode("utf-8", "replace"))
@@ -36,11 +37,12 @@ def write_csv(entries: Iterable[Entry], out: IO[bytes]) -> int:
     return written
 
 
-def write_json_lines(entries: Iterable[Entry], out: IO[bytes]) -> int:
-    """Writes one JSON object per line, UTF-8, with the names of `as_record`. Returns their number."""
+def write_json_lines(entries: Iterable[Entry], out: IO[bytes], feedback_on: FeedbackOn) -> int:
+    """Writes one JSON object per line, UTF-8, with the names of `as_record` and the feedback. Returns their number."""
     written = 0
     for entry in entries:
-        out.write(json.dumps(as_record(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+        record = as_record(entry) | feedback_on(entry)
+        out.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         written += 1
     return written
 

@@ -21,7 +21,7 @@ from dashboard.core.runs.images import RunPictures
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.address import whole_address
-from dashboard.ui.compare_address import COMPARED
+from dashboard.ui.compare_address import COMPARED, ONLY, A, B
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.doubtful_labels import WHAT_DOUBT_MEANS, doubtful_labels, marked, unknown_doubt
 from dashboard.ui.picture_address import open_run_image
@@ -39,8 +39,8 @@ def show_changes(services: Services, comparison: Comparison, outcomes: Outcomes)
     show_side_by_side(
         services,
         comparison,
-        ImageList("Only A is right", outcomes.rows_only_a_right),
-        ImageList("Only B is right", outcomes.rows_only_b_right),
+        ImageList(A, "Only A is right", outcomes.rows_only_a_right),
+        ImageList(B, "Only B is right", outcomes.rows_only_b_right),
     )
 
 
@@ -48,6 +48,7 @@ def show_changes(services: Services, comparison: Comparison, outcomes: Outcomes)
 class ImageList:
     """Images that the two answer differently."""
 
+    side: str  # A or B
     title: str  # tells the lists of a comparison apart
     rows: pd.DataFrame  # see `LabelledPairs.rows`
 
@@ -90,8 +91,8 @@ def _show_images(services: Services, a: Run, b: Run, listed: ImageList, about: s
         tiles, items, (), f"sheet-{key}-{page}", listed.title, few=True, opens=can_be_explained, selects=False
     )
     if opened is not None:
-        among = run.detail(rows.set_index(position), ["index"])["index"].to_numpy()
-        open_run_image(run.manifest.run_id, opened, among, {COMPARED: urlencode(whole_address(), doseq=True)})
+        compared = urlencode(whole_address(), doseq=True)
+        open_run_image(run.manifest.run_id, opened, {COMPARED: compared, ONLY: listed.side})
     _explain_doubt(services, a, b, doubtful)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")

@@ -6,7 +6,6 @@ The address also names the open tab.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import streamlit as st
 
@@ -17,7 +16,7 @@ from dashboard.core.runs.overview import RunOverview
 from dashboard.services import Services
 from dashboard.ui.address import page_entered, set_address, went_in_history
 from dashboard.ui.changing_titles import remember_titles, replace_titles
-from dashboard.ui.compare_address import MORE, TAB, WHERE, WHERE_B, A, B
+from dashboard.ui.compare_address import MORE, OF_CELL, TAB, WHERE, WHERE_B, A, B, Choice
 from dashboard.ui.session import remembered, state_of_run, stored_run
 from dashboard.ui.turned_pages import PAGE
 from dashboard.ui.words import local_time, told_apart
@@ -28,23 +27,6 @@ FIRST_TAB, TAB_KEY = "Metrics", "compare-tab"  # the key is one of the session
 _CLASSES_OFFERED = 50
 # where a box cuts its text
 _ENDS_ON_PHONES = "<style>@media (min-width: 641px) { [class*=st-key-compare-end-] { display: none } }</style>"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What is to be compared."""
-
-    a: str | None  # a run id
-    b: str | None
-    more: tuple[str, ...]  # run ids
-    where: tuple[str, ...]  # conditions on the images of all runs, or of A if B has its own
-    where_b: tuple[str, ...] | None  # conditions of B instead; None: the same
-
-    @property
-    def run_ids(self) -> tuple[str, ...]:
-        """All runs, each once, but A and B may be the same."""
-        first = [run_id for run_id in (self.a, self.b) if run_id]
-        return (*first, *(run_id for run_id in dict.fromkeys(self.more) if run_id not in first))
 
 
 def choose(services: Services, runs: Sequence[RunOverview]) -> Choice:
@@ -159,12 +141,14 @@ def _take_from_address() -> None:
 
 
 def _write_address(choice: Choice) -> None:
+    same_two = (st.query_params.get(A), st.query_params.get(B)) == (choice.a, choice.b)
     values: dict[str, list[str]] = {
         A: [choice.a] if choice.a else [],
         B: [choice.b] if choice.b else [],
         MORE: [*choice.more],
         WHERE: [*choice.where],
         WHERE_B: [*(choice.where_b or ())],
+        OF_CELL: st.query_params.get_all(OF_CELL) if same_two else [],
         PAGE: st.query_params.get_all(PAGE),
     }
     if (tab := st.session_state.get(TAB_KEY, FIRST_TAB)) != FIRST_TAB:

@@ -17,6 +17,7 @@ from dashboard.ui.compare.choice import FIRST_TAB, TAB_KEY
 from dashboard.ui.compare.confidence_tab import show_confidence
 from dashboard.ui.compare.confusion_tab import show_confusion_difference
 from dashboard.ui.compare.metrics_view import show_metrics
+from dashboard.ui.compare_address import CONFUSION_TAB, IMAGES_TAB
 from dashboard.ui.tab_title import name_tab
 from dashboard.ui.words import plain
 
@@ -38,8 +39,8 @@ def show_comparison(services: Services, comparison: Comparison) -> None:
     tabs: dict[str, Callable[[], None]] = {FIRST_TAB: lambda: show_metrics(comparison)}
     if outcomes := comparison.outcomes:
         _show_outcomes(outcomes)
-        tabs["Images"] = lambda: show_changes(services, comparison, outcomes)
-    tabs["Confusion matrix"] = lambda: show_confusion_difference(services, comparison)
+        tabs[IMAGES_TAB] = lambda: show_changes(services, comparison, outcomes)
+    tabs[CONFUSION_TAB] = lambda: show_confusion_difference(services, comparison)
     tabs["Calibration"] = lambda: show_confidence(comparison)
     if st.session_state.get(TAB_KEY) not in tabs:  # a link may name a tab that this comparison lacks
         st.session_state.pop(TAB_KEY, None)

@@ -13,7 +13,9 @@ from dashboard.charts.palette import MOST_CLASSES, OF_MANY
 from dashboard.core.analysis.comparison import Comparison, Outcomes
 from dashboard.core.metrics.confusion import confused_classes
 from dashboard.services import Services
+from dashboard.ui.address import put_in_address, texts_in_address
 from dashboard.ui.compare.changes_view import ImageList, show_side_by_side
+from dashboard.ui.compare_address import OF_CELL, A, B
 
 
 def show_confusion_difference(services: Services, comparison: Comparison) -> None:
@@ -42,14 +44,15 @@ def show_confusion_difference(services: Services, comparison: Comparison) -> Non
     )
     if len(classes) < len(names):
         st.caption(f"The {len(classes)} classes whose cells differ most, of {len(names):,}.")
-    if comparison.outcomes and (cell := st.session_state.get(key)):
+    cell = texts_in_address(OF_CELL, key)
+    if comparison.outcomes and len(cell) == 2:
         _show_cell(services, comparison, comparison.outcomes, *cell)
 
 
 def _take_clicked(key: str) -> None:
-    """Keeps the labels of the cell that was clicked; none if the selection was cleared."""
+    """Puts the labels of the cell that was clicked into the address; none if the selection was cleared."""
     picked = st.session_state[f"{key}-chart"].get("selection", {}).get(CELL) or []
-    st.session_state[key] = (picked[0]["true_label"], picked[0]["predicted_label"]) if picked else None
+    put_in_address(OF_CELL, key, [picked[0]["true_label"], picked[0]["predicted_label"]] if picked else [])
 
 
 def _show_cell(services: Services, comparison: Comparison, outcomes: Outcomes, true: str, predicted: str) -> None:
@@ -58,6 +61,6 @@ def _show_cell(services: Services, comparison: Comparison, outcomes: Outcomes, t
     show_side_by_side(
         services,
         comparison,
-        ImageList(f"{what} only by A", only_a),
-        ImageList(f"{what} only by B", only_b),
+        ImageList(A, f"{what} only by A", only_a),
+        ImageList(B, f"{what} only by B", only_b),
     )

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.runs.overview import RunOverview
-from dashboard.ui.compare.choice import Choice
+from dashboard.ui.compare_address import Choice
 from dashboard.ui.errors import show_error
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import RUN

@@ -16,7 +16,7 @@ from dashboard.ui.button_beside import text_and_button
 from dashboard.ui.doubtful_labels import count_doubtful
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import choose_images
-from dashboard.ui.evaluation_address import VIEW
+from dashboard.ui.evaluation_address import LABELS_VIEW, VIEW
 from dashboard.ui.session import is_remembered, remembered, rows_key
 from dashboard.ui.words import plain
 
@@ -84,7 +84,7 @@ def _show(run: Run, number: int, finding: Finding) -> None:
     if finding.id == "unreadable":
         beside.button("Show the files", key=key, width="stretch", on_click=_open, args=("Files",))
     elif finding.id == "label_errors":
-        beside.button("Show the labels", key=key, width="stretch", on_click=_open, args=("Labels",))
+        beside.button("Show the labels", key=key, width="stretch", on_click=_open, args=(LABELS_VIEW,))
     elif finding.where and len(finding.rows):
         beside.button(
             f"Show {len(finding.rows):,} images" if len(finding.rows) != 1 else "Show the image",
@@ -102,7 +102,7 @@ def _show_labels(sentence: str, doubtful: int | None) -> None:
         return
     text, beside = text_and_button("doubtful-labels", 4)
     text.markdown(plain(sentence))
-    beside.button("Show the labels", key="show-doubtful-labels", width="stretch", on_click=_open, args=("Labels",))
+    beside.button("Show the labels", key="show-doubtful-labels", width="stretch", on_click=_open, args=(LABELS_VIEW,))
 
 
 def _open(view: str) -> None:

@@ -23,7 +23,7 @@ from dashboard.services import Services
 from dashboard.ui.contact_sheet import SheetItem, show_sheet
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.selection import selected_rows
-from dashboard.ui.evaluation_address import SORT
+from dashboard.ui.evaluation_address import TICKED
 from dashboard.ui.picture_address import open_run_image
 from dashboard.ui.session import is_remembered, remembered
 from dashboard.ui.thumbnails import TILE
@@ -92,9 +92,8 @@ def show_bulk(
         items = [of_image[index] for index in maps.indices]
         opened = _show(maps, items, len(rows), f"{file_stem(run.manifest)}-maps.png", target)
         if opened is not None:
-            if not selected.empty:  # this list has no order that an address could name
-                parameters = {name: value for name, value in parameters.items() if name != SORT}
-            open_run_image(run_id, opened, rows["index"].to_numpy(), parameters)
+            ticked = {} if selected.empty else {TICKED: ",".join(map(str, some["index"]))}
+            open_run_image(run_id, opened, {**parameters, **ticked})
 
 
 def _maps(services: Services, run: Run, rows: pd.DataFrame, request: MapRequest) -> BulkMaps | None:

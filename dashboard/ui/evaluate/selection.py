@@ -21,11 +21,9 @@ from dashboard.ui.address import set_parameter
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.sheet_feedback import offer_feedback
-from dashboard.ui.evaluation_address import TICKED
-from dashboard.ui.picture_address import MOST_DIGITS
+from dashboard.ui.evaluation_address import MOST_TICKED, TICKED, ticked_in_address
 from dashboard.ui.words import NOT_YOURS
 
-_MOST_IN_ADDRESS = 50  # selected images: a longer address is not sent whole by every program
 _TAG_ERROR = "tag-error"
 _PRESSED = "selection-pressed"  # a button changed the selection, and the page was not drawn since
 
@@ -34,8 +32,7 @@ def selected_images(run_id: str) -> set[int]:
     """The `index` of each selected image, at first of those that the address names. The set may be changed."""
     key = f"selected-{run_id}"
     if key not in st.session_state:
-        named = st.query_params.get(TICKED, "").split(",")[:_MOST_IN_ADDRESS]
-        st.session_state[key] = {int(index) for index in named if index.isdecimal() and len(index) < MOST_DIGITS}
+        st.session_state[key] = set(ticked_in_address())
     selected: set[int] = st.session_state[key]
     return selected
 
@@ -43,7 +40,7 @@ def selected_images(run_id: str) -> set[int]:
 def put_selection_in_address(run_id: str) -> None:
     """Puts the selected images into the address, so that a reload finds them again. Too many are left out."""
     selected = selected_images(run_id)
-    set_parameter(TICKED, ",".join(map(str, sorted(selected))) if len(selected) <= _MOST_IN_ADDRESS else "")
+    set_parameter(TICKED, ",".join(map(str, sorted(selected))) if len(selected) <= MOST_TICKED else "")
 
 
 def selected_rows(run: Run) -> pd.DataFrame:
@@ -91,7 +88,7 @@ def offer_selection(services: Services, run: Run, listed: pd.DataFrame, shown: p
             f"{len(usable):,} of {len(selected):,} selected pass the filter" if hidden else f"{len(usable):,} selected"
         )
         st.text(count, width="content")
-        if len(selected) > _MOST_IN_ADDRESS:
+        if len(selected) > MOST_TICKED:
             st.caption("A reload forgets so many; a tag keeps them.", width="content")
         page = [int(i) for i in shown["index"]]
         st.button(

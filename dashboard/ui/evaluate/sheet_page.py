@@ -46,7 +46,7 @@ def show_sheet_page(
         rows: with the column `index`, and indexed by position as `Run.table` is.
         item: what stands below the picture of a row, which then has these columns, too.
         about: identifies the list of rows, so that each list remembers its own page.
-        parameters: how an address names this list, besides the filter; None if it cannot.
+        parameters: how an address names this list, besides the filter and the view; None if these say all.
         beside: the sheet stands beside something else, so its pictures are smaller and a page has fewer.
     """
     a_page = A_PAGE_BESIDE if beside else A_PAGE
@@ -59,8 +59,7 @@ def show_sheet_page(
     if pictures:
         put_selection_in_address(run.manifest.run_id)
         offer_selection(services, run, rows, shown)
-        sheet_key = f"sheet-{key}-{page}"
-        _show_tiles(services, run, pictures, shown, item, sheet_key, rows, parameters, beside)
+        _show_tiles(services, run, pictures, shown, item, f"sheet-{key}-{page}", parameters, beside)
     turn_pages(key, pages)
     return shown
 
@@ -72,7 +71,6 @@ def _show_tiles(
     shown: pd.DataFrame,
     item: Callable[[dict[Hashable, Any]], SheetItem],
     key: str,
-    rows: pd.DataFrame,
     parameters: Mapping[str, str | Sequence[str]] | None,
     beside: bool,
 ) -> None:
@@ -105,6 +103,6 @@ def _show_tiles(
     if opened is not None:
         where, view = as_texts(run.conditions), str(st.session_state.get(VIEW) or "")
         in_address = {WHERE: where, IN_VIEW: view, **(parameters or {})}
-        open_run_image(run_id, opened, rows["index"].to_numpy(), in_address)
+        open_run_image(run_id, opened, in_address)
     if not readable.all():
         st.caption("The dataset was changed since this evaluation. Gray tiles stand for images that are gone.")

@@ -17,7 +17,7 @@ from dashboard.ui.evaluate.images_view import show_images
 from dashboard.ui.evaluate.labels_view import show_labels
 from dashboard.ui.evaluate.overview import show_overview
 from dashboard.ui.evaluate.report_view import show_report
-from dashboard.ui.evaluation_address import VIEW
+from dashboard.ui.evaluation_address import LABELS_VIEW, VIEW
 from dashboard.ui.one_at_a_time import choose_one
 
 
@@ -54,7 +54,7 @@ VIEWS = (
     View("Classes", _with_labels, show_classes),
     View("Confidence", _with_labels, show_confidence),
     View("Images", _evaluated, show_images),
-    View("Labels", _with_labels, show_labels),
+    View(LABELS_VIEW, _with_labels, show_labels),
     View("Files", _always, _show_files),
     View("Report", _always, show_report),
 )

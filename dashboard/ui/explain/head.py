@@ -19,7 +19,7 @@ from dashboard.services import Services
 from dashboard.ui.choices import LAYERS_METHOD_KEY, METHOD_KEY, TARGET_KEY, say_that_it_is_unknown
 from dashboard.ui.compare_address import COMPARED
 from dashboard.ui.doubtful_labels import doubtful_labels, unknown_doubt
-from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, VIEW, WHERE
+from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, TICKED, VIEW, WHERE
 from dashboard.ui.explain.neighbours import show_neighbours
 from dashboard.ui.feedback_form import ask_for_feedback
 from dashboard.ui.headline import show_cautions, show_headline
@@ -44,7 +44,7 @@ def show_ways_on(services: Services) -> None:
                 PAGES / "compare.py", label="Back to comparison", icon=":material/compare:", query_params=compared
             )
         if run_id:
-            named = ((WHERE, WHERE), (SHOW, SHOW), (SORT, SORT), (VIEW, IN_VIEW))
+            named = ((WHERE, WHERE), (SHOW, SHOW), (SORT, SORT), (TICKED, TICKED), (VIEW, IN_VIEW))
             there = {name: st.query_params.get_all(of) for name, of in named}
             st.page_link(
                 PAGES / "evaluate.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import cast, get_args
 
 import numpy as np
@@ -11,10 +12,11 @@ from dashboard.core.errors import DashboardError
 from dashboard.core.runs.filters import Filter, in_words, parse_filter
 from dashboard.core.runs.run import Order, ordered
 from dashboard.services import Services
-from dashboard.ui.address import kept_texts
-from dashboard.ui.compare_address import COMPARED
-from dashboard.ui.evaluation_address import IN_VIEW, SHOW, SORT, WHERE
-from dashboard.ui.picture_address import IMAGE, list_around, turn_to_run_image
+from dashboard.ui.compare_address import COMPARED, ONLY
+from dashboard.ui.comparisons import compared_images
+from dashboard.ui.doubtful_labels import label_issues_of
+from dashboard.ui.evaluation_address import IN_VIEW, LABELS_VIEW, SHOW, SORT, WHERE, ticked_in_address
+from dashboard.ui.picture_address import IMAGE, turn_to_run_image
 from dashboard.ui.session import filtered_run, stored_run
 from dashboard.ui.words import plain
 
@@ -63,15 +65,14 @@ def _position(indices: np.ndarray, index: int) -> int:
 def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, str]:
     """The `index` of each image to go through, (N,), and which images these are in words.
 
-    It is the list that the address names, else the one from which the image was chosen. If there is none, it is what Batch
-    evaluation showed. That counts only if the image is among it, because one can also come from elsewhere.
+    It is the list that the address names, if the image is among it: one can also come from elsewhere. Else it is all images
+    that pass the filter, or all.
     """
+    listed, words = _without_conditions(services, run_id)
+    if index in listed:
+        return listed, words
     where, show = (st.query_params.get_all(parameter) for parameter in (WHERE, SHOW))
     order = st.query_params.get(SORT, "")
-    if not order and (listed := list_around(run_id, index)) is not None:
-        return listed, _list_in_words()
-    if not where and not show:
-        where, show = kept_texts(WHERE, run_id), kept_texts(SHOW, run_id)
     run, filtered = stored_run(services, run_id), parse_filter(where)
     for conditions in ((*filtered, *parse_filter(show)), filtered, ()):
         some = filtered_run(services, run, conditions)
@@ -84,12 +85,20 @@ def _images(services: Services, run_id: str, index: int) -> tuple[np.ndarray, st
     return indices, _in_words(conditions)
 
 
-def _list_in_words() -> str:
-    """Where the list of images stands that no conditions describe."""
-    if COMPARED in st.query_params:
-        return "images of the comparison"
-    view = st.query_params.get(IN_VIEW)
-    return f"images of the view {plain(view)}" if view else "images of the list that was opened last"
+def _without_conditions(services: Services, run_id: str) -> tuple[np.ndarray, str]:
+    """As `_images`, of a list that the address names, but not by conditions; no image if there is none, or not any more."""
+    with suppress(DashboardError):
+        if compared := st.query_params.get(COMPARED):
+            found = compared_images(services, compared, st.query_params.get(ONLY, ""), run_id)
+            if found is not None:
+                return found, "images of the comparison"
+        run = stored_run(services, run_id)
+        if ticked := ticked_in_address():
+            return np.asarray(ticked)[np.isin(ticked, run.table["index"])], "selected images"
+        if st.query_params.get(IN_VIEW) == LABELS_VIEW:
+            some = filtered_run(services, run, parse_filter(st.query_params.get_all(WHERE)))
+            return label_issues_of(services, some)["index"].to_numpy(), "images of the view Labels"
+    return np.empty(0, np.int64), ""
 
 
 def _in_words(conditions: Filter) -> str:

@@ -12,12 +12,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboard.core.errors import DashboardError, DatabaseError, counted
 from dashboard.core.feedback.feedback import accuracy_of
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.metrics.percent import in_percent, percent
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
 from dashboard.ui.download import offer_file
 from dashboard.ui.errors import as_text, show_error
-from dashboard.ui.history.table import choose_row, said_of, show_damaged_records
+from dashboard.ui.history.table import choose_row, show_damaged_records
 from dashboard.ui.words import plain
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SHOWN = 200
 _ERROR = "withdraw-error"  # in the session
+_ABOUT_NONE = f"“{NONE_OF_THESE}”: the model suspected so, and the user says so too. That is neither right nor wrong."
 
 
 def show_feedback(services: Services) -> None:
@@ -65,24 +67,24 @@ def _show_list(opinions: Sequence[Opinion]) -> Opinion | None:
     texts = pd.DataFrame(
         [
             (
-                each.file, each.predicted_label, said_of(each), each.true_label or "", each.note,
-                f"{each.model_name}@{each.model_version}", each.user,
+                each.file, each.verdict, each.true_label or "", each.predicted_label, each.note,
+                f"{each.model_name}@{each.model_version}", each.time_utc, each.user,
             )
             for each in opinions
         ],
-        columns=["file", "predicted", "feedback", "true label", "note", "model", "user"], dtype=object,
+        columns=["file", "feedback", "true label", "predicted", "note", "model", "time", "user"], dtype=object,
     )  # fmt: skip
     config = st.column_config
-    note_width = 48 if texts["user"].any() else 100  # so all columns fit at 1440 pixels
+    note_width = 190 if texts["user"].any() else 260  # so all columns fit at 1440 pixels
     return choose_row(
         opinions,
         safe_for_spreadsheets(texts),
         key=f"feedback-{opinions[0].feedback_id}-{len(opinions)}",
         alt="Feedback, the newest first",
         columns={
-            "file": config.TextColumn("File", width=124),
+            "file": config.TextColumn("File", width=110),
             "predicted": config.TextColumn("Predicted", width=86),
-            "feedback": config.TextColumn("Feedback", width=235),
+            "feedback": config.TextColumn("Feedback", width=97, help=_ABOUT_NONE),
             "true label": config.TextColumn("True label", width=97),
             "note": config.TextColumn("Note", width=note_width),
             "model": config.TextColumn("Model", width=120),

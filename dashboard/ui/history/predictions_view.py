@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import streamlit as st
 
@@ -21,6 +21,9 @@ from dashboard.ui.history.history_filter import ask_for_filter
 from dashboard.ui.history.table import kept_image, show_damaged_records, show_table
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import open_run_image
+
+if TYPE_CHECKING:
+    from dashboard.core.history.exporting import FeedbackOn
 
 A_PAGE = 25
 _CURSORS = "history-cursors"  # in the session: the filter, and the cursors of the pages up to the one that is shown
@@ -133,14 +136,17 @@ def _offer_export(services: Services, asked: HistoryFilter) -> None:
 def _made(
     services: Services,
     asked: HistoryFilter,
-    write: Callable[[Iterable[Entry], IO[bytes]], int],
+    write: Callable[[Iterable[Entry], IO[bytes], FeedbackOn], int],
     damaged: list[DatabaseError],
 ) -> bytes:
     """The file. `damaged` gets the errors of the records that it lacks."""
+    from dashboard.core.feedback.exporting import feedback_on
+
     out = io.BytesIO()
     damaged.clear()  # of an earlier click
     try:
-        write(services.history.walk(asked, damaged), out)
+        said = feedback_on(services.feedback.opinions(None, damaged=damaged), services.visitor.called)
+        write(services.history.walk(asked, damaged), out, said)
     except OSError as error:
         raise DashboardError(f"The history cannot be read: {error}.", "Try again.", "storage") from error
     return out.getvalue()

@@ -12,14 +12,13 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError, DatabaseError, ImageError
 from dashboard.core.evaluation.model_names import ModelNames
+from dashboard.core.feedback.feedback import last_word_on
 from dashboard.core.feedback.opinion import Opinion
 from dashboard.core.history.entry import Entry
 from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.drawing import encode_png, fit_side
-from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.core.runs.export import safe_for_spreadsheets
 from dashboard.services import Services
-from dashboard.ui.feedback_form import AGREES_ON_NONE
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
 from dashboard.ui.table_height import SEVERAL_LINES_PX
@@ -36,7 +35,8 @@ _DOUBT = {True: "probably", False: "no", None: "not known"}
 def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     """Shows predictions, and gives the one that the reader selected. Raises DatabaseError."""
     damaged: list[DatabaseError] = []
-    feedback = services.feedback.last_words([entry.prediction_id for entry in entries], damaged)
+    words = services.feedback.opinions(None, about=entries, damaged=damaged)
+    last_word = last_word_on(words, services.visitor.called)
     show_damaged_records(damaged)
     names = ModelNames(services.registry)
     refs = [f"{each.model_name}@{each.model_version}" for each in entries]
@@ -44,20 +44,21 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
     texts = pd.DataFrame(
         [
             (
-                each.file, each.label, _verdict(feedback.get(each.prediction_id)), _DOUBT[each.doubt],
+                each.file, each.label, _in_words(last_word(each)), each.time_utc, _DOUBT[each.doubt],
                 model, each.source, each.user,
             )
             for each, model in zip(entries, models, strict=True)
         ],
-        columns=["file", "predicted", "feedback", "doubt", "model", "source", "user"], dtype=object,
+        columns=["file", "predicted", "feedback", "time", "doubt", "model", "source", "user"], dtype=object,
     )  # fmt: skip
     table = safe_for_spreadsheets(texts)
-    table.insert(2, "confidence", [entry.confidence for entry in entries])
+    table.insert(3, "confidence", [entry.confidence for entry in entries])
     pictures = [_small_picture(services, entry) for entry in entries]
     if any(pictures):
-        table.insert(0, "image", pictures)
+        table.insert(3, "image", pictures)
     config = st.column_config
-    file_width = 90 if texts["user"].any() else 160  # so all columns fit at 1440 pixels
+    # so all columns fit at 1440 pixels, and the first three on a phone
+    file_width, feedback_width = (90, 100) if texts["user"].any() else (130, 130)
     return choose_row(
         entries,
         table,
@@ -66,7 +67,8 @@ def show_table(services: Services, entries: Sequence[Entry]) -> Entry | None:
         columns={
             "image": config.ImageColumn("Image", width=70),
             "file": config.TextColumn("File", width=file_width),
-            "feedback": config.TextColumn("Feedback", width=100),
+            "predicted": config.TextColumn("Predicted", width=86),
+            "feedback": config.TextColumn("Feedback", width=feedback_width),
             "model": config.TextColumn("Model", width=120),
             "user": config.TextColumn("User", width=80),
             "confidence": config.NumberColumn("Confidence"),
@@ -89,17 +91,16 @@ def choose_row(
     shares: Sequence[str] = (),
     row_height: int | None = None,
 ) -> T | None:
-    """Shows records as a table, with the time of each first, and gives the one that the reader selected.
+    """Shows records as a table, and gives the one that the reader selected.
 
     Args:
-        table: a row for each record. Its column `user` is left out if no user is known.
+        table: a row for each record, with its `time`. The column `user` is left out if no user is known.
         columns: how columns are shown.
         shares: columns of shares, which are shown in percent.
     """
     if not table["user"].any():
         table = table.drop(columns="user")
-    times = pd.to_datetime([record.time_utc for record in records], utc=True)
-    table.insert(0, "time", times.tz_convert(readers_zone()))
+    table = table.assign(time=pd.to_datetime(table["time"], utc=True).dt.tz_convert(readers_zone()))
     time = st.column_config.DatetimeColumn("Time", format="D MMM YYYY, HH:mm:ss", help="In your time zone")
     chosen = st.dataframe(
         in_percents(table, shares),
@@ -123,20 +124,11 @@ def show_damaged_records(errors: Sequence[DatabaseError]) -> None:
         st.caption(plain(errors[0].fix.replace("`", "")))
 
 
-def _verdict(opinion: Opinion | None) -> str:
+def _in_words(opinion: Opinion | None) -> str:
     if opinion is None:
         return ""
-    if opinion.agrees_on_none:
-        return NONE_OF_THESE  # the column is narrow, and a wrong answer is marked as such
-    said = said_of(opinion)
-    return f"{said}: {opinion.true_label}" if said == "wrong" and opinion.true_label else said
-
-
-def said_of(opinion: Opinion) -> str:
-    """What was said about the prediction, in a word or two."""
-    if opinion.agrees_on_none:
-        return AGREES_ON_NONE
-    return "right" if opinion.is_right else "wrong"
+    of = f": {opinion.true_label}" if opinion.verdict == "wrong" and opinion.true_label else ""
+    return f"{opinion.verdict}{of}"
 
 
 def _small_picture(services: Services, entry: Entry) -> str:

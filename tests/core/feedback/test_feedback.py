@@ -21,6 +21,7 @@ from dashboard.core.feedback.exporting import (
     Agreed,
     Exported,
     agreed,
+    feedback_on,
     images_not_at_hand,
     why_no_images,
     why_not_in_zip,
@@ -391,9 +392,34 @@ def test_without_images_there_are_the_labels(feedback: Feedback, history: Histor
     assert write_labels(feedback.opinions(None), out).written == 1
     [row] = csv.DictReader(io.StringIO(out.getvalue().decode("utf-8-sig")))
     assert (row["file"], row["label"], row["note"], row["model"]) == ("'=1.png", "'=dog", "'@note", "pets@1")
-    assert len(row["sha256"]) == 64
+    assert len(row["image_sha256"]) == 64 and row["prediction_id"] == own
     with history._database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM images")
     with pytest.raises(DashboardError) as caught:
         write_zip(feedback.opinions(None), history, io.BytesIO())
     assert caught.value.code == "no_images_kept" and ".csv" in caught.value.fix
+
+
+def test_the_word_on_a_picture_holds_for_each_row_of_the_same_answer(feedback: Feedback, history: History) -> None:
+    """Predict and Explain show it, too: what one said oneself about the picture."""
+    first, again, anns, other, small = (
+        history.record(each)
+        for each in (
+            entry(b"1", user=""), entry(b"1", user=""), entry(b"1"), entry(b"2", user=""),
+            entry(b"1", user="", model_version="2"),
+        )
+    )  # fmt: skip
+    feedback.give(first, False, "dog", note="barks", replaces=True)
+    entries = {each: history.get(each) for each in (first, again, anns, other, small)}
+    about = feedback.opinions(None, about=[entries[again], entries[other]])
+    assert about == feedback.opinions(None) and not feedback.opinions(None, about=[entries[other]])
+
+    def verdicts(user: str) -> list[str | None]:
+        return [feedback_on(feedback.opinions(None), user)(each)["feedback"] for each in entries.values()]
+
+    assert verdicts("") == ["wrong", "wrong", "wrong", None, None]
+    assert verdicts("bob") == ["wrong", "wrong", None, None, None], "it is not what bob said about ann's picture"
+    feedback.give(again, True, replaces=True)
+    feedback.give(anns, True, user="ann")
+    assert verdicts("bob") == ["right", "right", "right", None, None]
+    assert [*feedback_on(feedback.opinions(None), "")(entries[first]).values()] == ["right", "cat", ""]

@@ -314,14 +314,20 @@ def test_exports_hold_every_prediction_and_no_formulas(history: History) -> None
         history, entry(b"1", 0.0, 0.0, 5.0, file='=cmd|"x"', user="@ann", doubt_energy=-3.0), entry(b"2", file="a\nb,c")
     )
     out = io.BytesIO()
-    assert write_csv(history.walk(), out) == 2
+    assert write_csv(history.walk(), out, lambda entry: {"feedback": f"={entry.label}"}) == 2
     rows = list(csv.DictReader(io.StringIO(out.getvalue().decode("utf-8-sig"))))
     assert [row["file"] for row in rows] == ["a\nb,c", '\'=cmd|"x"']
+    assert rows[1]["feedback"] == "'==ant"
     assert (rows[1]["predicted_label"], rows[1]["user"], rows[1]["doubt_energy"]) == ("'=ant", "'@ann", "-3.0")
     lines = io.BytesIO()
-    assert write_json_lines(history.walk(HistoryFilter(label="=ant")), lines) == 1
+    assert write_json_lines(history.walk(HistoryFilter(label="=ant")), lines, lambda _: {"feedback": "wrong"}) == 1
     [record] = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert record["top3"][0]["label"] == "=ant" and record["doubt_energy"] == -3.0 and len(record["image_sha256"]) == 64
+    assert (
+        record["top3"][0]["label"] == "=ant"
+        and record["feedback"] == "wrong"
+        and record["doubt_energy"] == -3.0
+        and len(record["image_sha256"]) == 64
+    )
 
 
 def test_text_that_a_database_cannot_hold_does_not_stop_it(history: History) -> None:

@@ -22,7 +22,7 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.ids import now_utc
 from dashboard.core.database.write_behind import WriteBehind
 from dashboard.core.errors import DashboardError
-from dashboard.core.feedback.exporting import write_labels, write_zip
+from dashboard.core.feedback.exporting import feedback_on, write_labels, write_zip
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history import storing
 from dashboard.core.history.answer_cache import AnswerCache
@@ -163,8 +163,8 @@ def _read_history(history: History) -> None:
         json.dumps(HistoryRecord.of(each).model_dump(), allow_nan=False).encode()
         history.image(each)
     history.count()
-    write_csv(entries, io.BytesIO())
-    write_json_lines(history.walk(), io.BytesIO())
+    write_csv(entries, io.BytesIO(), feedback_on((), ""))
+    write_json_lines(history.walk(), io.BytesIO(), feedback_on((), ""))
 
 
 def _read_feedback(feedback: Feedback, history: History) -> None:
