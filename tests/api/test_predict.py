@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.api.serving import V1, both, mounts
+from dashboard.api.serving import both, mounts
 from dashboard.core.database import limited_connection
 from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
@@ -20,8 +20,8 @@ from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.history.stored_explainer import StoredExplainer
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
-from dashboard.schemas.predictions import RankedPrediction
 from dashboard.core.settings import Settings
+from dashboard.schemas.predictions import RankedPrediction
 from dashboard.services import Services, services_of
 from tests.conftest import encoded, picture
 from tests.postgres import Postgres

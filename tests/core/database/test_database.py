@@ -401,7 +401,10 @@ def test_a_server_that_hangs_is_given_up(
     asked = text("SELECT 1")
     with ExitStack() as stack:
         if in_transaction:
-            with pytest.raises(DatabaseError, match="has not answered for 1 s") as caught, database.reading() as reading:
+            with (
+                pytest.raises(DatabaseError, match="has not answered for 1 s") as caught,
+                database.reading() as reading,
+            ):
                 reading.execute(asked)
                 stack.enter_context(postgres.hanging())
                 reading.execute(asked)
