@@ -63,12 +63,12 @@ def record_of(services: Services, run_id: str, request: Request, where: Sequence
         )  # fmt: skip
     folder = services.runs.folder(run_id)
     run = folder.load(VIEW_COLUMNS, parse_filter(list(where)))
-    failed = run.state == "failed" and run.manifest.message
+    is_told = run.state in ("failed", "paused") and run.manifest.message
     return EvaluationRecord(
         id=run_id, run_id=run_id, state=state_of(run.state, run.manifest, will_resume),
         user=services.visitor.told_of(run.manifest.user), model=run.manifest.model, dataset=run.manifest.dataset_name,
-        progress=_stored_progress(folder) if run.state == "running" else None,
-        error=ErrorRecord(code="error", message=run.manifest.message, fix="") if failed else None,
+        progress=_stored_progress(folder) if run.state in ("running", "paused") else None,
+        error=ErrorRecord(code="error", message=run.manifest.message, fix="") if is_told else None,
         question=None,
         result=ScoredRunRecord.of(run) if run.state in ("finished", "cancelled") else None,
         links=_links(request, run_id),

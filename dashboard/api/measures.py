@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
 from dashboard.services import Services
+from dashboard.web.access_log import STARTED
 from dashboard.web.hosts import OwnHosts
 
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
@@ -100,7 +101,7 @@ class Measuring:
             await self._app(scope, receive, send)
             return
         scope.pop("route", None)  # that of the mount
-        started, status = time.perf_counter(), 500
+        started, status = scope.get(STARTED, time.perf_counter()), 500  # before it waited for the start of the API
 
         async def noticed(message: Message) -> None:
             nonlocal status

@@ -86,6 +86,9 @@ def list_runs(
             *([plain_text(said[m.run_id])] if any(said.values()) else []),
         )
     show(table, may_lack=("verdict, note", "images", "state", "user"))
+    for run in runs:
+        if run.state == "paused":
+            say(f"{run.manifest.run_id} is paused. {run.manifest.message}", "yellow")
     _say_damaged(damaged)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dashboard.core.importing.predictions import Imported
 
 
-STATE = "running, finished, cancelled, failed or interrupted"
+STATE = "running, paused, finished, cancelled, failed or interrupted"
 USER = "whose evaluation it is; told only to admins, empty for others and if unknown"
 FIT_OF_RUN = "how pictures with other proportions were made to fit the model's input; null if unknown or imported"
 
@@ -172,7 +172,7 @@ class RunSummary(Schema):
     run_id: str
     created_utc: str = Field(description="ISO 8601; of a damaged one, when its folder was last changed")
     state: str = Field(
-        description="waiting, running, finished, cancelled, failed, interrupted or damaged; of one that waits or is damaged, what "
+        description="waiting, running, paused, finished, cancelled, failed, interrupted or damaged; of one that waits or is damaged, what "
         "is not known is empty, 0 or null"
     )
     user: str = Field(description=USER)
@@ -182,7 +182,7 @@ class RunSummary(Schema):
     n_images: int
     n_without_image: int = Field(description="of n_images: rows of a table of labels that match no image")
     seconds: float
-    message: Sentence = Field(description="why it failed, or what is damaged; may be empty")
+    message: Sentence = Field(description="why it failed or is paused, or what is damaged; may be empty")
     accuracy: ScoreRecord | None = Field(description="with its 95% Wilson interval; null if it is not known")
     verdict: str = Field(description="to review, accepted, rejected or empty")
     note: str

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from dashboard.web.paths import is_logged
 
 HEADER = "X-Request-ID"
+STARTED = "dashboard.started"  # in the scope: when the request came, by `time.perf_counter`
 request_id: ContextVar[str] = ContextVar("request_id", default="")  # of the request that is answered; "" if it has none
 _LOG = logging.getLogger("dashboard.access")
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -41,7 +42,8 @@ class AccessLog:
         given = Headers(scope=scope).get(HEADER, "")
         own = given if _SANE.fullmatch(given) else secrets.token_hex(8)
         request_id.set(own)
-        path, started, status = scope["path"], time.perf_counter(), 500
+        path, status = scope["path"], 500
+        started = scope[STARTED] = time.perf_counter()
 
         async def noticed(message: Message) -> None:
             nonlocal status

@@ -289,6 +289,19 @@ def test_an_evaluation_of_another_process_is_followed_to_its_end_and_can_be_stop
     assert last["state"] == "cancelled" and last["id"] == "elsewhere"
 
 
+def test_an_evaluation_that_another_process_has_paused_says_why(
+    client: TestClient, opened: Services, tiny_version: ModelVersion, make_zip: Files
+) -> None:
+    run = begin_run(plan_run(make_zip({"cat": 9}), tiny_version), opened.runs, 5, "paused-elsewhere")
+    run.owner.tell_paused("No space left on device.")
+    found = client.get(f"{V1}/evaluations/paused-elsewhere").json()
+    assert found["state"] == "paused" and found["error"]["message"] == "No space left on device."
+    assert found["progress"]["total"] == 9 and found["result"] is None
+    assert client.delete(f"{V1}/evaluations/paused-elsewhere").status_code == 409
+    run.folder.finish(run.manifest, "cancelled", 1.0)
+    run.owner.release()
+
+
 def test_an_evaluation_whose_folder_was_away_goes_on_once_it_is_back(
     client: TestClient, opened: Services, make_zip: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -24,6 +26,7 @@ from dashboard.core.shell import ROOT
 from dashboard.services import Services
 from dashboard.web.access_log import AccessLog
 from dashboard.web.hosts import OwnHosts
+from dashboard.web.lazy import lazy_mounts
 from dashboard.web.protected import Protected
 from tests.asynchronous import run_async
 from tests.core.colour_model import make_registry, make_samples
@@ -186,6 +189,26 @@ def test_polls_of_load_balancers_are_never_too_many_and_take_nothing_from_others
                 assert {client.get(prefix + path).status_code for path in polled} <= {200, 503}
             assert [client.get(prefix + other).status_code == 429 for _ in range(4)] == [False, False, False, True]
             assert {client.get(prefix + path).status_code for path in polled} <= {200, 503}
+
+
+def test_metrics_know_how_long_a_request_waited_for_the_start(opened: Services, settings: Settings) -> None:
+    waited_s = 0.5
+
+    def make() -> dict[str, FastAPI]:
+        time.sleep(waited_s)
+        return both(lambda: opened, settings)
+
+    app = AccessLog(Starlette(routes=lazy_mounts([V1], make)))
+    with TestClient(app, base_url="http://localhost") as client:
+        assert client.get(f"{V1}/live").status_code == 200
+        families = text_string_to_metric_families(client.get(f"{V1}/metrics").text)
+    [sample] = [
+        sample
+        for family in families
+        for sample in family.samples
+        if sample.name == "dashboard_http_request_seconds_sum" and sample.labels["route"] == "/live"
+    ]
+    assert sample.value >= waited_s
 
 
 def test_metrics_count_requests_and_predictions(client: TestClient, image: bytes) -> None:

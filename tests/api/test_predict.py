@@ -5,18 +5,26 @@ from base64 import b64decode, b64encode
 
 import numpy as np
 import pytest
+from httpx import Response
 from PIL import Image
+from pydantic import SecretStr
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from dashboard.api.serving import both, mounts
+from dashboard.core.database import limited_connection
+from dashboard.core.engine.pool import WorkerPool
 from dashboard.core.errors import DashboardError, ModelError, WorkerError
 from dashboard.core.explanations.methods import METHODS
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.history.stored_explainer import StoredExplainer
 from dashboard.core.models.prediction import Prediction
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.settings import Settings
 from dashboard.schemas.predictions import RankedPrediction
-from dashboard.services import Services
+from dashboard.services import Services, services_of
 from tests.conftest import encoded, picture
+from tests.postgres import Postgres
 
 V1 = "/api/v1"
 PNG = {"Content-Type": "image/png"}
@@ -218,3 +226,27 @@ def test_the_same_key_answers_once(client: TestClient, image: bytes) -> None:
     assert status == 422 and "another request" in text
     assert ask("one", image, "/explain")[0] == 422
     assert ask("x" * 201, image)[0] == 422
+
+
+def test_predictions_go_on_while_the_database_server_hangs(
+    settings: Settings, postgres: Postgres, pool: WorkerPool, image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limited_connection, "CONNECT_S", 1)
+    url = SecretStr(postgres.new_database())
+    changes = {"database_url": url, "allow_anyone_who_reaches_this_server_to_use_it": True}
+    changed = settings.model_copy(update=changes)
+    services = services_of(changed, pool)
+    with TestClient(Starlette(routes=mounts(both(lambda: services, changed))), base_url="http://localhost") as client:
+
+        def predict() -> Response:
+            return client.post(f"{V1}/predict", content=image, headers={"Content-Type": "image/png"})
+
+        assert predict().status_code == 200 and services.history.flush(20) and services.writer.flush(20)
+        assert predict().json()["predictions"][0]["cached"]
+        with postgres.hanging():
+            for _ in range(3):
+                answer = predict()
+                assert answer.status_code == 200 and not answer.json()["predictions"][0]["cached"]
+            assert services.history.waiting
+        assert services.history.flush(30) and services.history.dropped == 0
+    services.close()

@@ -64,6 +64,19 @@ def test_a_run_that_the_system_refuses_to_move_does_not_spoil_the_others(
     )
 
 
+def test_a_run_that_another_process_has_paused_is_told_with_the_reason(commands: Commands) -> None:
+    owner = RunStore(commands.data_dir / "runs").begin(manifest("held", n_images=200, unknown_labels=()))
+    why = "No space left on device. Free some space."
+    owner.tell_paused(why)
+    [listed] = commands.json("runs", "list")
+    assert (listed["state"], listed["message"]) == ("paused", why)
+    for command in (("list",), ("show", "held")):
+        done = commands.run("runs", *command)
+        told = " ".join((done.stdout + done.stderr).split())
+        assert "paused" in told and why in told and "Wait for" not in told and "--resume" not in told, command
+    owner.release()
+
+
 def test_an_interrupted_run_without_rows_is_told_to_be_finished(commands: Commands) -> None:
     RunStore(commands.data_dir / "runs").begin(manifest("begun", n_images=200, unknown_labels=())).release()
     for command in ("show", "findings"):

@@ -55,8 +55,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection that sees one state of the database."""
+        from dashboard.core.database.opening import READS
+
         engine = self._opened()
-        with self._told(), engine.connect() as connection, connection.begin():
+        with self._told(), engine.connect() as connection, connection.execution_options(**{READS: True}).begin():
             yield connection
 
     def rows(self, asked: Select[Any], key: Column[str]) -> list[tuple[str, Row[Any] | DatabaseError]]:

@@ -56,7 +56,8 @@ def as_database_error(address: Address, error: Exception) -> DatabaseError:
     if address.file and re.search(r"no such (table|column)|has no column|duplicate column|already exists", text):
         return damaged(address, text)
     if address.file and (other := _no_file(address.file)):
-        return unavailable(address, f"{other.filename}: {other.strerror}", other)
+        where = "" if other.filename == str(address.file) else f"{other.filename}: "
+        return unavailable(address, f"{where}{other.strerror}", other)
     full = OSError(errno.ENOSPC, text) if is_full(original) else None
     return unavailable(address, f"{text} ({kind})" if text else kind, full)
 

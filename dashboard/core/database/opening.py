@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dashboard.core.database import faults
 from dashboard.core.database.address import Address
@@ -16,11 +17,13 @@ from dashboard.core.shell import install_requirements
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+    from dashboard.core.database.limited_connection import LimitedConnection
+
 WRITES = "dashboard_writes"  # execution option of a connection whose transactions write
-_CONNECT_S = 5
+READS = "dashboard_reads"  # execution option of a connection whose transactions only read
+_READ_S, _CHANGE_S = 15.0, 300.0  # how long PostgreSQL may be silent; one statement deletes thousands of records
 _MIGRATION_S = 60.0  # how long another process may take to change the tables
 _ON_POSTGRESQL = {
-    "connect_timeout": _CONNECT_S,
     "application_name": "classifier-dashboard",
     "keepalives_idle": 30,
     "keepalives_interval": 5,
@@ -102,8 +105,9 @@ def _sqlite(address: Address, lock_s: float) -> Engine:
 
 def _postgresql(address: Address, lock_s: float) -> Engine:
     try:
-        import psycopg  # noqa: F401
         from sqlalchemy import create_engine, event
+
+        from dashboard.core.database.limited_connection import CONNECT_S, LimitedConnection
     except ImportError as error:
         raise DependencyError(
             f"PostgreSQL needs the package psycopg, which cannot be imported: {error}.",
@@ -111,15 +115,22 @@ def _postgresql(address: Address, lock_s: float) -> Engine:
         ) from error
     engine = create_engine(
         address.url,
-        connect_args=_ON_POSTGRESQL,
+        connect_args={"connect_timeout": CONNECT_S, **_ON_POSTGRESQL},
         pool_pre_ping=True,  # connections from before a restart of the server are replaced
-        pool_timeout=_CONNECT_S,
+        pool_timeout=CONNECT_S,
         hide_parameters=True,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def connect(_: Any, __: Any, arguments: Sequence[Any], options: Mapping[str, Any]) -> LimitedConnection:
+        return LimitedConnection.connect(*arguments, **options)
+
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get(WRITES):
+        options = connection.get_execution_options()
+        limited = cast("LimitedConnection", connection.connection.dbapi_connection)
+        limited.transaction_s = _READ_S if options.get(READS) else _CHANGE_S
+        if options.get(WRITES):
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(lock_s * 1000)}")
 
     return engine

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -24,7 +24,7 @@ from dashboard.core.errors import DashboardError, DatasetError
 from dashboard.core.evaluation.chunks import Chunk
 from dashboard.core.evaluation.driver import CHUNKS_AHEAD
 from dashboard.core.evaluation.job import Job, JobState
-from dashboard.core.evaluation.opening import Found, Opened, OpenRun, open_run, take_up_run
+from dashboard.core.evaluation.opening import Found, Opened, OpenRun, cancel_interrupted, open_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.work import EvaluationWork
 from dashboard.core.files import disk_is_full, how_to_write_again
@@ -32,11 +32,23 @@ from dashboard.core.models.prediction import ChunkAnswers
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.manifest import RunManifest, new_run_id
+from dashboard.core.runs.owner import RunOwner
 from dashboard.core.runs.store import RunStore, storage_error
 
 _LOG = logging.getLogger(__name__)
 RETRY_S = 30.0  # between attempts to write to a full disk
 LOOK_S = 0.5  # between looks whether another process asks to stop a run
+
+
+@dataclass(frozen=True)
+class _Unopened:
+    job: Job
+    opened: Callable[[], Opened]
+    owner: RunOwner | None
+
+    def release(self) -> None:
+        if self.owner:
+            self.owner.release()
 
 
 class JobRunner:
@@ -62,6 +74,7 @@ class JobRunner:
         self._inbox: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._turns: deque[str] = deque()  # ids of the runs with chunks to submit, the next one first
         self._works: dict[str, EvaluationWork] = {}
+        self._unopened: dict[str, _Unopened] = {}  # runs that could not be resumed because the disk is full
         threading.Thread(target=self._loop, name="jobs", daemon=True).start()
 
     def start(
@@ -135,9 +148,12 @@ class JobRunner:
             if (other := self._jobs.get(job.run_id)) and other.active:
                 return other
             self._jobs[job.run_id] = job
+        self._start_opening(job, opened)
+        return job
+
+    def _start_opening(self, job: Job, opened: Callable[[], Opened]) -> None:
         # on its own thread: opening a large dataset takes seconds and must not block other jobs
         threading.Thread(target=self._open, args=(job, opened), name=f"open-{job.run_id}", daemon=True).start()
-        return job
 
     def _open(self, job: Job, opened: Callable[[], Opened]) -> None:
         try:
@@ -155,14 +171,31 @@ class JobRunner:
                 raise
             self._inbox.put(partial(self._begin, job, work))
         except Exception as error:
-            failed = replace(job, state="failed", error=self._told(error), left=self._stored(job.run_id))
+            left = self._stored(job.run_id)
+            if left and isinstance(error, OSError) and disk_is_full(error):
+                self._inbox.put(partial(self._wait_for_space, job, opened, error))
+                return
+            failed = replace(job, state="failed", error=self._told(error, left.run_id if left else ""), left=left)
             self._inbox.put(partial(self._settle_waiting, failed))
+
+    def _wait_for_space(self, job: Job, opened: Callable[[], Opened], error: OSError) -> None:
+        if not self._jobs[job.run_id].active:  # cancelled meanwhile
+            self._cancel_unopened(job.run_id)
+            return
+        owner = None
+        with contextlib.suppress(OSError, DatasetError):  # only so that other processes see that the run is paused
+            owner = self._store.folder(job.run_id).own()
+        self._unopened[job.run_id] = _Unopened(job, opened, owner)
+        self._pause(job.run_id, error, owner)
 
     def _settle_waiting(self, job: Job) -> None:
         """Ends a job that started no run, unless it was cancelled or its run was resumed by another job meanwhile."""
         with self._lock:
-            if self._jobs[job.run_id].state == "waiting":
-                self._jobs[job.run_id] = job
+            if self._jobs[job.run_id].state not in ("waiting", "paused"):
+                return
+            self._jobs[job.run_id] = job
+        if job.error:
+            _log(job)
 
     def _loop(self) -> None:
         while True:
@@ -170,7 +203,7 @@ class JobRunner:
             paused = any(job.state == "paused" for job in self.active())
             left_s = max(0.0, self._retry_at - time.monotonic()) if paused else LOOK_S
             try:
-                call = self._inbox.get(timeout=min(left_s, LOOK_S) if self._works else None)
+                call = self._inbox.get(timeout=min(left_s, LOOK_S) if self._works or paused else None)
             except Empty:
                 call = self._retry_paused if left_s < LOOK_S else self._cancel_where_asked
             try:
@@ -201,7 +234,7 @@ class JobRunner:
             yield
         except Exception as error:
             if isinstance(error, OSError) and disk_is_full(error):
-                self._pause(run_id, error)
+                self._pause(run_id, error, self._works[run_id].owner)
             elif was_closed(error):
                 self._works.pop(run_id).leave()  # the server shuts down; the next one resumes the run
             else:
@@ -255,13 +288,16 @@ class JobRunner:
             self._stop(run_id, "cancelled")
 
     def _cancel_where_asked(self) -> None:
-        for run_id, work in list(self._works.items()):
-            if work.is_asked_to_stop():
+        for run_id in (*self._works, *self._unopened):
+            if self._store.folder(run_id).is_asked_to_stop():
                 self._cancel(run_id)
 
     def _stop(self, run_id: str, state: Literal["cancelled", "failed"], error: DashboardError | None = None) -> None:
         if run_id in self._turns:
             self._turns.remove(run_id)
+        if unopened := self._unopened.pop(run_id, None):
+            unopened.release()
+            self._cancel_unopened(run_id)
         update = partial(self._stopped, run_id, state, error)
         work = self._works.pop(run_id, None)
         if work is None:
@@ -273,6 +309,10 @@ class JobRunner:
                 work.measure().add_done_callback(lambda _: self._inbox.put(update))
                 return
         update()
+
+    def _cancel_unopened(self, run_id: str) -> None:
+        with contextlib.suppress(OSError, DashboardError):  # if it cannot be written, the run can be resumed later
+            cancel_interrupted(self._store.folder(run_id))
 
     def _stopped(self, run_id: str, state: JobState, error: DashboardError | None) -> None:
         if run_id not in self._works:  # else another job has resumed the run since
@@ -292,7 +332,7 @@ class JobRunner:
                 self._store.discard(work.manifest.run_id)
         work.leave()
 
-    def _pause(self, run_id: str, error: OSError) -> None:
+    def _pause(self, run_id: str, error: OSError, owner: RunOwner | None) -> None:
         if run_id in self._turns:
             self._turns.remove(run_id)
         self._retry_at = time.monotonic() + self._retry_s
@@ -300,13 +340,21 @@ class JobRunner:
         way_out = f"{how_to_write_again(error)}. The evaluation then resumes by itself."
         reason = DashboardError(message, way_out, "storage")
         self._update(run_id, state="paused", error=reason)
+        if owner:
+            owner.tell_paused(str(reason))
 
     def _retry_paused(self) -> None:
         self._retry_at = time.monotonic() + self._retry_s
+        self._cancel_where_asked()  # before a run is opened again, which forgets the wish
+        for run_id in list(self._unopened):
+            unopened = self._unopened.pop(run_id)
+            unopened.release()
+            self._start_opening(unopened.job, unopened.opened)
         for job in self.active():
             if job.state == "paused" and job.run_id in self._works:  # else it was cancelled; its metrics are pending
                 with self._guarded(job.run_id):
                     self._works[job.run_id].write()
+                    self._works[job.run_id].owner.tell_paused("")
                     self._update(job.run_id, state="running", error=None)
                     self._advance(job.run_id)
 
@@ -320,6 +368,12 @@ class JobRunner:
 
     def _update(self, run_id: str, **changes: object) -> None:
         with self._lock:
-            job = self._jobs[run_id] = replace(self._jobs[run_id], **changes)  # type: ignore[arg-type]
-        if "state" in changes:
-            _LOG.info("Run %s is %s%s", run_id, job.state, f": {job.error}" if job.error else ".")
+            before = self._jobs[run_id]
+            job = self._jobs[run_id] = replace(before, **changes)  # type: ignore[arg-type]
+        if (job.state, str(job.error)) != (before.state, str(before.error)):  # each chunk finds the disk full again
+            _log(job)
+
+
+def _log(job: Job) -> None:
+    level = logging.WARNING if job.error else logging.INFO
+    _LOG.log(level, "Run %s is %s%s", job.run_id, job.state, f": {job.error}" if job.error else ".")

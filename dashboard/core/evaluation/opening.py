@@ -147,6 +147,17 @@ def take_up_run(run_id: str, store: RunStore, registry: Registry) -> OpenRun | F
     return _take_up(store.folder(run_id), lambda manifest: _unchanged(manifest, registry))
 
 
+def cancel_interrupted(folder: RunFolder) -> None:
+    """Cancels a run that no process works on, so that no server resumes it. Raises DatasetError as `RunFolder.own` does, and OSError."""
+    owner = folder.own()
+    try:
+        manifest = folder.manifest()  # now: meanwhile the run may have gone on and ended
+        if manifest.state == "running":
+            folder.finish(manifest, "cancelled", manifest.seconds)
+    finally:
+        owner.release()
+
+
 def why_not_resumed(manifest: RunManifest, registry: Registry) -> DashboardError | None:
     """Why `take_up_run` would refuse an unfinished run; None if it would not, as far as that is known.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dashboard.core.errors import DatasetError
 from dashboard.core.evaluation.job import Job
 from dashboard.core.evaluation.jobs import JobRunner
+from dashboard.core.evaluation.opening import cancel_interrupted
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.store import RunStore
@@ -53,7 +54,7 @@ class VisitorsJobs:
             stored = folder.manifest()
         except DatasetError:
             return False
-        return stored != job.left or folder.state(stored) == "running"
+        return stored != job.left or folder.is_under_way(stored)
 
     def active(self) -> list[Job]:
         """The jobs that have not ended and that the visitor may see, oldest first."""
@@ -77,18 +78,12 @@ class VisitorsJobs:
         folder = self._store.folder((job and job.found) or run_id)
         if job and not folder.path.is_dir():
             return  # the job ended before it had a run
-        state = folder.state(folder.manifest())
-        if state == "running":
+        manifest = folder.manifest()
+        if folder.is_under_way(manifest):
             folder.ask_to_stop()
-        elif state == "interrupted":
+        elif manifest.state == "running":
             folder.check_may_change()  # the job may belong to somebody else than the run that it found
-            owner = folder.own()
-            try:
-                manifest = folder.manifest()  # again: meanwhile the run may have gone on and ended
-                if manifest.state == "running":
-                    folder.finish(manifest, "cancelled", manifest.seconds)
-            finally:
-                owner.release()
+            cancel_interrupted(folder)
 
     def retry(self) -> None:
         """Resumes paused jobs now."""

@@ -85,7 +85,7 @@ class EvaluationWork:
         Args:
             chunk_s: time limit for a chunk of full size, in seconds.
         """
-        self.manifest, self._dataset, self._version = run.manifest, run.dataset, run.version
+        self.manifest, self._dataset, self._version, self.owner = run.manifest, run.dataset, run.version, run.owner
         self._run, self._folder, self._engine, self._chunk_s = run, run.folder, engine, chunk_s
         self._size, self._total = run.manifest.chunk_size, run.manifest.n_images
         self._notes = Counter[str]()  # images of each note on pixels
@@ -279,7 +279,7 @@ class EvaluationWork:
         """Stops work on the run and releases it unchanged, so that it can be resumed."""
         for future in list(self._pending):
             future.cancel()
-        self._run.owner.release()
+        self.owner.release()
 
 
 def _no_answer(samples: Sequence[Sample], n_classes: int, error: WorkerError) -> ChunkAnswers:

@@ -83,7 +83,8 @@ class AnswerCache:
 
     def get(self, key: str) -> bytes | None:
         """The stored answer with this key; None if there is none. Never raises."""
-        if not self._limit_bytes or time.monotonic() < self._paused_until:
+        writer_tries = self._writer.waiting and self._writer.last_error  # so that nobody here has to wait for a try
+        if not self._limit_bytes or writer_tries or time.monotonic() < self._paused_until:
             return None
         from dashboard.core.database.tables import cached_answers
 

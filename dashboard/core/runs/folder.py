@@ -25,8 +25,8 @@ from dashboard.core.runs.file_faults import ANNOTATIONS, ATTRIBUTES
 from dashboard.core.runs.files_beside import FilesBeside
 from dashboard.core.runs.filtering import OF_PROBABILITIES, OWN_COLUMNS, TAG, FilterSource, passing
 from dashboard.core.runs.filters import Filter
-from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State
-from dashboard.core.runs.owner import RunOwner, is_owned
+from dashboard.core.runs.manifest import MOST_SECONDS, RunManifest, State, ToldState
+from dashboard.core.runs.owner import RunOwner, is_owned, why_paused
 from dashboard.core.runs.rows import COLUMNS, RowFiles, complete
 from dashboard.core.runs.run import Run, damaged, unknown_run
 from dashboard.core.runs.stored_rows import StoredRows
@@ -190,11 +190,22 @@ class RunFolder:
         """True while some process works on the run."""
         return is_owned(self.path)
 
-    def state(self, manifest: RunManifest) -> State | Literal["interrupted"]:
-        """The state in the manifest, but "interrupted" if that says "running" and no process works on the run."""
-        if manifest.state == "running" and not self.is_owned():
-            return "interrupted"
-        return manifest.state
+    def is_under_way(self, manifest: RunManifest) -> bool:
+        """True if some process works on the run, or has paused it."""
+        return manifest.state == "running" and self.is_owned()
+
+    def state(self, manifest: RunManifest) -> ToldState:
+        """The state in the manifest, but "paused" or "interrupted" if that says "running" and no process works on the run now."""
+        return self.told(manifest)[1]
+
+    def told(self, manifest: RunManifest) -> tuple[RunManifest, ToldState]:
+        """The manifest, which gets the reason as its message if the run is paused, and the state, see `state`."""
+        if manifest.state != "running":
+            return manifest, manifest.state
+        why = why_paused(self.path)
+        if why is None:
+            return manifest, "interrupted"
+        return (replace(manifest, message=why), "paused") if why else (manifest, "running")
 
     def ask_to_stop(self) -> None:
         """Asks the process that works on the run, whichever it is, to stop it as cancelled.
@@ -260,7 +271,7 @@ class RunFolder:
             files, table = self._rows(manifest, columns)
         except FileNotFoundError:  # the parts were packed meanwhile
             files, table = self._rows(manifest, columns)
-        beside, state = self.beside, self.state(manifest)
+        beside, (manifest, state) = self.beside, self.told(manifest)
         measured = beside.evaluation(manifest, table)
         run = Run(manifest, table, files, measured, state, (), beside.attributes, beside.faults, beside.thumbnails)
         if measured is None and manifest.state == "finished" and {*FOR_EVALUATION} <= {*table}:

@@ -42,6 +42,7 @@ def _are_classes(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 State = Literal["running", "finished", "cancelled", "failed"]
+ToldState = State | Literal["paused", "interrupted"]  # see `RunFolder.state`
 MOST_SECONDS = 10**9
 # The start of the workers, TensorFlow and the model takes several seconds. In shorter runs it would be most of the time.
 LEAST_SECONDS_OF_SPEED = 30
@@ -72,7 +73,7 @@ class RunManifest:
     imported: bool = False  # True: predictions of another program, `dataset` is their file, there are no images
     chunk_size: Annotated[int, Field(ge=1, le=10**6)] = CHUNK_SIZE  # images per part
     key: str = ""  # equal for runs that give the same answers, see `run_key`; "" if unknown
-    state: State = "running"  # "running" may also be interrupted, see `RunFolder.state`
+    state: State = "running"  # "running" may also be paused or interrupted, see `RunFolder.state`
     seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS, allow_inf_nan=False)] = 0.0  # evaluation time
     message: str = ""  # why the run failed
     user: str = ""  # who started it, see `core.access.visitor`; "" if unknown

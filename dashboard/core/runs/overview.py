@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -15,7 +14,7 @@ from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.runs.annotations import Annotations
 from dashboard.core.runs.checked_json import read_record
 from dashboard.core.runs.folder import FOR_EVALUATION, RunFolder
-from dashboard.core.runs.manifest import RunManifest, State
+from dashboard.core.runs.manifest import RunManifest, ToldState
 from dashboard.core.runs.store import RunStore
 
 
@@ -34,7 +33,7 @@ class RunOverview:
     """One run of a list."""
 
     manifest: RunManifest
-    state: State | Literal["interrupted"]
+    state: ToldState
     accuracy: Proportion | None  # None if it is not measured yet, or there are no labels, or no sound rows
     annotations: Annotations
     annotations_fault: str = ""  # why these cannot be read; they are empty then
@@ -61,7 +60,7 @@ def overview(folder: RunFolder, manifest: RunManifest) -> RunOverview:
     if measured is None and manifest.state == "finished" and folder.rows.have_labels():
         with suppress(DatasetError):  # the rows are damaged, as whoever opens the run is told
             measured = _computed_accuracy(folder)
-    return RunOverview(manifest, folder.state(manifest), measured, annotations, fault)
+    return RunOverview(*folder.told(manifest), measured, annotations, fault)
 
 
 def _accuracy(folder: RunFolder, n_images: int) -> Proportion | None:

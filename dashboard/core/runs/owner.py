@@ -14,7 +14,8 @@ _FILE = "owner.lock"
 _TRIES = 4  # retries, since `is_owned` takes the lock for a moment
 _PAUSE_S = 0.01
 _PID_AT = 1  # Windows does not let others read the first byte of a locked file
-_PID = b"process "
+_PID, _PAUSED = b"process ", b" paused: "
+_LONGEST = 4000  # bytes of the file that are read
 
 
 class RunOwner:
@@ -29,17 +30,29 @@ class RunOwner:
             check_regular(folder / _FILE)
         self._file = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT, 0o644)
         if not _lock(self._file):
-            by = _pid_in(self._file)
+            by, _ = _told_in(self._file)
             os.close(self._file)
             raise DatasetError(
                 f"The evaluation {folder.name} is under way{f' in process {by}' if by else ''}.",
                 "Wait until it has ended, or cancel it there.",
                 "run_in_use",
             )
-        with contextlib.suppress(OSError):  # the id is only for error messages; the disk may be full
-            os.ftruncate(self._file, 0)
-            os.lseek(self._file, _PID_AT, os.SEEK_SET)
-            os.write(self._file, _PID + str(os.getpid()).encode())
+        try:
+            self._tell(b"")
+        except OSError:  # the id is only for messages
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, 0)  # what is there names another process
+
+    def tell_paused(self, why: str) -> None:
+        """Tells other processes that work on the run waits, or with "", that it goes on. Without success if the disk does not allow it."""
+        with contextlib.suppress(OSError):
+            self._tell(_PAUSED + " ".join(why.split()).encode(errors="replace") if why else b"")
+
+    def _tell(self, more: bytes) -> None:
+        text = (_PID + str(os.getpid()).encode() + more)[:_LONGEST]
+        os.lseek(self._file, _PID_AT, os.SEEK_SET)
+        os.write(self._file, text)  # over what is there, which needs no space on a full disk
+        os.ftruncate(self._file, _PID_AT + len(text))
 
     def release(self) -> None:
         """Releases the lock. May be called more than once."""
@@ -50,13 +63,18 @@ class RunOwner:
 
 def is_owned(folder: Path) -> bool:
     """True while some process, perhaps this one, works on the run."""
+    return why_paused(folder) is not None
+
+
+def why_paused(folder: Path) -> str | None:
+    """Why the process that works on the run waits, see `RunOwner.tell_paused`; "" if it does not; None if none works on it."""
     try:
         check_regular(folder / _FILE)
         file = os.open(folder / _FILE, os.O_RDONLY)
     except OSError:
-        return False
+        return None
     try:
-        return not _lock(file)
+        return None if _lock(file) else _told_in(file)[1]
     finally:
         os.close(file)
 
@@ -70,10 +88,12 @@ def _lock(file: int) -> bool:
     return False
 
 
-def _pid_in(file: int) -> str:
+def _told_in(file: int) -> tuple[str, str]:
+    """The id of the process, and why it waits; each "" if not known."""
     try:
         os.lseek(file, _PID_AT, os.SEEK_SET)
-        start, _, pid = os.read(file, 40).partition(_PID)
+        start, _, told = os.read(file, _LONGEST).partition(_PID)
     except OSError:
-        return ""
-    return pid.decode() if pid.isdigit() and not start else ""
+        return "", ""
+    pid, _, why = told.partition(_PAUSED)
+    return (pid.decode(), why.decode(errors="replace")) if pid.isdigit() and not start else ("", "")

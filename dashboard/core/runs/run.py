@@ -23,13 +23,14 @@ from dashboard.core.parsing import reason
 from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.attributes import AttributeFile
 from dashboard.core.runs.filters import Filter
-from dashboard.core.runs.manifest import RunManifest, State
+from dashboard.core.runs.manifest import RunManifest, ToldState
 from dashboard.core.runs.rows import RowFiles, no_further
 from dashboard.core.shell import in_command
 
 _LOG = logging.getLogger(__name__)
 _FOR_METRICS = ("confidence", "true_probability", "true_rank", "squared_error")  # in the order of `Probabilities`
 _AT_ONCE = 16_384  # rows
+_TOLD: set[tuple[str, str]] = set()  # ids of runs that cannot be read, and why, as the log says already
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Run:
     table: pd.DataFrame  # the requested columns in the order of `index`; indexed by position, see `RowFiles`
     files: RowFiles
     measured: Evaluation | None  # the stored metrics that a worker computed for these rows; None under a filter
-    state: State | Literal["interrupted"]  # see `RunFolder.state`
+    state: ToldState  # see `RunFolder.state`
     conditions: Filter = ()  # the filter that the rows of `table` passed
     attributes: AttributeFile | None = None  # further columns of the dataset, see `further_columns`
     find_faults: Callable[[], Mapping[str, DatasetError]] = dict  # see `FilesBeside.faults`
@@ -176,8 +177,8 @@ def unknown_run(run_id: str, visitor: Visitor = OPERATOR) -> DatasetError:
 
 def how_to_finish(manifest: RunManifest, state: str) -> str:
     """What to do about a run that is not finished, in a sentence."""
-    if state == "running":
-        return "Wait for its end."
+    if state in ("running", "paused"):
+        return manifest.message or "Wait for its end."
     if manifest.imported:
         return "Import the predictions again."
     return f"Finish it: `python -m dashboard evaluate --resume {in_command(manifest.run_id)}`."
@@ -208,11 +209,13 @@ def damaged(run_id: str, error: Exception | str) -> DatasetError:
 
     If the folder of the run is gone, it is the error for a run that does not exist.
     """
-    if isinstance(error, Exception):
-        trace = error if _LOG.isEnabledFor(logging.DEBUG) else None
-        _LOG.info("Run %s cannot be read: %s", run_id, reason(error), exc_info=trace)
     if isinstance(error, FileNotFoundError) and error.filename and not Path(error.filename).parent.exists():
         return unknown_run(run_id)  # it was deleted meanwhile
+    if isinstance(error, Exception):
+        trace = error if _LOG.isEnabledFor(logging.DEBUG) else None
+        level = logging.DEBUG if (run_id, reason(error)) in _TOLD else logging.WARNING  # lists read it again and again
+        _LOG.log(level, "Run %s cannot be read: %s", run_id, reason(error), exc_info=trace)
+        _TOLD.add((run_id, reason(error)))
     if isinstance(error, PermissionError):
         return DatasetError(
             f"The evaluation {run_id} cannot be read: {error.filename}: {error.strerror}.",

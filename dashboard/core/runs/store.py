@@ -152,7 +152,7 @@ class RunStore:
 
     def under_way(self, key: str) -> RunManifest | None:
         """The newest run with this key that some process works on."""
-        return self._newest(key, lambda m: self.folder(m.run_id).state(m) == "running")
+        return self._newest(key, lambda m: self.folder(m.run_id).is_under_way(m))
 
     def interrupted(self, key: str, dataset: Path) -> RunManifest | None:
         """The newest unfinished run with this key and dataset path that no process works on and the visitor may resume."""

@@ -49,7 +49,7 @@ def _show_stored(services: Services, run_id: str) -> None:
             say_what_it_is(services, run)
         with actions:
             offer_actions(services, run)
-        if services.runs.folder(run_id).state(run.manifest) == "running":
+        if services.runs.folder(run_id).is_under_way(run.manifest):
             follow_run(services, run_id, shown, time.monotonic())
         show_run(services, run)
     except DashboardError as fault:

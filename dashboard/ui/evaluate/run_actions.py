@@ -29,7 +29,7 @@ def offer_actions(services: Services, run: Run) -> None:
     manifest = run.manifest
     there = not manifest.imported and is_there(Path(manifest.dataset))
     folder = services.runs.folder(manifest.run_id)
-    in_use, may_change = folder.state(manifest) == "running", folder.may_change()
+    in_use, may_change = folder.is_under_way(manifest), folder.may_change()
     stopped = manifest.state != "finished" and not in_use
     refused = stopped and why_not_resumed(manifest, services.registry) is not None
     with st.container(horizontal=True, key="actions", horizontal_alignment="right"):

@@ -72,8 +72,8 @@ def _say_what_is_missing(services: Services, run: Run) -> None:
         )
         if manifest.message:
             st.text(as_called(manifest.message))
-        is_running = services.runs.folder(manifest.run_id).state(manifest) == "running"
-        refused = None if is_running else why_not_resumed(manifest, services.registry)
+        is_under_way = services.runs.folder(manifest.run_id).is_under_way(manifest)
+        refused = None if is_under_way else why_not_resumed(manifest, services.registry)
         if refused and str(refused) != manifest.message:
             st.text(f"It cannot be resumed. {as_text(refused)}")
     if manifest.unknown_labels and not run.table.empty:

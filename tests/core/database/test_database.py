@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, inspect, text
 
 from dashboard.core.access.audit import AuditLog
-from dashboard.core.database import maintaining, migrating
+from dashboard.core.database import limited_connection, maintaining, migrating, opening
 from dashboard.core.database.address import file_address, read_address
 from dashboard.core.database.database import Database
 from dashboard.core.database.faults import as_database_error
@@ -270,6 +270,7 @@ def test_what_is_no_file_is_named_with_the_way_out(
     with pytest.raises(DatabaseError, match=r"A folder, not a file|Not a regular file") as caught:
         add(database, "a")
     assert caught.value.fix.startswith(f"Remove {path}, which should be a file.")
+    assert caught.value.message.count(str(path)) <= 1
     database.close()
 
 
@@ -387,6 +388,34 @@ def test_after_a_restart_of_the_server_it_goes_on(postgres: Postgres, tmp_path: 
     postgres.start()
     add(database, "c")
     assert ids(database) == ["a", "c"]
+    database.close()
+
+
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_a_server_that_hangs_is_given_up(
+    in_transaction: bool, postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limited_connection, "CONNECT_S", 1)
+    monkeypatch.setattr(opening, "_READ_S", 1)
+    database = Database(settings_of(tmp_path, database_url=SecretStr(postgres.new_database())))
+    add(database, "a")
+    asked = text("SELECT 1")
+    with ExitStack() as stack:
+        if in_transaction:
+            with (
+                pytest.raises(DatabaseError, match="has not answered for 1 s") as caught,
+                database.reading() as reading,
+            ):
+                reading.execute(asked)
+                stack.enter_context(postgres.hanging())
+                reading.execute(asked)
+        else:  # an open connection is tried, then a new one
+            stack.enter_context(postgres.hanging())
+            with pytest.raises(DatabaseError, match="timeout") as caught, database.reading():
+                pass
+        assert caught.value.code == "database_unavailable"
+    add(database, "b")
+    assert ids(database) == ["a", "b"]
     database.close()
 
 

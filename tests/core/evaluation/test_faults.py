@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -26,6 +27,8 @@ from dashboard.core.evaluation.opening import OpenRun, take_up_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.runs.overview import overviews
+from dashboard.core.runs.run import unfinished_notes
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import CHUNK_SIZE, TASK_S
 from tests.conftest import ROOT, encoded, picture
@@ -204,9 +207,11 @@ def test_only_one_of_two_servers_takes_up_a_run(
 
 
 def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(
-    two: WorkerPool, tiny_version: ModelVersion, small_disk: Path, dataset: Path, undisturbed: pd.DataFrame
-) -> None:
+    two: WorkerPool, tiny_version: ModelVersion, small_disk: Path, dataset: Path, undisturbed: pd.DataFrame,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
     """48."""
+    caplog.set_level(logging.INFO, "dashboard")
     store = RunStore(small_disk / "runs")
     ballast = fill(small_disk, leave=300_000)
     jobs = JobRunner(two, store, 16, TASK_S, retry_s=0.3)
@@ -219,11 +224,49 @@ def test_a_full_disk_pauses_the_job_and_it_goes_on_by_itself(
     assert_frame_equal(written, undisturbed[undisturbed["index"].isin(written["index"])].reset_index(drop=True))
     time.sleep(0.7)  # enough time for attempts that fail
     assert (job := jobs.get(run_id)) and job.state == "paused"
+    [told] = overviews(store)  # as another process sees it
+    assert told.state == "paused" and told.manifest.message == str(job.error)
+    assert unfinished_notes(store.folder(run_id).load())[0].endswith(f"{job.error}")
+    assert store.under_way(told.manifest.key)
+    [line] = [line for line in caplog.records if "paused" in line.message]
+    assert line.levelno == logging.WARNING
     ballast.unlink()
     until(lambda: (job := jobs.get(run_id)) and not job.active)
     assert (job := jobs.get(run_id)) and job.state == "finished" and job.error is None
     assert_frame_equal(rows_and_thumbnails(store, run_id), undisturbed)
     assert not list(store.root.glob("*/.*"))  # no half-written file remains
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_server_that_starts_on_a_full_disk_resumes_its_run_when_there_is_space(
+    two: WorkerPool, tiny_registry: Registry, small_disk: Path, dataset: Path, undisturbed: pd.DataFrame, cancelled: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    store = RunStore(small_disk / "runs")
+    with server(tiny_registry.root, store.root, dataset) as first:
+        until(lambda: len(list(store.root.glob("*/part-*"))) >= 3)
+        first.send_signal(signal.SIGKILL)
+    [manifest] = store.list()
+    ballast, run_id = fill(small_disk, leave=0), manifest.run_id
+    jobs = JobRunner(two, store, 16, TASK_S, retry_s=0.3)
+    jobs.go_on_with_interrupted(tiny_registry)
+    until(lambda: (job := jobs.get(run_id)) and job.state == "paused")
+    time.sleep(0.7)  # enough time for attempts that fail
+    assert (job := jobs.get(run_id)) and job.error and "No space left" in job.error.message
+    assert "resumes by itself" in job.error.fix
+    until(lambda: overviews(store)[0].state == "paused")
+    assert overviews(store)[0].manifest.message == str(job.error)
+    [line] = [line for line in caplog.records if run_id in line.message]
+    assert line.levelno == logging.WARNING and "paused" in line.message
+    if cancelled:
+        store.folder(run_id).ask_to_stop()  # from another process
+        until(lambda: (job := jobs.get(run_id)) and job.state == "cancelled")
+        assert not store.folder(run_id).is_owned()
+        return
+    ballast.unlink()
+    until(lambda: (job := jobs.get(run_id)) and not job.active)
+    assert (job := jobs.get(run_id)) and job.state == "finished" and job.error is None
+    assert_frame_equal(rows_and_thumbnails(store, run_id), undisturbed)
 
 
 def test_a_full_disk_ends_a_command_which_can_go_on_later(

@@ -59,8 +59,9 @@ def test_an_impossible_value_is_damage_and_named(store: RunStore, field: str, va
 @pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
 @pytest.mark.parametrize("name", ["manifest.json", "rows.parquet"])
 def test_a_damaged_file_is_one_line_in_the_log_and_has_a_traceback_only_for_debug(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, level: int
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, name: str, level: int
 ) -> None:
+    monkeypatch.setattr("dashboard.core.runs.run._TOLD", set())
     folder = write_run(tmp_path, "flipped", ["cat"], np.array([[0.9, 0.1]]), ("cat", "dog"))
     folder.rows.pack(folder.rows.files(("cat", "dog")))
     data = bytearray((folder.path / name).read_bytes())
@@ -71,7 +72,10 @@ def test_a_damaged_file_is_one_line_in_the_log_and_has_a_traceback_only_for_debu
     [told] = caplog.records
     line, *trace = caplog.handler.format(told).splitlines()
     assert f"Run flipped cannot be read: {name}: its checksum does not match" in line
-    assert bool(trace) == (level == logging.DEBUG)
+    assert bool(trace) == (level == logging.DEBUG) and told.levelno == logging.WARNING
+    with caplog.at_level(logging.INFO, "dashboard"), pytest.raises(DatasetError):
+        folder.load()
+    assert caplog.records == [told], "once is enough"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "5", "[" * 100_000, '{"a":' * 100_000, b"\xff\xfe", "{}"])

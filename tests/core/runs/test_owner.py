@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.runs.owner import RunOwner, is_owned
+from dashboard.core.runs.owner import RunOwner, is_owned, why_paused
 from tests.conftest import ROOT
 
 HOLD = "import sys, time; from pathlib import Path; from dashboard.core.runs.owner import RunOwner; owner = RunOwner(Path(sys.argv[1])); print(flush=True); time.sleep(60)"
@@ -49,3 +49,20 @@ def test_those_who_ask_at_once_are_not_taken_for_owners(tmp_path: Path) -> None:
     RunOwner(tmp_path).release()
     with ThreadPoolExecutor(8) as pool:
         assert not any(pool.map(lambda _: is_owned(tmp_path), range(400)))
+
+
+def test_others_see_that_work_is_paused_and_why(tmp_path: Path) -> None:
+    owner = RunOwner(tmp_path)
+    assert why_paused(tmp_path) == ""
+    owner.tell_paused("No space\nleft in /ö.")
+    assert why_paused(tmp_path) == "No space left in /ö."
+    with pytest.raises(DatasetError, match=f"in process {os.getpid()}\\."):
+        RunOwner(tmp_path)
+    owner.tell_paused("")
+    assert why_paused(tmp_path) == ""
+    owner.tell_paused("No space left.")
+    owner.release()
+    assert why_paused(tmp_path) is None
+    owner = RunOwner(tmp_path)
+    assert why_paused(tmp_path) == ""
+    owner.release()
