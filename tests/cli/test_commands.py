@@ -548,13 +548,14 @@ def test_import_says_what_the_figures_are_about(tmp_path: Path) -> None:
 
 
 def test_import_takes_one_probability_per_row(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("file,label,p_defect\na,ok,0.1\nb,defect,0.8\n")
+    (tmp_path / "x.csv").write_text("file,label,prob\na,ok,0.1\nb,defect,0.8\n")
+    (tmp_path / "named.csv").write_text("file,label,p_defect\na,ok,0.1\nb,defect,0.8\n")
     refused = only_json(dashboard("import", tmp_path / "x.csv", "--json", data_dir=tmp_path))["error"]
-    assert refused["code"] == "class_names" and "`--class-names other,defect`" in refused["fix"]
-    done = dashboard("import", tmp_path / "x.csv", "--class-names", "ok,defect", "--json", data_dir=tmp_path)
-    assert (
-        only_json(done)["accuracy"] == 1 and "that of defect; that of ok is 1 minus it" in only_json(done)["notes"][0]
-    )
+    assert refused["code"] == "class_names"
+    assert "`--class-names defect,ok` or `--class-names ok,defect`" in refused["fix"]
+    for arguments in (["x.csv", "--class-names", "ok,defect"], ["named.csv"]):
+        done = only_json(dashboard("import", tmp_path / arguments[0], *arguments[1:], "--json", data_dir=tmp_path))
+        assert done["accuracy"] == 1 and "that of defect; that of ok is 1 minus it" in done["notes"][0]
 
 
 def test_import_refuses_logits_in_words(tmp_path: Path) -> None:

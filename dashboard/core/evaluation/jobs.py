@@ -42,9 +42,11 @@ LOOK_S = 0.5  # between looks whether another process asks to stop a run
 
 @dataclass(frozen=True)
 class _Unopened:
+    """A run that waits for space on the disk before it can be opened."""
+
     job: Job
     opened: Callable[[], Opened]
-    owner: RunOwner | None
+    owner: RunOwner | None  # None if its lock could not be taken
 
     def release(self) -> None:
         if self.owner:
