@@ -232,6 +232,7 @@ def test_predictions_go_on_while_the_database_server_hangs(
     settings: Settings, postgres: Postgres, pool: WorkerPool, image: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limited_connection, "CONNECT_S", 1)
+    monkeypatch.setattr(pool, "close", lambda: None)  # other tests use it
     url = SecretStr(postgres.new_database())
     changes = {"database_url": url, "allow_anyone_who_reaches_this_server_to_use_it": True}
     changed = settings.model_copy(update=changes)

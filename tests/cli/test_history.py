@@ -68,6 +68,12 @@ def test_a_server_deletes_old_predictions_when_it_starts(recorded: Commands) -> 
         assert [each.file for each in server.history.walk()] == ["=now.png"]
 
 
+@pytest.fixture
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal in which no text of a table is broken."""
+    monkeypatch.setattr(answers, "_width", 200)
+
+
 @pytest.mark.parametrize("width", [120, 80, 60])
 def test_a_narrow_terminal_breaks_no_word_of_the_history(
     recorded: Commands, monkeypatch: pytest.MonkeyPatch, width: int
@@ -122,6 +128,7 @@ def test_a_damaged_prediction_is_left_out_of_the_export_and_told(recorded: Comma
     assert recorded.json("history", "export", "--out", str(out), "--label", "dog")["note"] == ""
 
 
+@pytest.mark.usefixtures("wide")
 def test_damaged_feedback_is_left_out_of_the_list_and_the_exports_and_told(recorded: Commands, tmp_path: Path) -> None:
     damage(recorded, "UPDATE feedback SET confidence = 'high' WHERE is_right")
     listed = recorded.json("feedback", "list")
@@ -139,6 +146,7 @@ def test_damaged_feedback_is_left_out_of_the_list_and_the_exports_and_told(recor
     assert error["code"] == "database_damaged"
 
 
+@pytest.mark.usefixtures("wide")
 def test_feedback_is_listed_and_exported(recorded: Commands, tmp_path: Path) -> None:
     told = recorded.json("feedback", "list")
     assert [each["true_label"] for each in told["feedback"]] == ["dog", "dog"]

@@ -48,11 +48,15 @@ def sheet(page, run_id: str):
 
 
 def expect_selected(page, count: int) -> None:
-    """The page says so, and as many boxes of the sheet are ticked."""
-    page.locator(".st-key-selection").get_by_text(f"{count} selected", exact=True).wait_for(timeout=20_000)
+    """The page says so, and as many boxes of the sheet are ticked, as soon as the sheet has drawn what the page says."""
+    from playwright.sync_api import expect
+
+    told = page.locator(".st-key-selection").get_by_text(f"{count} selected", exact=True)
+    told.wait_for(timeout=20_000)
     page.wait_for_selector(IDLE)
-    assert page.locator(".sheet input:checked").count() == min(count, 40)
-    assert page.locator(".sheet .picture[aria-pressed=true]").count() == min(count, 40)
+    for ticked in (".sheet input:checked", ".sheet .picture[aria-pressed=true]"):
+        expect(page.locator(ticked)).to_have_count(min(count, 40), timeout=20_000)
+    assert told.is_visible()
 
 
 def press(page, name: str) -> None:
