@@ -199,7 +199,9 @@ def test_a_database_of_a_newer_program_is_refused(settings: Settings) -> None:
     assert caught.value.code == "database_newer" and "9999" in caught.value.message
 
 
-def test_many_threads_write_and_nothing_is_lost(database: Database) -> None:
+def test_many_threads_write_and_nothing_is_lost(settings: Settings) -> None:
+    usual_s = Settings.model_fields["database_lock_s"].default  # tests wait for a lock only a moment
+    database = Database(settings.model_copy(update={"database_lock_s": usual_s}))
     add(database, "first")
     names = [f"{thread}-{i}" for thread in range(8) for i in range(10)]
     faults: list[Exception] = []
@@ -217,6 +219,7 @@ def test_many_threads_write_and_nothing_is_lost(database: Database) -> None:
     for thread in threads:
         thread.join(30)
     assert faults == [] and ids(database) == sorted([*names, "first"])
+    database.close()
 
 
 def test_sqlite_is_set_up_for_one_writer_and_many_readers(sqlite_settings: Settings) -> None:
