@@ -17,8 +17,9 @@ def wrong_python():  # type: () -> str
 
 def main():  # type: () -> None
     """Runs the command line, or says which package it lacks, or that it needs another Python."""
-    if wrong_python():
-        sys.exit(wrong_python())
+    wrong = wrong_python()
+    if wrong:
+        sys.exit(wrong)
     try:
         from dashboard.cli.app import main as run_command
     except ImportError as error:

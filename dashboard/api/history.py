@@ -120,7 +120,7 @@ def list_feedback(
 
     A token without the scope `admin` gets its own feedback and the share of that.
     """
-    damaged: list[DatabaseError] = []
+    damaged: list[DatabaseError] = []  # of all opinions, which the accuracy needs; those of the list are among them
     opinions = services.feedback.opinions(limit, before, user=caller.sees_only, model=model, damaged=[])
     accuracy = services.feedback.accuracy(model, caller.sees_only, damaged)
     return FeedbackSummary.of_all(accuracy, opinions, left_out(damaged))

@@ -29,7 +29,7 @@ def list_feedback(
 ) -> None:
     """List the feedback, the newest first, and the share of predictions that were called right."""
     with records(as_json) as opened:
-        damaged: list[DatabaseError] = []
+        damaged: list[DatabaseError] = []  # of all opinions, which the accuracy needs; those of the list are among them
         accuracy = opened.feedback.accuracy(model or None, damaged=damaged)
         opinions = opened.feedback.opinions(limit, model=model or None, damaged=[])
     if as_json:

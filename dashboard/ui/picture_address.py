@@ -21,15 +21,8 @@ from dashboard.ui.sidebar import EXPLAIN_LAYER_KEY
 
 RUN, IMAGE, PICTURE = "run", "image", "picture"  # query parameters of the address
 REOPENED = "picture-reopened"  # in the session: the key of the picture that an address named
-_OF_LIST = (
-    WHERE,
-    SHOW,
-    SORT,
-    IN_VIEW,
-    TICKED,
-    COMPARED,
-    ONLY,
-)  # query parameters: the list that an image was chosen from
+# Query parameters: the list that an image was chosen from
+_OF_LIST = (WHERE, SHOW, SORT, IN_VIEW, TICKED, COMPARED, ONLY)
 _KEPT = "picture-to-explain"  # (key in the address, picture)
 _PREDICTED = "picture-predicted"  # key of the picture that Predict showed last
 _IN_RUN = "run-image-to-explain"  # query parameters that name an image of an evaluation

@@ -129,13 +129,6 @@ class SampleList(Sequence[Sample]):
         """How many of the samples are rows of a table that match no image."""
         return len(self.without_image)
 
-    def folders_with(self, labels: Container[str]) -> set[str]:
-        """The paths of the folders that hold samples with these labels, see `folder_label`."""
-        codes = {code for code, label in enumerate(self.labels) if label in labels}
-        return {
-            folder_label(name) for name, code in zip(self._names, self._codes.tolist(), strict=True) if code in codes
-        }
-
     def label_of_folder(self) -> dict[str, str]:
         """The label of each folder that holds labelled samples, see `folder_label`, if the labels are from folders."""
         pairs = zip(self._names, self._codes.tolist(), strict=True)

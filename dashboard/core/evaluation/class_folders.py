@@ -44,15 +44,15 @@ def in_class_folders(
     mapping = match_labels(samples.labels, class_names, given, first_id)
     likely = likely_classes(mapping.unknown, class_names)
     unknown = {label for label in mapping.unknown if label not in likely and not synset_name(label)}
-    folders = samples.folders_with(unknown) if unknown else set()
+    chosen = {label for label in label_map if label.endswith("/")}
+    label_of = samples.label_of_folder() if unknown or chosen else {}
+    folders = (folder for folder, label in label_of.items() if label in unknown)
     found = classes_above((f for f in folders if f.rstrip("/").rpartition("/")[2] in unknown), class_names)
     if mapping.question and len(set(found.values())) < 2:
         found = {}
-    chosen = {label for label in label_map if label.endswith("/")}
     moved = chosen.union(folder for folder, meant in found.items() if meant.casefold() not in SPLITS)
     if not moved:
         return samples
-    label_of = samples.label_of_folder()
     numbers = {label for label in known.difference(given, class_names) if first_id is None and are_numbers([label])}
     parted = {label_of[folder] for folder in moved if folder in label_of} & (unknown | numbers)
     return samples.labelled_by_path(
@@ -67,8 +67,8 @@ def with_folders_above(
 
     With benign/patient1/0.png and benign/patient2/0.png, `benign` or `benign/` becomes `benign/patient1/` and
     `benign/patient2/`; with benign/0.png, it also stays. The deepest folder counts, and the longest path to it. Folders
-    whose own label stands in the label map stay out, unless a longer path names them. If a folder is itself a label, folders in it that are called like classes stay out as well, and it
-    stands for no others if all images lie in it.
+    whose own label stands in the label map stay out, unless a longer path names them. If a folder is itself a label,
+    folders in it that are called like classes stay out as well, and it stands for no others if all images lie in it.
 
     Raises:
         DatasetError: two of its labels have different meanings for the same images; code `label_map`.
@@ -124,8 +124,8 @@ def _keys_of(
 
     Takes the same as `_standing_for_folders`, and what that returns.
     """
-    names = {part for folder in label_of if path_of for part in folder.split("/")[:-1]}
-    classes = _called_like_classes(names, class_names)
+    names = {part for folder in label_of for part in folder.split("/")[:-1]}
+    classes = _called_like_classes(names, class_names) if path_of else set()
     keys_of = {}
     for folder, label in label_of.items():
         ends = {key: at + len(path) for key, path in path_of.items() if (at := f"/{folder}".rfind(path)) >= 0}

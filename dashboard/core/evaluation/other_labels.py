@@ -55,28 +55,22 @@ def other_labels(
     numbered = _are_ids(labels) and not {*labels} & {*class_names}
     if not (numbered or 2 * len(unknown) > len(labels)) or "label_column" in topics:
         return None
-    if dataset.samples.from_folders:
-        return (
-            None
-            if "labels" in topics or 2 * len(unknown) <= len(labels)
-            else _file_names(path, dataset, labels, unknown, class_names, choices)
-        )
-    return _other_column(path, dataset, labels, unknown, class_names, choices)
+    none_fits = len(unknown) == len(labels) and not _are_ids(labels)
+    if not dataset.samples.from_folders:
+        return _other_column(path, dataset, labels, none_fits, class_names, choices)
+    if "labels" in topics or 2 * len(unknown) <= len(labels):
+        return None
+    return _file_names(path, dataset, none_fits, class_names, choices)
 
 
 def _file_names(
-    path: Path,
-    dataset: Dataset,
-    labels: Sequence[str],
-    unknown: Collection[str],
-    class_names: Sequence[str],
-    choices: Choices,
+    path: Path, dataset: Dataset, none_fits: bool, class_names: Sequence[str], choices: Choices
 ) -> Question | None:
+    """See `other_labels`. `none_fits`: none of the labels in use is a class of the model or a class id."""
     names = [sample.name for sample in dataset.samples if sample.label is not None]
     in_names = labels_in_names(names)
     are_classes = _are_classes({*in_names}, class_names)
-    may_be_others = len(unknown) == len(labels) and not _are_ids(labels) and _repeat_across_folders(names, in_names)
-    if not (are_classes or may_be_others):
+    if not are_classes and not (none_fits and _repeat_across_folders(names, in_names)):
         return None
     if not (found := _question(path, replace(choices, labels=FILE_NAMES), "labels")):
         return None
@@ -89,12 +83,9 @@ def _repeat_across_folders(names: Sequence[str], labels: Sequence[str]) -> bool:
     folders_of = defaultdict(set)
     for name, label in zip(names, labels, strict=False):
         folders_of[label].add(name.rpartition("/")[0])
-    words = [WORD.findall(label.casefold()) for label in folders_of]
-    if any(
-        set(each) <= _OF_CAMERAS or any(map(str.isdecimal, label))
-        for each, label in zip(words, folders_of, strict=True)
-    ):
-        return False
+    for label in folders_of:
+        if any(map(str.isdecimal, label)) or set(WORD.findall(label.casefold())) <= _OF_CAMERAS:
+            return False
     return 2 * sum(len(folders) > 1 for folders in folders_of.values()) > len(folders_of)
 
 
@@ -102,10 +93,11 @@ def _other_column(
     path: Path,
     dataset: Dataset,
     labels: Sequence[str],
-    unknown: Collection[str],
+    none_fits: bool,
     class_names: Sequence[str],
     choices: Choices,
 ) -> Question | None:
+    """See `other_labels`, and `_file_names` for `none_fits`."""
     if (columns := _columns(dataset)) is None:
         return None
     of_words: dict[str, list[str | None]] = {}
@@ -125,7 +117,7 @@ def _other_column(
             others = {answer.value: answer.meaning for answer in question.answers if answer.value != name}
             answers = {name: listed(classes, _EXAMPLES), **dict.fromkeys(in_use, listed(labels, _EXAMPLES)), **others}
             return replace(question, answers=tuple(Answer(*each) for each in answers.items()))
-    perhaps = possible_columns(of_words) if len(unknown) == len(labels) and not _are_ids(labels) else ()
+    perhaps = possible_columns(of_words) if none_fits else ()
     if perhaps and (found := _with_column(path, choices, perhaps[0].value, columns)) and found[1]:
         question, [chosen, *_] = found
         answers_by_words = (Answer(chosen, listed(labels, _EXAMPLES)), *perhaps)

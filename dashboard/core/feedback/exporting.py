@@ -29,17 +29,8 @@ _Reason = tuple[int, str, str]  # how many images are left out, why, and what he
 _NOT_AT_HAND = "The image is not kept, its evaluation was deleted, or its dataset is gone or changed."
 _MOST_NAMED = 3  # evaluations in a command
 COLUMNS = (
-    "file",
-    "image_sha256",
-    "prediction_id",
-    "label",
-    "predicted_label",
-    "confidence",
-    "model",
-    "user",
-    "time_utc",
-    "note",
-)
+    "file", "image_sha256", "prediction_id", "label", "predicted_label", "confidence", "model", "user", "time_utc", "note",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
