@@ -25,9 +25,9 @@ from dashboard.api.problems import answers
 from dashboard.api.tensors import files_of, parameters_of, wrong
 from dashboard.core.access.visitor import Visitor
 from dashboard.core.errors import DashboardError, ImageError
-from dashboard.core.files import parse_json
 from dashboard.core.models.prediction import Failure, Prediction
 from dashboard.core.models.version import ModelVersion
+from dashboard.core.parsing import parse_json
 
 router = APIRouter(tags=["Open Inference Protocol"])
 Part = Annotated[str, Path(max_length=100)]

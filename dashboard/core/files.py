@@ -1,4 +1,4 @@
-"""Readable and portable names, atomic writes, locks, checksums, and JSON from files."""
+"""Readable and portable names, atomic writes, locks and checksums."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ import stat
 import tempfile
 import threading
 import time
-import unicodedata
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, Literal
 
 from pydantic import ValidationError
 
 from dashboard.core.errors import DashboardError
 
-NO_LABEL_FOLDER = "no label"
-LABELS_MEMBER = "labels.json"
 HOW_TO_DOWNLOAD = "Download it with another program, then name the file."
 MOST_TEXT_BYTES = 16 * 2**20  # of a file of settings, names or a description
 _URL_BEGINS = frozenset({"http:", "https:", "ftp:", "s3:", "gs:"})
@@ -34,7 +31,6 @@ _DENIED = {errno.EACCES, errno.EPERM}
 _UNFINISHED = ".unfinished"  # ends the name of a file that is being written
 
 _BLOCK_BYTES = 2**20
-_LONGEST_STEM = 200  # bytes; most systems allow 255 for the whole name
 _TRIES, _PAUSE_S = 40, 0.025  # a second, to rename to a file that somebody reads
 _POLL_S = 0.01  # between two tries to lock a file
 
@@ -65,69 +61,6 @@ def portable_name(name: str) -> str:
 def is_reserved(name: str) -> bool:
     """True if Windows takes the name for a device, such as `con` or `aux.txt`."""
     return _RESERVED.fullmatch(name) is not None
-
-
-def free_member(label: str, file: str, number: int, taken: set[str]) -> str:
-    """A name LABEL/NAME for an image in a ZIP. Every system can unpack it, and no other image has it.
-
-    Args:
-        file: the path of the image, of which the last part is NAME.
-        number: the first of the numbers that are tried if NAME is taken.
-        taken: the other names as Windows and macOS compare them, without regard to case. The new one is added.
-    """
-    folder = _portable_folder(label)
-    name = PurePosixPath(portable_name(file.rpartition("/")[2]) or "image")
-    stem = name.stem.encode("utf-8", "ignore")[:_LONGEST_STEM].decode("utf-8", "ignore")
-    suffix = name.suffix or ".png"
-    member = f"{folder}/{stem}{suffix}"
-    while (key := _compared(member)) in taken:
-        member = f"{folder}/{stem}-{number}{suffix}"
-        number += 1
-    taken.add(key)
-    return member
-
-
-class LabelFolders:
-    """The folders of a ZIP with one for each label. No two labels share one, on no system.
-
-    Where a folder cannot be called like its label, `labels` tells what the ZIP has to say besides.
-    """
-
-    def __init__(self) -> None:
-        self._folders: dict[str | None, str] = {}
-        self._taken: set[str] = set()
-        self._members: set[str] = set()
-        self._label_of: dict[str, str | None] = {}
-
-    def member(self, label: str | None, file: str, number: int) -> str:
-        """The name of an image in the ZIP, see `free_member`. Images without a label have a folder of their own."""
-        if label not in self._folders:
-            called = name = _portable_folder(NO_LABEL_FOLDER if label is None else label)
-            count = 1
-            while (key := _compared(name)) in self._taken:
-                count += 1
-                name = f"{called}-{count}"
-            self._taken.add(key)
-            self._folders[label] = name
-        member = free_member(self._folders[label], file, number, self._members)
-        self._label_of[member] = label
-        return member
-
-    @property
-    def labels(self) -> bytes | None:
-        """The content of LABELS_MEMBER, with which the ZIP is a dataset with the same labels; None if it needs none."""
-        if all(name == (NO_LABEL_FOLDER if label is None else label) for label, name in self._folders.items()):
-            return None
-        return json.dumps(self._label_of, ensure_ascii=False, indent=2).encode()
-
-
-def _portable_folder(label: str) -> str:
-    return portable_name(label).lstrip(". ") or "_"
-
-
-def _compared(name: str) -> str:
-    """The name as Windows and macOS compare it."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def folders_in(folder: Path) -> list[Path]:
@@ -305,36 +238,6 @@ def remove_unfinished(folder: Path, older_than_s: float = 0) -> None:
     for path in folder.glob(f".*{_UNFINISHED}"):
         if not older_than_s or time.time() - path.stat().st_mtime > older_than_s:
             path.unlink(missing_ok=True)
-
-
-def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text.
-
-    Raises ValueError for anything else, also for one that is nested too deeply or gives a key two values.
-    """
-    try:
-        return json.loads(text, object_pairs_hook=_object)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if key := key_of_two_values(value, pairs):
-        raise key_with_two_values(key)
-    return value
-
-
-def key_with_two_values(key: str) -> ValueError:
-    """The error for a JSON text that gives a key of one object two values, of which only one would count."""
-    return ValueError(f"it gives the key {key[:80]!r} two values")
-
-
-def key_of_two_values(value: Mapping[str, Any], pairs: Sequence[tuple[str, Any]]) -> str:
-    """The first key to which the pairs of a JSON object give another value than `value` does; "" if there is none."""
-    if len(value) == len(pairs):
-        return ""
-    return next((key for key, each in pairs if value[key] != each), "")
 
 
 def disk_is_full(error: OSError) -> bool:

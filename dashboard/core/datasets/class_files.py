@@ -23,8 +23,8 @@ from dashboard.core.datasets.masks import WORDS_FOR_MASKS, bare_folder
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.datasets.table_rows import LabelsTable
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import parse_json
 from dashboard.core.labels.text_encoding import decode_text
+from dashboard.core.parsing import parse_json
 
 CLASS_SUFFIX = ".cls"
 _OTHERS = (".json", ".txt")  # may as well hold a caption, or boxes around objects

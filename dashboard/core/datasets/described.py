@@ -30,9 +30,9 @@ from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.table_splits import choose_rows
 from dashboard.core.datasets.whereabouts import moved_along
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import how_to_write_again, parse_json, read_whole, sha256_of, write_json
+from dashboard.core.files import how_to_write_again, read_whole, sha256_of, write_json
 from dashboard.core.images.decoding import DecodedImage
-from dashboard.core.parsing import parsing
+from dashboard.core.parsing import parse_json, parsing
 
 SUFFIX = ".dataset.json"
 _NAME_BYTES = 100  # of each of two names, since a file name has at most 255 bytes

@@ -10,7 +10,7 @@ from dashboard.core.datasets.file_source import FileSource
 from dashboard.core.datasets.labelme import MOST_BYTES, is_labelme
 from dashboard.core.datasets.other_names import file_stem
 from dashboard.core.errors import ImageError, counted
-from dashboard.core.files import parse_json
+from dashboard.core.parsing import parse_json
 
 _FIRST_BYTES = 4096
 _MOST_TEXTS = 20  # files that are looked at

@@ -49,9 +49,8 @@ from dashboard.core.datasets.table_rows import LabelsTable, no_label_column, ref
 from dashboard.core.datasets.table_splits import splits_of
 from dashboard.core.datasets.text_cells import json_cells, parquet_cells, read_parquet, values_of
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import key_of_two_values, key_with_two_values, parse_json
 from dashboard.core.labels.text_encoding import SAVE_AS_UTF8, decode_text, where_not_utf8
-from dashboard.core.parsing import parsing, reason
+from dashboard.core.parsing import key_of_two_values, key_with_two_values, parse_json, parsing, reason
 from dashboard.core.shell import in_command
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from dashboard.core.errors import DashboardError, counted
 from dashboard.core.feedback.disputes import disputed_images, image_of, words_on_images
 from dashboard.core.feedback.feedback import last_word_on
 from dashboard.core.feedback.opinion import Opinion
-from dashboard.core.files import LABELS_MEMBER, LabelFolders
 from dashboard.core.history.entry import Entry
 from dashboard.core.history.exporting import FeedbackOn
 from dashboard.core.history.history import HOW_TO_KEEP_IMAGES, History
 from dashboard.core.history.prediction_ids import place_in_run
+from dashboard.core.labels.label_folders import LABELS_MEMBER, LabelFolders
 from dashboard.core.shell import in_command
 
 if TYPE_CHECKING:

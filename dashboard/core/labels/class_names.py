@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dashboard.core.errors import ModelError, listed
-from dashboard.core.files import NO_LABEL_FOLDER, read_whole
+from dashboard.core.files import read_whole
+from dashboard.core.labels.label_folders import NO_LABEL_FOLDER
 from dashboard.core.labels.names_file import NAMES_SUFFIXES, counts_up, read_names_file
 from dashboard.core.parsing import parsing, reason
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dashboard.core.errors import DatasetError
-from dashboard.core.files import parse_json, read_whole
+from dashboard.core.files import read_whole
 from dashboard.core.labels.class_names import LEAVE_OUT
-from dashboard.core.parsing import parsing, reason
+from dashboard.core.parsing import parse_json, parsing, reason
 
 
 def read_label_map(arguments: Iterable[str]) -> dict[str, str]:

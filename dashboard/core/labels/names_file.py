@@ -12,9 +12,9 @@ from itertools import chain, compress, dropwhile
 from pathlib import PurePath
 from typing import Any
 
-from dashboard.core.files import parse_json
 from dashboard.core.labels.class_ids import are_numbers
 from dashboard.core.labels.text_encoding import decode_text
+from dashboard.core.parsing import parse_json
 
 NAMES_SUFFIXES = frozenset({".txt", ".names", ".csv", ".tsv", ".json", ".yaml", ".yml", ".pbtxt"})
 _ITEM = re.compile(r"item\s*\{(.*?)\n?\}", re.DOTALL)

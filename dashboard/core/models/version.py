@@ -21,13 +21,13 @@ from pydantic import (
 )
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault, parse_json, read_whole, readable_name, sha256_of
+from dashboard.core.files import first_fault, read_whole, readable_name, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.text_encoding import decode_text
 from dashboard.core.metrics.intervals import Proportion
 from dashboard.core.models.familiarity import Familiarity
-from dashboard.core.parsing import reason
+from dashboard.core.parsing import parse_json, reason
 from dashboard.core.settings import get_settings
 from dashboard.core.shell import INSTALLED, ROOT, git_has, in_command, pip_command, set_variable
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from dashboard.core.errors import DatasetError, ImageError
-from dashboard.core.files import LABELS_MEMBER, LabelFolders
+from dashboard.core.labels.label_folders import LABELS_MEMBER, LabelFolders
 from dashboard.core.runs.images import dataset_of, evaluated_file
 from dashboard.core.runs.run import Run
 
