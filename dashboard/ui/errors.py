@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.core.errors import DashboardError, DatasetError, ImageError, commands_in
 from dashboard.core.shell import as_called
 from dashboard.ui.navigation import PAGES
-from dashboard.ui.words import plain
+from dashboard.ui.words import plain, without_backticks
 
 _COMMAND_AT_END = re.compile(r"(?::| with) `([^`]+)`\.$")
 
@@ -30,7 +30,7 @@ def show_error(error: DashboardError, title: str, above: DashboardError | None =
             st.page_link(PAGES / "evaluate.py", label="All evaluations", icon=":material/dataset:")
         elif error.fix:
             fix = as_called(error.fix)
-            st.text(without_last_command(fix).replace("`", ""))
+            st.text(without_backticks(without_last_command(fix)))
             for command in commands_in(fix):
                 st.code(command, language="bash")
         if not isinstance(error, (ImageError, DatasetError)):

@@ -51,6 +51,11 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])", r"\\\1", unlinked)
 
 
+def without_backticks(text: str) -> str:
+    """A text without the marks around its commands, for places where all of it has the same type."""
+    return text.replace("`", "")
+
+
 def shortened(class_name: str) -> str:
     """The name of a class where there is room for few words: ImageNet's have several, separated by commas."""
     return class_name.split(",")[0][:30]

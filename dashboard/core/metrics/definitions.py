@@ -124,7 +124,8 @@ METRICS = (
     ),
     Definition(
         "macro_f1", "Macro F1",
-        "Mean F1 of the classes, each class counts equally; one that is predicted but has no images counts as 0.",
+        "Mean F1 of the classes, each class counts equally. In a single evaluation, one that is predicted but has no images "
+        "counts as 0; in a comparison, only classes with images on each side count.",
         of_several_labels=True,
     ),
     Definition(

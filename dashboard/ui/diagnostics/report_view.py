@@ -14,7 +14,7 @@ from dashboard.core.diagnostics.report_text import report_as_text
 from dashboard.core.engine.contract import WorkerStatus
 from dashboard.core.shell import as_called
 from dashboard.ui.errors import without_last_command
-from dashboard.ui.words import ago, plain
+from dashboard.ui.words import ago, plain, without_backticks
 
 ICONS = {
     "ok": ":material/check_circle:",
@@ -142,4 +142,4 @@ def _fix_in_words(check: Check) -> str:
     for command in check.commands:
         if len(command) > LONG_COMMAND:
             text = text.replace(f"`{command}`", "the command below")
-    return text.replace("`", "")
+    return without_backticks(text)

@@ -28,7 +28,7 @@ from dashboard.ui.evaluate.predictions_import import remember_predictions
 from dashboard.ui.evaluation_address import UPLOAD
 from dashboard.ui.sidebar import fault_of_model
 from dashboard.ui.uploaded_files import forget, opened
-from dashboard.ui.words import plain
+from dashboard.ui.words import plain, without_backticks
 
 _FORMATS = "; ".join(f"{each.help}, with labels from {each.labels}" for each in OFFERED)
 WHAT_CAN_BE_DROPPED = (
@@ -163,7 +163,7 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
         st.query_params[UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
     if notes := [note for note in asked.notes if note not in asked.hints]:
-        st.caption(plain(" ".join(notes).replace("`", "")))
+        st.caption(plain(without_backticks(" ".join(notes))))
     show_questions(path, asked.questions)
     decision = NOTHING_DECIDED
     choices = _which_folders(asked, path) if asked.above else asked.labels

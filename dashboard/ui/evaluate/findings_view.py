@@ -18,7 +18,7 @@ from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.chosen_images import choose_images
 from dashboard.ui.evaluation_address import LABELS_VIEW, VIEW
 from dashboard.ui.session import is_remembered, remembered, rows_key
-from dashboard.ui.words import plain
+from dashboard.ui.words import plain, without_backticks
 
 _SHELF = "findings"
 _SKELETON_PX = 116  # as high as one finding with its frame
@@ -79,7 +79,7 @@ def _show(run: Run, number: int, finding: Finding) -> None:
     text, beside = text_and_button(f"finding-{number}", 4)
     with text.container(gap=None):
         st.markdown(f"{number}\\) {plain(finding.statement)}")
-        st.caption(plain(finding.next_step.replace("`", "")))
+        st.caption(plain(without_backticks(finding.next_step)))
     key = f"show-finding-{number}"
     if finding.id == "unreadable":
         beside.button("Show the files", key=key, width="stretch", on_click=_open, args=("Files",))

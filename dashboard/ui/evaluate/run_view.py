@@ -19,7 +19,7 @@ from dashboard.ui.evaluate.views import show_view
 from dashboard.ui.filter_bar import filter_in_address, set_filter, show_filter_bar
 from dashboard.ui.session import filtered_run
 from dashboard.ui.tab_title import name_tab
-from dashboard.ui.words import duration, local_time, plain
+from dashboard.ui.words import duration, local_time, plain, without_backticks
 
 LINES_SHOWN = 12
 
@@ -83,4 +83,4 @@ def _say_what_is_missing(services: Services, run: Run) -> None:
         many = len(manifest.unknown_labels) > LINES_SHOWN
         st.code("\n".join(manifest.unknown_labels), language=None, height=300 if many else "content")
     if manifest.notes and not run.table.empty:
-        st.caption(plain(" ".join(manifest.notes).replace("`", "")))
+        st.caption(plain(without_backticks(" ".join(manifest.notes))))

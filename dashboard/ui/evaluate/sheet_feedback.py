@@ -13,7 +13,7 @@ from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import show_error
 from dashboard.ui.feedback_form import AGREES_ON_NONE, choose_true_label, chosen_label
-from dashboard.ui.words import plain
+from dashboard.ui.words import plain, without_backticks
 
 MOST_AT_ONCE = 200  # images; each is looked up in its run
 OF_DATASET = "The label of the dataset"
@@ -31,7 +31,7 @@ def verdicts(services: Services, run_id: str, indices: Sequence[int]) -> dict[in
         st.caption(plain(f"Feedback cannot be shown. {error.message}"))
         return {}
     if damaged:
-        st.caption(plain(left_out(damaged).replace("`", "")))
+        st.caption(plain(without_backticks(left_out(damaged))))
     found = {}
     for index in indices:
         if opinion := said.get(id_in_run(run_id, index)):

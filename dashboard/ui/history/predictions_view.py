@@ -21,6 +21,7 @@ from dashboard.ui.history.history_filter import ask_for_filter
 from dashboard.ui.history.table import kept_image, show_damaged_records, show_table
 from dashboard.ui.navigation import PAGES
 from dashboard.ui.picture_address import open_run_image
+from dashboard.ui.words import without_backticks
 
 if TYPE_CHECKING:
     from dashboard.core.history.exporting import FeedbackOn
@@ -153,4 +154,4 @@ def _made(
 
 
 def _left_out(damaged: Sequence[DatabaseError]) -> str:
-    return left_out(damaged).replace("`", "")
+    return without_backticks(left_out(damaged))

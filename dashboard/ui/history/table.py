@@ -22,7 +22,7 @@ from dashboard.services import Services
 from dashboard.ui.history.history_filter import readers_zone
 from dashboard.ui.session import remembered
 from dashboard.ui.table_height import SEVERAL_LINES_PX
-from dashboard.ui.words import in_percents, plain
+from dashboard.ui.words import in_percents, plain, without_backticks
 
 if TYPE_CHECKING:
     from streamlit.elements.lib.column_types import ColumnConfig
@@ -121,7 +121,7 @@ def show_damaged_records(errors: Sequence[DatabaseError]) -> None:
     for error in errors:
         st.warning(plain(error.message), icon=":material/warning:")
     if errors:
-        st.caption(plain(errors[0].fix.replace("`", "")))
+        st.caption(plain(without_backticks(errors[0].fix)))
 
 
 def _in_words(opinion: Opinion | None) -> str:
