@@ -21,7 +21,7 @@ from dashboard.core.errors import AccessError, DashboardError, DatabaseError, Mo
 from dashboard.core.history.entry import Entry, HistoryFilter, Source
 from dashboard.core.history.prediction_ids import place_in_run
 from dashboard.core.labels.class_names import NONE_OF_THESE
-from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPage, HistoryRecord
+from dashboard.schemas.history import FeedbackRecord, FeedbackSummary, HistoryPage
 from dashboard.schemas.schema import Schema
 from dashboard.services import Services
 
@@ -79,15 +79,16 @@ def history(
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before")] = None,
 ) -> HistoryPage:
-    """Predictions, the newest first: your own, or with the scope admin everybody's."""
+    """Predictions with the feedback on them, the newest first: your own, or with the scope admin everybody's."""
     asked = HistoryFilter(
         from_utc=_utc(from_utc), until_utc=_utc(until_utc), source=source,
         user=user if caller.is_admin else _own(caller, user), model=model, label=label,
         least_confidence=least_confidence, most_confidence=most_confidence, doubt=doubt, image_sha256=image_sha256,
     )  # fmt: skip
     page = services.history.query(asked, limit, cursor)
-    records = [HistoryRecord.of(entry) for entry in page.entries]
-    return HistoryPage(predictions=records, next_cursor=page.next_cursor, note=page.note)
+    damaged: list[DatabaseError] = []
+    words = services.feedback.opinions(None, about=page.entries, damaged=damaged)
+    return HistoryPage.of(page, words, caller.called, damaged)
 
 
 @router.post("/feedback", status_code=201, openapi_extra=BODY, responses=answers(400, 404))

@@ -17,7 +17,7 @@ from dashboard.core.evaluation.model_names import ModelNames
 from dashboard.core.files import open_atomically
 from dashboard.core.history.entry import SOURCES, HistoryFilter, Source
 from dashboard.core.metrics.percent import percent
-from dashboard.schemas.history import HistoryDeletionRecord, HistoryExportRecord, HistoryPage, HistoryRecord
+from dashboard.schemas.history import HistoryDeletionRecord, HistoryExportRecord, HistoryPage
 
 history_app = typer.Typer(no_args_is_help=True, help="List, export and delete the predictions that were made.")
 
@@ -59,9 +59,10 @@ def list_predictions(
     asked = _asked(from_, until, source, user, model, label, least, most, doubt, image_sha256)
     with records(as_json) as opened:
         page, names = opened.history.query(asked, limit, cursor or None), ModelNames(opened.registry)
+        damaged: list[DatabaseError] = []
+        said = opened.feedback.opinions(None, about=page.entries, damaged=damaged)
     if as_json:
-        entries = [HistoryRecord.of(entry) for entry in page.entries]
-        print_json(HistoryPage(predictions=entries, next_cursor=page.next_cursor, note=page.note))
+        print_json(HistoryPage.of(page, said, "", damaged))
         return
     words = (Column(title) for title in ("time (UTC)", "source"))
     table = table_of(*words, "user", "file", "predicted", Column("confidence"), "model")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from dashboard.core.history.entry import Entry
-from dashboard.core.history.exporting import as_record
+from dashboard.core.database.faults import left_out
+from dashboard.core.errors import DatabaseError
+from dashboard.core.feedback.exporting import feedback_on
+from dashboard.core.history.entry import Entry, Page
+from dashboard.core.history.exporting import FeedbackOn, as_record
 from dashboard.core.images.preprocessing import Fit
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.predictions import LabelProbability
@@ -41,11 +45,16 @@ class HistoryRecord(Schema):
     fit: Fit | None = Field(
         description="how a picture with other proportions was made to fit the model's input; null if not known"
     )
+    feedback: str | None = Field(
+        description="the last word on it: right, wrong, or none of the classes; null if nobody said anything"
+    )
+    true_label: str | None = Field(description="as the feedback says; null if it names none")
+    note: str | None = Field(description="of the feedback; null without feedback")
 
     @classmethod
-    def of(cls, entry: Entry) -> HistoryRecord:
-        """The record of a prediction."""
-        return cls(**as_record(entry))
+    def of(cls, entry: Entry, feedback_on: FeedbackOn) -> HistoryRecord:
+        """The record of a prediction, with what users said about it."""
+        return cls(**as_record(entry), **feedback_on(entry))
 
 
 class HistoryPage(Schema):
@@ -56,6 +65,19 @@ class HistoryPage(Schema):
     note: str = Field(
         description="what could not be searched, and which records are damaged; empty if nothing is missing"
     )
+
+    @classmethod
+    def of(cls, page: Page, words: Sequence[Opinion], user: str, damaged: Sequence[DatabaseError]) -> HistoryPage:
+        """A page of the history.
+
+        Args:
+            words: the feedback on its predictions, and `user` who asks, as for `feedback_on`.
+            damaged: the records of feedback that cannot be read.
+        """
+        said = feedback_on(words, user)
+        records = [HistoryRecord.of(entry, said) for entry in page.entries]
+        note = " ".join(filter(None, (page.note, left_out(damaged))))
+        return cls(predictions=records, next_cursor=page.next_cursor, note=note)
 
 
 class HistoryExportRecord(Schema):

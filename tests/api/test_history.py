@@ -49,6 +49,9 @@ def test_feedback(client: TestClient) -> None:
     assert given.status_code == 201 and given.json()["true_label"] == other
     summary = client.get(f"{V1}/feedback").json()
     assert summary["feedback"][0]["note"] == "a toy" and summary["accuracy"]["n"] >= 1 and summary["caution"]
+    newest = client.get(f"{V1}/history", params={"source": "api", "limit": 1}).json()["predictions"][0]
+    assert newest["prediction_id"] == answer["prediction_id"]
+    assert (newest["feedback"], newest["true_label"], newest["note"]) == ("wrong", other, "a toy")
     unknown_before = client.get(f"{V1}/feedback", params={"before": "f" * 32})
     assert (unknown_before.status_code, unknown_before.json()["code"]) == (422, "cursor")
     contradiction = client.post(f"{V1}/feedback", json={**order, "true_label": answer["predicted_label"]})

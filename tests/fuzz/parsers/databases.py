@@ -160,7 +160,7 @@ def _read(data: bytes, folder: Path) -> Content:
 def _read_history(history: History) -> None:
     entries = history.query(limit=50).entries
     for each in entries:
-        json.dumps(HistoryRecord.of(each).model_dump(), allow_nan=False).encode()
+        json.dumps(HistoryRecord.of(each, feedback_on((), "")).model_dump(), allow_nan=False).encode()
         history.image(each)
     history.count()
     write_csv(entries, io.BytesIO(), feedback_on((), ""))
