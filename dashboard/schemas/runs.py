@@ -90,6 +90,7 @@ class RunRecord(Figures):
 
     run_id: str
     state: str = Field(description=STATE)
+    message: Sentence = Field(description="why it failed or is paused; may be empty")
     model: ModelName
     fit: Fit | None = Field(description=FIT_OF_RUN)
     n_images: int = Field(description="number of images in the dataset, and of rows without an image")
@@ -123,6 +124,7 @@ class RunRecord(Figures):
         return cls(
             run_id=manifest.run_id,
             state=run.state,
+            message=manifest.message,
             model=ModelName.parse(manifest.model),
             fit=manifest.fit,
             n_images=manifest.n_images,

@@ -91,4 +91,4 @@ def state_of_run(services: Services, run_id: str) -> Hashable:
     """A key that changes when the stored run changes. Raises DatasetError if the run does not exist."""
     folder = services.runs.folder(run_id)
     manifest = folder.manifest()
-    return manifest, folder.rows.growth() if manifest.state == "running" else None
+    return folder.told(manifest), folder.rows.growth() if manifest.state == "running" else None

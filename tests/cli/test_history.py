@@ -48,7 +48,11 @@ def test_the_history_is_listed_in_pages(recorded: Commands) -> None:
     page = recorded.json("history", "list", "--limit", "3")
     assert [each["file"] for each in page["predictions"]] == ["=now.png", "2.png", "1.png"]
     said = [(each["feedback"], each["true_label"], each["note"]) for each in page["predictions"]]
-    assert said == [("right", page["predictions"][0]["predicted_label"], ""), ("wrong", "dog", "clearly a dog"), (None, None, None)]
+    assert said == [
+        ("right", page["predictions"][0]["predicted_label"], ""),
+        ("wrong", "dog", "clearly a dog"),
+        (None, None, None),
+    ]
     rest = recorded.json("history", "list", "--limit", "3", "--cursor", page["next_cursor"])
     assert [each["user"] for each in rest["predictions"]] == ["[red]bob"] and rest["next_cursor"] is None
     found = recorded.json("history", "list", "--label", "dog", "--from", "2026-03-01", "--least-confidence", "0.5")

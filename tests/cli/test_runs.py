@@ -70,6 +70,8 @@ def test_a_run_that_another_process_has_paused_is_told_with_the_reason(commands:
     owner.tell_paused(why)
     [listed] = commands.json("runs", "list")
     assert (listed["state"], listed["message"]) == ("paused", why)
+    shown = commands.json("runs", "show", "held")
+    assert (shown["state"], shown["message"]) == ("paused", why)
     for command in (("list",), ("show", "held")):
         done = commands.run("runs", *command)
         told = " ".join((done.stdout + done.stderr).split())

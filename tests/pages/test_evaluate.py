@@ -581,6 +581,11 @@ def test_an_interrupted_run_says_so_and_goes_on(open_page: Open, dashboard: Serv
     add_part(1)
     assert "Not finished: 16 of 22 images" in text_of(at.run())
     assert not [b for b in at.button if b.key in ("go-on", "delete")]
+    interrupted.owner.tell_paused("No space left on device.")
+    told = text_of(at.run())
+    assert "Another process has paused this evaluation" in told and "No space left on device." in told
+    interrupted.owner.tell_paused("")
+    assert "Another process is evaluating it" in text_of(at.run())
     interrupted.owner.release()
     at.run().button(key="go-on").click().run()
     until(at, lambda at: at.metric and "Not finished" not in text_of(at))

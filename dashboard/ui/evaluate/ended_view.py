@@ -50,7 +50,7 @@ def _show_stored(services: Services, run_id: str) -> None:
         with actions:
             offer_actions(services, run)
         if services.runs.folder(run_id).is_under_way(run.manifest):
-            follow_run(services, run_id, shown, time.monotonic())
+            follow_run(services, run, shown, time.monotonic())
         show_run(services, run)
     except DashboardError as fault:
         if fault.code == "run_unknown":

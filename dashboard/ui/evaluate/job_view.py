@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.job import Job
+from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.errors import as_text
 from dashboard.ui.evaluate.shown_run import show
@@ -66,17 +67,18 @@ def forget_cancelled() -> None:
 
 
 @st.fragment(run_every=FOLLOW_S)
-def follow_run(services: Services, run_id: str, shown: Hashable, since: float) -> None:
-    """Polls a run that another process works on. A full rerun shows new rows or the end of the run.
+def follow_run(services: Services, run: Run, shown: Hashable, since: float) -> None:
+    """Polls a run that another process works on. A full rerun shows new rows, a pause or the end of the run.
 
     Args:
         shown: the `state_of_run` that was shown last.
         since: when it was shown, by `time.monotonic`.
     """
     just_shown = time.monotonic() - since < FOLLOW_S / 2  # else a fast writer would cause constant reruns
-    if not just_shown and _is_another(services, run_id, shown):
+    if not just_shown and _is_another(services, run.manifest.run_id, shown):
         st.rerun()
-    st.info("Another process is evaluating it. The finished images are shown.", icon=":material/hourglass_top:")
+    does = "has paused this evaluation" if run.state == "paused" else "is evaluating it"
+    st.info(f"Another process {does}. The finished images are shown.", icon=":material/hourglass_top:")
 
 
 def _is_another(services: Services, run_id: str, shown: Hashable) -> bool:
