@@ -34,6 +34,7 @@ from dashboard.core.datasets.tables import is_likely
 from dashboard.core.datasets.tfrecord_images import TFRecordImages
 from dashboard.core.datasets.watched import content_state
 from dashboard.core.errors import Advice, Choice, DatasetError, listed
+from dashboard.core.questions import UndecidedError
 from dashboard.core.shell import in_command
 
 _FIRST_BYTES = 16
@@ -70,9 +71,26 @@ def open_dataset(path: Path, choices: Choices = NOTHING_CHOSEN, use_labels_file:
 
 @lru_cache(maxsize=_MOST_OPEN)
 def _open_cached(path: Path, state: tuple[object, ...], choices: Choices, use_labels_file: bool) -> Dataset:
-    dataset = _open(path, choices, use_labels_file)
+    try:
+        dataset = _open(path, choices, use_labels_file)
+    except UndecidedError:
+        raise
+    except DatasetError as error:
+        if error.code == "labels_file" and choices.zip_encoding:
+            raise _or_names_are_garbled(error, path.name, choices.zip_encoding) from error
+        raise
     _check_used(dataset, path.name, choices)
     return dataset
+
+
+def _or_names_are_garbled(error: DatasetError, name: str, encoding: str) -> DatasetError:
+    """The error for a table that fits no image of a ZIP whose names were read in an encoding that the user chose."""
+    otherwise = (
+        " Or choose another encoding with ",
+        Choice("zip_encoding"),
+        f" if names in {name} are garbled in {encoding}.",
+    )
+    return DatasetError(error.message, Advice(error.advice, *otherwise), error.code)
 
 
 def _check_used(dataset: Dataset, name: str, choices: Choices) -> None:

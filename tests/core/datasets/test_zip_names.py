@@ -17,19 +17,19 @@ from dashboard.core.errors import DatasetError
 from tests.conftest import encoded, picture
 
 
-def foreign_zip(path: Path, folders: list[bytes], extra: bytes = b"") -> Path:
+def foreign_zip(path: Path, folders: list[bytes], extra: bytes = b"", table: bytes = b"") -> Path:
     """A ZIP as other programs write it: names are these bytes, and the flag for UTF-8 is not set.
 
     It is written by hand, since zipfile marks every name beyond ASCII as UTF-8.
     """
     body, directory = b"", b""
-    for i, folder in enumerate(folders):
-        name, data = b"%b/%d.png" % (folder, i), encoded(picture(i))
+    members = [(b"%b/%d.png" % (folder, i), encoded(picture(i))) for i, folder in enumerate(folders)]
+    for name, data in [*members, (b"labels.csv", table)] if table else members:
         sizes = struct.pack("<LLLHH", zlib.crc32(data), len(data), len(data), len(name), len(extra))
         directory += b"PK\1\2" + struct.pack("<HHHHHH", 20, 20, 0, 0, 0, 33) + sizes
         directory += struct.pack("<HHHLL", 0, 0, 0, 0, len(body)) + name + extra
         body += b"PK\3\4" + struct.pack("<HHHHH", 20, 0, 0, 0, 33) + sizes + name + extra + data
-    count = len(folders)
+    count = len(folders) + bool(table)
     end = struct.pack("<HHHHLLH", 0, 0, count, count, len(directory), len(body), 0)
     path.write_bytes(body + directory + b"PK\5\6" + end)
     return path
@@ -105,6 +105,17 @@ def test_plain_names_raise_no_question(tmp_path: Path) -> None:
     assert open_dataset(path).questions == () and open_dataset(path).notes == ()
     with pytest.raises(DatasetError, match="needs no encoding"):
         open_dataset(path, Choices(zip_encoding="gbk"))
+
+
+def test_a_table_that_names_garbled_in_a_chosen_encoding_do_not_fit_is_not_blamed_alone(tmp_path: Path) -> None:
+    names = ["K\u00e4tzchen", "H\u00fcndin"]
+    table = f"file;label\n{names[0]}/0.png;cat\n{names[1]}/1.png;dog\n".encode("cp1252")
+    path = foreign_zip(tmp_path / "photos.zip", [name.encode("cp437") for name in names], table=table)
+    assert labels(open_dataset(path, Choices(zip_encoding="cp437", labels="labels.csv"))) == ["cat", "dog"]
+    with pytest.raises(DatasetError) as caught:
+        open_dataset(path, Choices(zip_encoding="koi8_r", labels="labels.csv"))
+    fix = caught.value.fix
+    assert "Save it as UTF-8" in fix and "--zip-encoding if names in photos.zip are garbled" in fix
 
 
 @pytest.mark.parametrize("name, found", [("utf8_noflag.zip", "Kätzchen"), ("gbk.zip", "猫")])
