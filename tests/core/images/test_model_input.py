@@ -85,16 +85,26 @@ def written_sum(side: int) -> Image.Image:
     return image
 
 
+def drawn_house(side: int) -> Image.Image:
+    """Red walls, a blue door and a grey roof on white, with smooth edges."""
+    large = Image.new("RGB", (1200, 1200), "white")
+    pen = ImageDraw.Draw(large)
+    pen.rectangle((360, 600, 840, 1000), fill=(200, 60, 50), outline="black", width=8)
+    pen.polygon((330, 600, 600, 350, 870, 600), fill=(90, 90, 90))
+    pen.rectangle((540, 780, 660, 1000), fill=(60, 60, 200))
+    return large.resize((side, side), Image.Resampling.LANCZOS)
+
+
 @pytest.mark.parametrize("resample", ["lanczos", "bilinear"])
 @pytest.mark.parametrize("side", [300, 600, 1200])
-@pytest.mark.parametrize("draw", [drawn_cat, written_sum])
+@pytest.mark.parametrize("draw", [drawn_cat, drawn_house, written_sum])
 def test_smooth_edges_of_a_drawing_are_no_colours(
     draw: Callable[[int], Image.Image], side: int, resample: Resample
 ) -> None:
     recipe = Preprocessing(32, 32, resample=resample)
     for data in (encoded(draw(side)), encoded(draw(side), "JPEG", quality=75)):
         [told] = decode_with_notes(data, recipe).notes
-        assert "Nearly all of the picture is of 3 colours or fewer." in told
+        assert "Most of the picture is of 3 colours or fewer." in told
 
 
 def test_a_photograph_has_many_colours() -> None:
