@@ -75,7 +75,12 @@ def test_damaged_feedback_is_left_out_of_the_list_and_told(client: TestClient, o
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(damage, [answers[0]["prediction_id"]])
     found = client.get(f"{V1}/feedback").json()
+    listed = client.get(f"{V1}/history", params={"source": "api", "limit": 2}).json()
     opened.feedback.withdraw(answers[0]["prediction_id"], "")
+    assert {each["prediction_id"]: each["feedback"] for each in listed["predictions"]} == {
+        answers[0]["prediction_id"]: None, answers[1]["prediction_id"]: "right"
+    }  # fmt: skip
+    assert "1 damaged record is left out." in listed["note"]
     kept = [each for each in whole["feedback"] if each["prediction_id"] != answers[0]["prediction_id"]]
     assert found["feedback"] == kept and found["accuracy"]["n"] == whole["accuracy"]["n"] - 1
     assert "1 damaged record is left out." in found["note"] and "feedback.note holds" in found["note"]
