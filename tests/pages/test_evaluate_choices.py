@@ -247,6 +247,16 @@ def test_no_answer_about_a_dataset_is_lost_by_answering_another(
     until(at, lambda at: at.metric)
     [manifest] = dashboard.runs.list()
     assert dict(manifest.label_map) == {"Frosch": "frog", "Hund": "(no label)"}
+    at.button(key="match-again").click()
+    run_in_browser(at, titles)
+    assert at.data_editor[0].value["meaning"].tolist() == ["frog", "(no label)"] and not at.metric
+    choose_class(at, 1, "dog")
+    run_in_browser(at, titles)
+    at.button(key="evaluate-mapped").click()
+    run_in_browser(at, titles)
+    until(at, lambda at: at.metric)
+    newest, _ = dashboard.runs.list()
+    assert dict(newest.label_map) == {"Frosch": "frog", "Hund": "dog"}
 
 
 def test_the_class_of_a_label_is_kept_when_another_answer_changes_the_labels(
@@ -286,7 +296,7 @@ def test_a_workbook_that_may_hold_the_labels_is_told_above_the_folders_that_are_
     at = open_page("evaluate")
     at.file_uploader(key="zip-0").upload("x.zip", make_zip({"Anna": 1, "Ben": 1}, extra=extra).read_bytes()).run()
     [hint] = [each.value for each in at.info if "workbook" in each.value]
-    assert "save its sheet as a CSV file beside it" in hint and "Tabelle" in hint
+    assert "save its sheet as a CSV file and put that into the dataset" in hint and "Tabelle" in hint
     assert text_of(at).count("Tabelle") == 1 and "ignored" not in text_of(at)
 
 

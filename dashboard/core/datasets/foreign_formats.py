@@ -14,7 +14,7 @@ _PANDAS_READERS = {".feather": "read_feather", ".pkl": "read_pickle", ".pickle":
 FOREIGN_SUFFIXES = frozenset(_PANDAS_READERS)  # if called labels, they likely hold the labels
 _WORKBOOK_MARKS = (b"PK\3\4", b"\xd0\xcf\x11\xe0")  # a CSV that is an .xlsx or .xls file in truth
 _TO_USE_A_WORKBOOK = (
-    "and only tables as text are read. To use the labels in a workbook, save its sheet as a CSV file beside it. "
+    "and only tables as text are read. To use the labels in a workbook, save its sheet as a CSV file and put that into the dataset in its place. "
     f"{SAVE_AS_UTF8}"
 )
 
@@ -45,5 +45,5 @@ def refuse_foreign(name: str, data: bytes) -> None:
     if suffix in WORKBOOKS or data.startswith(_WORKBOOK_MARKS):
         raise refused(
             name, "it is a workbook of a spreadsheet program, and only tables as text are read",
-            f"Save its sheet as a CSV file beside it, and remove it from the dataset. {SAVE_AS_UTF8}",
+            f"Save its sheet as a CSV file and put that into the dataset in its place. {SAVE_AS_UTF8}",
         )  # fmt: skip

@@ -161,7 +161,8 @@ FORMATS = (
     Format(
         title="ZIP",
         help="a ZIP of images at any depth",
-        labels="class folders (cat/1.png, dog/1.png ...) or a labels file (CSV, JSON or Parquet of file and label)",
+        labels="class folders (cat/1.png, dog/1.png ...) or a labels file (CSV, JSON or Parquet of file and label), in it or "
+        "uploaded together with it",
         suffixes=(".zip",),
         sign=Sign.CONTENT,
         sniff=lambda data: data.zip_files is not None and not _is_npz(data) and not _is_idx_zip(data),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.datasets.choices import FOLDERS
 from dashboard.core.datasets.file_names import suffix_of
-from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES
+from dashboard.core.datasets.foreign_formats import FOREIGN_SUFFIXES, WORKBOOKS
 from dashboard.core.datasets.label_column import NoLabelColumnError, undecided_column
 from dashboard.core.datasets.labels_file import UnknownEncodingError
 from dashboard.core.datasets.tables import Table, is_likely, named_among, without_templates
@@ -107,7 +107,10 @@ def choose_table(
     if not (without_column and folders):
         question = None
     by_folders = question and replace(question, chosen=FOLDERS, certain=True)
-    return TableChoice(None, by_folders, _told({name: _as_note(fault) for name, fault in faults.items()}))
+    notes = {name: _as_note(fault) for name, fault in faults.items()}
+    for name in [name for name in notes if suffix_of(name) in WORKBOOKS]:
+        del notes[name]  # `about_workbooks` tells it
+    return TableChoice(None, by_folders, _told(notes))
 
 
 def _told(messages_of: Mapping[str, str]) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.described import SUFFIX, describe, read_description
 from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.foreign_formats import WORKBOOKS
 from dashboard.core.datasets.formats import KINDS, OFFERED
@@ -77,7 +79,7 @@ def keep_part(file: IO[bytes], name: str, settings: Settings) -> Path:
 
 
 def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> Path:
-    """Stores a dataset of one file, or packs several loose files into one ZIP with the same names.
+    """Stores a dataset of one file, one with its labels file, or packs several loose files into one ZIP with the same names.
 
     Different images with the same name are all numbered, so that no row of a table is for the one that came first.
 
@@ -88,11 +90,16 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
     """
     if len(files) == 1:
         return keep_upload(files[0][1], files[0][0], settings)
+    if len(files) == 2 and (found := _with_its_labels(files)):
+        (name, dataset), (table_name, table) = found
+        kept = keep_upload(dataset, name, settings)
+        labels = keep_part(table, table_name, settings)
+        return describe(kept, Choices(labels=str(labels.absolute())), settings.described_dir)
     for name, _ in files:
         if is_whole(name) or not _is_part(name):
             raise DatasetError(
                 f"{name} cannot be uploaded together with other files.",
-                "Upload one dataset alone, or images with a labels file.", "upload_mixed",
+                "Upload one dataset alone or with one labels file, or images with a labels file.", "upload_mixed",
             )  # fmt: skip
 
     def write(out: IO[bytes]) -> None:
@@ -109,12 +116,31 @@ def keep_uploads(files: Sequence[tuple[str, IO[bytes]]], settings: Settings) -> 
 
 
 def kept_upload(name: str, settings: Settings) -> Path | None:
-    """The upload in the folder `name` of all uploads; None if there is none, or nobody may look there."""
+    """The upload in the folder `name` of all uploads, or the description of some; None if there is none.
+
+    None also if nobody may look there: a description may name any file of the server.
+    """
     if not re.fullmatch("[0-9a-f]{16}", name):
         return None
-    with contextlib.suppress(OSError):
-        return next((path for path in sorted((settings.uploads_dir / name).glob("*")) if path.is_file()), None)
+    uploads = settings.uploads_dir.absolute()
+    with contextlib.suppress(OSError, DatasetError):
+        for path in sorted((settings.uploads_dir / name).glob("*")):
+            if path.is_file():
+                return path
+        for path in sorted((settings.described_dir / name).glob(f"*{SUFFIX}")):
+            if all(file.parent.parent == uploads for file in read_description(path).files):
+                return path
     return None
+
+
+def _with_its_labels(files: Sequence[tuple[str, IO[bytes]]]) -> Sequence[tuple[str, IO[bytes]]] | None:
+    """The dataset, then its labels file; None if the two files are something else."""
+    found = [
+        (dataset, table)
+        for dataset, table in (files, files[::-1])
+        if is_whole(dataset[0]) and table[0].lower().endswith((*LABELS_SUFFIXES, TEXT_SUFFIX))
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _keep(

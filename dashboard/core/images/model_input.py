@@ -78,7 +78,7 @@ def notes_on_shape(image: DecodedImage, recipe: Preprocessing) -> Iterator[str]:
         longer, shorter = ("width", "height") if across > down else ("height", "width")
         yield (
             f"To fit the model, the {longer} of the picture was reduced {max(across, down) / min(across, down):,.0f} times more "
-            f"than its {shorter}. It may be recognised better if it is cropped or padded instead."
+            f"than its {shorter}. It may be recognised better if it is cropped or padded instead, which the sidebar and `--fit` offer."
         )
 
 

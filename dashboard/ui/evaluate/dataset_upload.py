@@ -16,14 +16,14 @@ from dashboard.core.errors import Choice, DashboardError, DatasetError, as_optio
 from dashboard.core.evaluation.asking import Asked
 from dashboard.core.files import readable_name
 from dashboard.core.importing.dropped import keep_predictions
-from dashboard.core.labels.choices import NOTHING_DECIDED, LabelChoices
+from dashboard.core.labels.choices import NOTHING_DECIDED, LabelChoices, meanings_for
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.settings import Settings
 from dashboard.ui.address import went_in_history
 from dashboard.ui.changing_titles import remember_titles, replace_titles
 from dashboard.ui.errors import show_error
 from dashboard.ui.evaluate.dataset_questions import answer_about, ask_about, show_questions
-from dashboard.ui.evaluate.label_editor import edit_labels
+from dashboard.ui.evaluate.label_editor import edit_labels, remember_meanings
 from dashboard.ui.evaluate.predictions_import import remember_predictions
 from dashboard.ui.evaluation_address import UPLOAD
 from dashboard.ui.sidebar import fault_of_model
@@ -134,6 +134,21 @@ def _go_on_with(path: str) -> None:
     st.session_state[_UNDECIDED] = path
 
 
+def ask_again(path: Path, version: ModelVersion, label_map: Mapping[str, str]) -> None:
+    """Asks about a dataset in the next rerun. Each of its labels means what the label map says until the user changes it.
+
+    What a class id means depends on where they begin, which is asked.
+    """
+    possible = meanings_for(version.class_names)
+    meanings = {label: meant for label, meant in label_map.items() if meant in possible and not label.isdecimal()}
+    remember_meanings(_key_of_labels(path, version), meanings)
+    _go_on_with(str(path))
+
+
+def _key_of_labels(path: Path, version: ModelVersion) -> str:
+    return f"labels-{path}-{version.ref}"
+
+
 def explain(path: Path, error: DashboardError) -> None:
     """Says why a dataset was not evaluated. If it can be without its labels files, a button does so."""
     by_folders = Choice("labels", BY_FOLDERS)
@@ -159,7 +174,7 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
     """Shows the questions about a dataset, with buttons to evaluate or discard it. Raises DatasetError."""
     asked = ask_about(path, version)
     st.session_state[_WAITING] = str(path)
-    if path.parent.parent == settings.uploads_dir:
+    if kept_upload(path.parent.name, settings) == path:
         st.query_params[UPLOAD] = path.parent.name
     st.text(readable_name(path.name))
     if notes := [note for note in asked.notes if note not in asked.hints]:
@@ -170,7 +185,7 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
     if choices:
         for hint in asked.hints:
             st.info(plain(hint), icon=":material/table:")
-        decision = edit_labels(choices, version.ref, version.class_names, f"labels-{path}-{version.ref}")
+        decision = edit_labels(choices, version.ref, version.class_names, _key_of_labels(path, version))
     above = asked.above if asked.above and choices is asked.above else None
     matched = {choice.label: choice.meaning for choice in above.matched} if above else {}
     with st.container(horizontal=True):

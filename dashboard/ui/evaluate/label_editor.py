@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -16,6 +16,7 @@ from dashboard.ui.table_height import table_height
 from dashboard.ui.words import plain
 
 ROWS_SHOWN = 12
+_KEPT = "-kept"  # after the key of the tables: what was chosen in them
 _IN_WORDS = {"": "Not decided yet", LEAVE_OUT: "Leave the images out", NO_LABEL: "Predict, but do not compare"}
 
 
@@ -25,7 +26,7 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
     Args:
         key: of the dataset and the model. A class that was chosen for a label is kept when another answer changes the labels.
     """
-    kept = f"{key}-kept"
+    kept = key + _KEPT
     key = f"{key}-{hash(tuple(choice.label for choice in choices.unmatched))}"  # the tables store edits by row number
     meanings: dict[str, str | None] = {}
     others = ""
@@ -70,6 +71,11 @@ def edit_labels(choices: LabelChoices, model: str, class_names: Sequence[str], k
             f"All images would be left out, and none evaluated. Choose a class for a label, or “{_IN_WORDS[NO_LABEL]}”."
         )
     return decision
+
+
+def remember_meanings(key: str, meanings: Mapping[str, str]) -> None:
+    """Fills the tables that `edit_labels` shows with this key."""
+    st.session_state[key + _KEPT] = dict(meanings)
 
 
 def _summary(choices: LabelChoices, model: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
+from dashboard.core.analysis.findings.class_order import MATCH_AGAIN
 from dashboard.core.datasets import distinct_labels, is_there, open_dataset
 from dashboard.core.errors import DashboardError
 from dashboard.core.evaluation.model_names import ModelNames
@@ -17,10 +18,11 @@ from dashboard.core.runs.manifest import RunManifest
 from dashboard.core.runs.run import Run
 from dashboard.services import Services
 from dashboard.ui.evaluate.dataset_choice import start_or_explain
+from dashboard.ui.evaluate.dataset_upload import ask_again
 from dashboard.ui.evaluate.note import ask_for_note
 from dashboard.ui.evaluate.shown_run import show_none
 from dashboard.ui.set_aside_runs import delete_run
-from dashboard.ui.sidebar import model_in_use
+from dashboard.ui.sidebar import fault_of_model, model_in_use
 from dashboard.ui.words import NOT_YOURS, local_time, plain
 
 
@@ -48,6 +50,12 @@ def offer_actions(services: Services, run: Run) -> None:
                 ask_for_note(services, manifest)
             if there and not refused:
                 _offer_to_evaluate_again(services, manifest, "stretch")
+            if there and manifest.label_map:
+                st.button(
+                    MATCH_AGAIN, key="match-again", icon=":material/label:", width="stretch", on_click=_match_again,
+                    args=(manifest,), help="Asks again which class each label means, then evaluates.",
+                    disabled=fault_of_model() is not None,
+                )  # fmt: skip
             if not may_change:
                 st.caption(NOT_YOURS)
             elif not in_use:
@@ -59,6 +67,12 @@ def offer_actions(services: Services, run: Run) -> None:
 def _offer_to_evaluate_again(services: Services, manifest: RunManifest, width: Literal["content", "stretch"]) -> None:
     if st.button(f"Evaluate again with {_model_in_use()}", key="again", icon=":material/refresh:", width=width):
         start_or_explain(services, Path(manifest.dataset), _label_map_again(manifest), use_stored=False)
+
+
+def _match_again(manifest: RunManifest) -> None:
+    """Asks about the labels once more, with what was chosen for this run."""
+    ask_again(Path(manifest.dataset), model_in_use(), dict(manifest.label_map))
+    show_none()
 
 
 def _model_in_use() -> str:

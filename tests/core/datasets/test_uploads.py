@@ -5,12 +5,15 @@ import hashlib
 import io
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dashboard.core.datasets import Dataset, cifar10_archive, is_there, open_dataset
+from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.described import describe
 from dashboard.core.datasets.library import library
 from dashboard.core.datasets.uploads import is_whole, keep_upload, keep_uploads, kept_upload, plain_name
 from dashboard.core.errors import DatasetError
@@ -215,6 +218,35 @@ def test_what_is_no_dataset_is_not_kept(settings: Settings, name: str) -> None:
     with pytest.raises(DatasetError, match="is not a dataset by itself"):
         keep_uploads(files(**{name: b'{"images": "/etc", "labels": "/etc/passwd"}'}), settings)
     assert not settings.uploads_dir.exists()
+
+
+@pytest.mark.parametrize("table_first", [False, True])
+def test_a_zip_and_its_labels_file_are_one_dataset(settings: Settings, table_first: bool) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for i in range(2):
+            archive.writestr(f"Bilder/{i}.png", encoded(picture(i)))
+    given = [("Bilder.zip", packed), ("Liste.csv", io.BytesIO(b"Datei;Klasse\n0.png;ship\n1.png;dog\n"))]
+    path = keep_uploads(given[::-1] if table_first else given, settings)
+    assert [sample.label for sample in open_dataset(path).samples] == ["ship", "dog"]
+    assert path.name == "Bilder.zip with Liste.csv.dataset.json"
+    assert kept_upload(path.parent.name, settings) == path
+
+
+def test_nobody_looks_at_other_files_of_the_server_by_the_address(settings: Settings) -> None:
+    own = settings.data_dir / "private" / "photos.zip"
+    own.parent.mkdir(parents=True)
+    own.touch()
+    described = describe(own, Choices(split="train"), settings.described_dir)
+    assert kept_upload(described.parent.name, settings) is None
+    described.write_text("{")
+    assert kept_upload(described.parent.name, settings) is None
+
+
+def test_two_datasets_or_two_tables_are_no_dataset_with_its_labels(settings: Settings) -> None:
+    for names in (("a__zip", "b__zip"), ("a__parquet", "b__parquet"), ("a__zip", "b__png")):
+        with pytest.raises(DatasetError, match="cannot be uploaded together"):
+            keep_uploads(files(**dict.fromkeys(names, b"x")), settings)
 
 
 @pytest.mark.parametrize("other", ["b__zip", "b__parquet", "b__tfrecord", "b__exe"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from dashboard.core.analysis.findings.evidence import Evidence
@@ -15,6 +17,8 @@ _LEAST_FOR_PIXELS, _LEAST_FOR_CHANCE = 10, 100  # images
 _MOST_KAPPA = 0.25  # agreement beyond chance that wrong pixels may leave
 _MOST_KAPPA_AT_CHANCE = 0.2  # agreement beyond chance at the upper end of its interval: "slight" (Landis, Koch 1977)
 _MOST_DEVIATIONS = 2.0  # standard deviations above chance
+_MOST_MATCHED = 4  # labels that are named with their classes
+MATCH_AGAIN = "Match its labels again"  # the button on the page
 _COLLAPSED, _THEIR_LABELS = 0.8, 0.6  # share of the predictions in a few classes, and at most this share of the labels
 
 
@@ -45,14 +49,33 @@ def wrong_order(evidence: Evidence) -> Search:
         f"{found.in_words(names)}: {found.fits:,} of {found.n:,} images would be right in the other order "
         f"({in_words(share)}), against {found.kept:,} now; {listed(examples, 2)}.",
         share.value, share.low, share.high, found.n,
-        "Check whether the two classes were swapped in the dataset (folders or labels) or in the class names of the model, "
-        "then evaluate again."
-        if len(place) == 2
-        else "Check whether the dataset and the model have their classes in the same order, and, if the labels are numbers, "
-        "whether they count from 0 or from 1. Then evaluate again.",
+        _matched_wrongly(evidence, place)
+        + (
+            "Check whether the two classes were swapped in the dataset (folders or labels) or in the class names of the model, "
+            "then evaluate again."
+            if len(place) == 2
+            else "Check whether the dataset and the model have their classes in the same order, and, if the labels are numbers, "
+            "whether they count from 0 or from 1. Then evaluate again."
+        ),
         found.fits - found.kept, rows, where,
     )  # fmt: skip
     return Search(1, [Candidate(finding, found.p_value)])
+
+
+def _matched_wrongly(evidence: Evidence, classes: Collection[int]) -> str:
+    """What to do if the labels of these classes were matched to them the wrong way round; "" if they are called like them."""
+    names = {evidence.names[i] for i in classes}
+    matched = [
+        f"{label} is used as {name}"
+        for label, name in evidence.run.manifest.label_map
+        if name in names and label.casefold() != name.casefold()
+    ]
+    if not matched:
+        return ""
+    return (
+        f"{'; '.join(matched[:_MOST_MATCHED])}{' ...' if len(matched) > _MOST_MATCHED else ''}: if that is wrong, match the labels "
+        f"again ({MATCH_AGAIN} in Actions, or `evaluate --map LABEL=CLASS`). Otherwise: "
+    )
 
 
 def wrong_pixels(evidence: Evidence) -> Search:

@@ -30,6 +30,7 @@ from dashboard.core.runs.filters import parse_filter
 from dashboard.core.runs.folder import RunFolder
 from dashboard.core.runs.left_out import in_kinds
 from dashboard.core.runs.rows import SCHEMA, STORED, VIEW_COLUMNS, complete
+from tests.compared_runs import probabilities, write_run
 from tests.core.analysis.findings.faults import (
     CAT,
     DOG,
@@ -531,6 +532,18 @@ def test_orders_of_classes(true: list[int], predicted: list[int], statement: str
     assert [finding.statement[: len(statement or "")] for finding in of_order] == ([statement] if statement else [])
     for finding in of_order:
         assert ("count from 0 or from 1" in finding.next_step) is ("shifted" in finding.statement)
+
+
+def test_labels_that_were_matched_the_wrong_way_round_are_named(tmp_path: Path) -> None:
+    names = ("airplane", "cat", "dog")
+    chosen = (("Hund", "cat"), ("Katze", "dog"), ("airplane", "airplane"))
+    probs = probabilities([1, 2] * 20, 3)
+    for run_id, label_map in (("chosen", chosen), ("same", tuple((name, name) for name in names))):
+        folder = write_run(tmp_path, run_id, ["dog", "cat"] * 20, probs, names, label_map=label_map)
+        [finding] = [each for each in find_in(folder) if each.id == "wrong_order"]
+        advice = "Hund is used as cat; Katze is used as dog: if that is wrong, match the labels again (Match its labels again"
+        assert finding.next_step.startswith(advice) is (run_id == "chosen")
+        assert "Check whether the two classes were swapped" in finding.next_step and "airplane" not in finding.next_step
 
 
 def test_the_order_is_that_of_the_classes_that_occur(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
