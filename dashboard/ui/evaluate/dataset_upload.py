@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.core.datasets import is_there
 from dashboard.core.datasets.choices import FOLDERS as BY_FOLDERS
-from dashboard.core.datasets.described import describe
+from dashboard.core.datasets.described import SUFFIX, describe
 from dashboard.core.datasets.formats import OFFERED, either
 from dashboard.core.datasets.uploads import IF_TOO_LARGE, is_whole, keep_uploads, kept_upload, refuse_other_kinds
 from dashboard.core.errors import Choice, DashboardError, DatasetError, as_option, listed
@@ -125,9 +125,13 @@ def offer_waiting_dataset() -> None:
     path = st.session_state.get(_WAITING)
     if path and is_there(Path(path)):
         st.button(
-            f"Resume with {plain(readable_name(Path(path).name))}", key="go-on-with-dataset",
+            f"Resume with {plain(_title(Path(path)))}", key="go-on-with-dataset",
             icon=":material/label:", on_click=_go_on_with, args=(path,), help="You were asked about this dataset.",
         )  # fmt: skip
+
+
+def _title(path: Path) -> str:
+    return readable_name(path.name.removesuffix(SUFFIX))
 
 
 def _go_on_with(path: str) -> None:
@@ -176,7 +180,7 @@ def decide_dataset(path: Path, version: ModelVersion, settings: Settings, start:
     st.session_state[_WAITING] = str(path)
     if kept_upload(path.parent.name, settings) == path:
         st.query_params[UPLOAD] = path.parent.name
-    st.text(readable_name(path.name))
+    st.text(_title(path))
     if notes := [note for note in asked.notes if note not in asked.hints]:
         st.caption(plain(without_backticks(" ".join(notes))))
     show_questions(path, asked.questions)
