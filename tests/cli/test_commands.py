@@ -349,7 +349,7 @@ def test_evaluate_counts_every_file(evaluated: Done, folder: Path) -> None:
     record = only_json(evaluated)
     assert evaluated.returncode == 0
     assert set(record) == {
-        "run_id", "state", "model", "fit", "n_images", "n_without_image", "n_evaluated", "n_labelled", "n_failed", "failed", "n_left_out", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
+        "run_id", "state", "message", "model", "fit", "n_images", "n_without_image", "n_evaluated", "n_labelled", "n_failed", "failed", "n_left_out", "accuracy", "accuracy_ci95", "macro_f1", "ece15",
         "classes", "confusion", "seconds", "images_per_second", "notes", "label_map",
     }  # fmt: skip
     assert record["model"] == MODEL and record["state"] == "finished"
