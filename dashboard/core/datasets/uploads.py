@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from dashboard.core.datasets.choices import Choices
+from dashboard.core.datasets.csv_labels import is_text_table
 from dashboard.core.datasets.described import SUFFIX, describe, read_description
 from dashboard.core.datasets.file_names import is_image_name
 from dashboard.core.datasets.foreign_formats import WORKBOOKS
@@ -35,6 +36,7 @@ IF_TOO_LARGE = (
     "Storage, and Batch evaluation then offers the dataset under This server."
 )
 _BLOCK_BYTES = 2**20
+_HEAD_BYTES = 2**16  # of a text; its first line has to fit
 _STEM_BYTES = 200  # of a name: file systems allow 255 for the whole
 
 
@@ -136,11 +138,16 @@ def kept_upload(name: str, settings: Settings) -> Path | None:
 def _with_its_labels(files: Sequence[tuple[str, IO[bytes]]]) -> Sequence[tuple[str, IO[bytes]]] | None:
     """The dataset, then its labels file; None if the two files are something else."""
     found = [
-        (dataset, table)
-        for dataset, table in (files, files[::-1])
-        if is_whole(dataset[0]) and table[0].lower().endswith((*LABELS_SUFFIXES, TEXT_SUFFIX))
+        (dataset, table) for dataset, table in (files, files[::-1]) if is_whole(dataset[0]) and _may_hold_labels(*table)
     ]
     return found[0] if len(found) == 1 else None
+
+
+def _may_hold_labels(name: str, file: IO[bytes]) -> bool:
+    if not name.lower().endswith(TEXT_SUFFIX):
+        return name.lower().endswith(tuple(LABELS_SUFFIXES))
+    file.seek(0)
+    return is_text_table(file.read(_HEAD_BYTES))  # and no readme.txt
 
 
 def _keep(

@@ -244,7 +244,7 @@ def test_nobody_looks_at_other_files_of_the_server_by_the_address(settings: Sett
 
 
 def test_two_datasets_or_two_tables_are_no_dataset_with_its_labels(settings: Settings) -> None:
-    for names in (("a__zip", "b__zip"), ("a__parquet", "b__parquet"), ("a__zip", "b__png")):
+    for names in (("a__zip", "b__zip"), ("a__parquet", "b__parquet"), ("a__zip", "b__png"), ("a__zip", "readme__txt")):
         with pytest.raises(DatasetError, match="cannot be uploaded together"):
             keep_uploads(files(**dict.fromkeys(names, b"x")), settings)
 
