@@ -287,7 +287,7 @@ def test_pictures_in_one_folder_are_predicted_and_nothing_starts_while_they_are_
     reloaded.button(key="evaluate-mapped").click().run()
     until(reloaded, lambda at: at.metric)
     assert metrics(reloaded)["Evaluated"] == "3" and "upload" not in reloaded.query_params
-    assert "nothing to compare" in text_of(reloaded)
+    assert "nothing to compare" in text_of(reloaded) and "Match its labels again" in text_of(reloaded)
     at.button(key="discard-dataset").click().run()
     assert not at.data_editor and at.file_uploader(key="zip-1") and "upload" not in at.query_params
 
@@ -915,6 +915,7 @@ def test_of_a_partly_labelled_dataset_the_rest_can_be_seen(
     at.multiselect(key=f"filter-{at.session_state['run_id']}").set_value(["true_label="]).run()
     assert not at.exception and len(sheet(at)) == 2 and "Confusion matrix" not in text_of(at)
     assert "2 of 5 images pass the filter" in text_of(at)
+    assert "None of these images has a label that is compared." in text_of(at)
 
 
 def test_of_a_thousand_classes_without_mistakes_those_with_images_are_drawn(

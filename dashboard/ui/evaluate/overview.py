@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from dashboard.core.analysis.findings.class_order import MATCH_AGAIN
 from dashboard.core.errors import counted
 from dashboard.core.metrics.percent import percent, range_in_percent
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -104,10 +105,13 @@ def show_overview(services: Services, run: Run) -> None:
 
 def _show_predicted(run: Run) -> None:
     """Says why nothing is compared, and shows how many images each class was predicted for."""
-    if run.manifest.label_map or run.manifest.unknown_labels:
-        st.info("No image has a label that the model knows, so there is nothing to compare.", icon=":material/info:")
-    elif run.conditions:
-        st.info("None of these images has a label, so there is nothing to compare.", icon=":material/info:")
+    if run.conditions:
+        st.info("None of these images has a label that is compared.", icon=":material/info:")
+    elif run.manifest.label_map or run.manifest.unknown_labels:
+        way_out = "" if run.manifest.imported else f" To change that, choose *{MATCH_AGAIN}* in *Actions*."
+        st.info(
+            f"No label means a class of the model, so there is nothing to compare.{way_out}", icon=":material/info:"
+        )
     elif run.manifest.imported:
         st.info(
             "To see how often the model is right, import the predictions again with a file of true labels.",

@@ -50,7 +50,7 @@ def offer_actions(services: Services, run: Run) -> None:
                 ask_for_note(services, manifest)
             if there and not refused:
                 _offer_to_evaluate_again(services, manifest, "stretch")
-            if there and manifest.label_map:
+            if there and (manifest.label_map or manifest.unknown_labels):
                 st.button(
                     MATCH_AGAIN, key="match-again", icon=":material/label:", width="stretch", on_click=_match_again,
                     args=(manifest,), help="Asks again which class each label means, then evaluates.",
