@@ -169,7 +169,9 @@ def _said(texts: Mapping[str, str]) -> UploadRecord:
 def _order(dataset: Path, record: EvaluationOptions) -> Order:
     if is_elsewhere(record.labels) or ".." in Path(record.labels).parts:
         raise DatasetError(
-            "`labels` names a file elsewhere on this server.", "Put the labels file into the dataset.", "labels_file"
+            "`labels` names a file elsewhere on this server.",
+            "Put the labels file into the dataset, or send it as a second file of the form.",
+            "labels_file",
         )
     meant = {label: LEAVE_OUT if to is None else to for label, to in record.label_map.items()}
     choices = Choices(record.labels, record.split, record.zip_encoding, record.label_column)

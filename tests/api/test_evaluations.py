@@ -59,6 +59,14 @@ def test_an_upload_keeps_its_name(client: TestClient, make_zip: Files) -> None:
     assert finished(client, sent)["dataset"] == "messy [2] & more.zip"
 
 
+def test_a_zip_and_its_labels_file_are_one_dataset(client: TestClient, make_zip: Files) -> None:
+    data = make_zip({}, extra={f"{i}.png": encoded(picture(i)) for i in range(3)}).read_bytes()
+    sent = [("file", ("truth.csv", b"file,label\n0.png,cat\n1.png,dog\n2.png,cat\n")), ("file", ("photos.zip", data))]
+    record = finished(client, client.post(f"{V1}/evaluations", files=sent).json())
+    assert record["dataset"] == "photos.zip with truth.csv"
+    assert {each["label"]: each["n"] for each in record["result"]["classes"] if each["n"]} == {"cat": 2, "dog": 1}
+
+
 def test_a_zip_goes_in_and_metrics_come_out(client: TestClient, done: Any, opened: Services) -> None:
     assert done["state"] == "finished" and done["model"] == "tiny@1" and done["dataset"] == "p.zip"
     result = done["result"]
