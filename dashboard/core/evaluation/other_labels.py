@@ -43,8 +43,8 @@ def other_labels(
 
     The first answer is the one that fits. None is chosen, unless the user has chosen the folders rather than the file names.
     If no column fits, but none of the labels is a class, those of a few different words are offered; then the column in
-    use is the first answer and chosen. So are file names that begin with such words, and the folders are chosen. Returns
-    None if no others fit, or the user has chosen the table or its column.
+    use is the first answer and chosen. So are file names that begin with such words, also beside folders that are numbers,
+    and the folders are chosen. Returns None if no others fit, or the user has chosen the table or its column.
 
     Args:
         dataset: the one at `path`, opened with these choices.
@@ -60,13 +60,13 @@ def other_labels(
         return _other_column(path, dataset, labels, none_fits, class_names, choices)
     if "labels" in topics or 2 * len(unknown) <= len(labels):
         return None
-    return _file_names(path, dataset, none_fits, class_names, choices)
+    return _file_names(path, dataset, none_fits or numbered, class_names, choices)
 
 
 def _file_names(
     path: Path, dataset: Dataset, none_fits: bool, class_names: Sequence[str], choices: Choices
 ) -> Question | None:
-    """See `other_labels`. `none_fits`: none of the labels in use is a class of the model or a class id."""
+    """See `other_labels`. `none_fits`: none of the labels in use is called like a class of the model."""
     names = [sample.name for sample in dataset.samples if sample.label is not None]
     in_names = labels_in_names(names)
     are_classes = _are_classes({*in_names}, class_names)
@@ -79,10 +79,12 @@ def _file_names(
 
 
 def _repeat_across_folders(names: Sequence[str], labels: Sequence[str]) -> bool:
-    """True if the labels in the names of images are words, most of them in several folders, and none of a camera."""
+    """True if the labels in the names of images are several words, most of them in several folders, and none of a camera."""
     folders_of = defaultdict(set)
     for name, label in zip(names, labels, strict=False):
         folders_of[label].add(name.rpartition("/")[0])
+    if len(folders_of) < 2:
+        return False
     for label in folders_of:
         if any(map(str.isdecimal, label)) or set(WORD.findall(label.casefold())) <= _OF_CAMERAS:
             return False

@@ -72,7 +72,7 @@ def plan_run(
     mapping = match_labels(distinct_labels(samples), version.class_names, label_map, first_id, ids_uncertain=uncertain)
     undecided = first_id is None and not label_map
     others = other_labels(path, dataset, mapping.unknown, version.class_names) if undecided or mapping.unknown else None
-    if others and undecided and (mapping.question or not mapping.unknown):
+    if others and not others.chosen and undecided and (mapping.question or not mapping.unknown):
         better = others.answers[0].value
         where = "the names of its files" if better == FILE_NAMES else f"its column {better}"
         raise UndecidedError(
@@ -83,7 +83,8 @@ def plan_run(
     if mapping.question:
         raise UndecidedError(
             " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),
-            mapping.question, "labels_uncertain", _class_by_class(mapping.unknown) if uncertain else (),
+            mapping.question, "labels_uncertain",
+            (*_taken_from(others, before="\n"), *(_class_by_class(mapping.unknown) if uncertain else ())),
         )  # fmt: skip
     counts = label_counts(samples)
     if counts and not mapping.class_of:

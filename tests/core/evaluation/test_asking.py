@@ -337,6 +337,26 @@ def test_file_names_of_a_few_words_are_offered_if_neither_they_nor_the_folders_a
     assert plan.mapping.class_of == meanings
 
 
+def test_file_names_of_a_few_words_are_offered_beside_folders_that_are_numbers(
+    make_zip: MakeZip, tiny_version: ModelVersion
+) -> None:
+    names = [f"{group}/{word}{i}.png" for group in "12" for i, word in enumerate(("Katze", "Hund"))]
+    path = make_zip({}, extra=pictures(*names))
+    asked = ask(path, tiny_version, {})
+    assert [(each.topic, each.chosen) for each in asked.questions] == [("labels", FOLDERS), ("labels_from", None)]
+    answered = ask(path, tiny_version, {"labels": FILE_NAMES}, asked.questions)
+    assert answered.labels and [choice.label for choice in answered.labels.unmatched] == ["Hund", "Katze"]
+    as_ids = ask(path, tiny_version, {"labels_from": "1"}, asked.questions)
+    assert as_ids.label_map and as_ids.questions[0].chosen == FOLDERS
+    with pytest.raises(DatasetError, match="they may count from 0 or from 1") as refused:
+        plan_run(path, tiny_version)
+    assert "choose --labels file-names." in refused.value.fix and "--labels-from 1" in refused.value.fix
+    same = [f"{group}/digit{i}.png" for group in "12" for i in range(2)]
+    assert [each.topic for each in ask(make_zip({}, extra=pictures(*same)), tiny_version, {}).questions] == [
+        "labels_from"
+    ]
+
+
 @pytest.mark.parametrize(
     "words",
     [("IMG_", "DSC"), ("scan", "photo"), ("IMG_E", "IMG_"), ("Screenshot_", "WhatsApp Image"), ("P", "Foto"), ("v2_a", "v2_b"), ("train", "test")],
