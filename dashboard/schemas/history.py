@@ -13,6 +13,7 @@ from dashboard.core.feedback.exporting import feedback_on
 from dashboard.core.history.entry import Entry, Page
 from dashboard.core.history.exporting import FeedbackOn, as_record
 from dashboard.core.images.preprocessing import Fit
+from dashboard.core.labels.class_names import NONE_OF_THESE
 from dashboard.schemas.models import ModelName
 from dashboard.schemas.predictions import LabelProbability
 from dashboard.schemas.schema import Schema
@@ -46,7 +47,7 @@ class HistoryRecord(Schema):
         description="how a picture with other proportions was made to fit the model's input; null if not known"
     )
     feedback: str | None = Field(
-        description="the last word on it: right, wrong, or none of the classes; null if nobody said anything"
+        description=f"the last word on it: right, wrong or {NONE_OF_THESE}; null if nobody said anything"
     )
     true_label: str | None = Field(description="as the feedback says; null if it names none")
     note: str | None = Field(description="of the feedback; null without feedback")

@@ -84,7 +84,7 @@ def _open_cached(path: Path, state: tuple[object, ...], choices: Choices, use_la
 
 
 def _or_names_are_garbled(error: DatasetError, name: str, encoding: str) -> DatasetError:
-    """The error for a table that fits no image of a ZIP whose names were read in an encoding that the user chose."""
+    """The error for a table in a ZIP whose names were read in an encoding that the user chose: garbled names fit no table."""
     otherwise = (
         " Or choose another encoding with ",
         Choice("zip_encoding"),

@@ -107,10 +107,8 @@ def choose_table(
     if not (without_column and folders):
         question = None
     by_folders = question and replace(question, chosen=FOLDERS, certain=True)
-    notes = {name: _as_note(fault) for name, fault in faults.items()}
-    for name in [name for name in notes if suffix_of(name) in WORKBOOKS]:
-        del notes[name]  # `about_workbooks` tells it
-    return TableChoice(None, by_folders, _told(notes))
+    notes = _told({name: _as_note(fault) for name, fault in faults.items() if suffix_of(name) not in WORKBOOKS})
+    return TableChoice(None, by_folders, notes)  # `about_workbooks` tells of workbooks
 
 
 def _told(messages_of: Mapping[str, str]) -> tuple[str, ...]:
