@@ -52,6 +52,9 @@ SCALINGS: dict[str, Scaling] = {
 OTHER_NAMES = {"torch": "imagenet", "tf": "-1..1"}  # as keras.applications calls them
 
 
+_GRAY = np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601, as Pillow's "L"
+
+
 def size_in_words(height: int, width: int) -> str:
     """`32x32 pixels`, or `64x96 pixels (height x width)` where the order matters."""
     return f"{height}x{width} pixels" + (" (height x width)" if height != width else "")
@@ -158,6 +161,13 @@ def _resized(image: np.ndarray, size: tuple[int, int], part: tuple[float, float]
     return np.asarray(Image.fromarray(image).resize(size, how, box, reducing_gap=3.0))
 
 
+def as_seen(image: np.ndarray, recipe: Preprocessing) -> np.ndarray:
+    """An image (H, W, 3) uint8 RGB in the colours that the model gets: gray if it takes gray pictures."""
+    if recipe.color != "grayscale":
+        return image
+    return np.repeat(np.rint(image @ _GRAY).astype(np.uint8), 3, axis=2)
+
+
 def normalize(images: np.ndarray, recipe: Preprocessing) -> np.ndarray:
     """Scales images to the model's input numbers.
 
@@ -171,7 +181,7 @@ def normalize(images: np.ndarray, recipe: Preprocessing) -> np.ndarray:
         raise ValueError(f"expected uint8 (N, {recipe.height}, {recipe.width}, 3), got {images.dtype} {images.shape}")
     values = images.astype(np.float32)
     if recipe.color == "grayscale":
-        values = values @ np.array([[0.299], [0.587], [0.114]], np.float32)  # ITU-R 601, as Pillow's "L"
+        values = values @ _GRAY
     elif recipe.color == "bgr":
         values = values[..., ::-1]
     values *= np.float32(recipe.scale)  # in place: copies cost more than the arithmetic

@@ -16,7 +16,7 @@ from dashboard.core.clock import utc_now
 from dashboard.core.datasets.attributes import Attributes, attributes_of
 from dashboard.core.datasets.columns import PREDICTED_COLUMNS, column_among
 from dashboard.core.datasets.folder_files import check_path
-from dashboard.core.errors import Choice, DatasetError, counted, listed
+from dashboard.core.errors import Advice, Choice, DatasetError, Part, counted, listed, meaning
 from dashboard.core.files import sha256_of
 from dashboard.core.importing.classes import renamed_classes, which_classes
 from dashboard.core.importing.opening import open_predictions
@@ -190,9 +190,12 @@ def _open(request: ImportRequest) -> _Opened:
     if mapping.question:
         raise UndecidedError(uncertain_start(mapping.unknown), mapping.question, "labels_uncertain")
     if counts and not mapping.class_of and not request.label_map:
+        by_columns = (
+            request.class_names and isinstance(predictions, TablePredictions) and predictions.called_like_columns
+        )
         raise DatasetError(
             f"None of the labels ({listed(sorted(counts))}) is one of the classes ({listed(names)}).",
-            _how_to_name(sorted(counts), names), "labels_unknown",
+            (_how_to_match if by_columns else _how_to_name)(sorted(counts), names), "labels_unknown",
         )  # fmt: skip
     if mapping.unknown:
         starts = _possible_starts(list(counts), names) if request.first_id is None else []
@@ -223,6 +226,17 @@ def _how_to_name(labels: Sequence[str], class_names: Sequence[str]) -> str:
         f"Give the names of the classes in the order of {order}{example or ': `--class-names A,B,C`'}. Or take those of a "
         "model with `--model`."
     )
+
+
+def _how_to_match(labels: Sequence[str], columns: Sequence[str]) -> Advice:
+    """What to do about labels if the classes are called like the columns of their probabilities."""
+    matches: list[str | Part] = []
+    for label in labels[: len(columns)]:
+        matches += [" ", meaning(label, "COLUMN")]
+    return Advice(
+        "Say for each label in which column its probability is:", *matches,
+        f". Or call each column p_ and its label, such as p_{labels[0]}, and leave out the class names.",
+    )  # fmt: skip
 
 
 def _perhaps_labels(name: str, attributes: Attributes, class_names: Sequence[str]) -> tuple[str, ...]:

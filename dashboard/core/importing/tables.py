@@ -42,6 +42,11 @@ class TablePredictions:
         """False: only predicted classes."""
         return not self._columns.only_classes
 
+    @property
+    def called_like_columns(self) -> bool:
+        """True if the classes are called like columns, by which they were chosen. Then other class names choose no columns."""
+        return {*(self.class_names or ())} <= {*self._table.columns}
+
     def add_classes(self, labels: Iterable[str | None]) -> None:
         """Without probabilities, true labels from elsewhere are classes too, as those in the file are."""
         if not self.has_probabilities and (names := classes_of(self.class_names or (), labels)):

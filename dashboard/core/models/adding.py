@@ -204,7 +204,7 @@ def _choose(
     """
     what = new.file.name
     try:
-        scaling, notes = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, what)
+        scaling, notes = choose_scaling(new.scaling, facts.scaling, facts.told_by, tests, what, facts.input_shape[2])
     except ModelError as error:
         if error.code == "scaling_unknown" and tests:
             check_colors(new.color, best_of(tests), tests, turned, what)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dashboard.core.errors import ModelError, listed
-from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Preprocessing
+from dashboard.core.images.preprocessing import OTHER_NAMES, SCALINGS, ColorMode, Preprocessing, Scaling
 from dashboard.core.models.name_order import OtherNames, other_names
 from dashboard.core.models.self_test import (
     CLEARLY,
@@ -39,12 +39,16 @@ def scaled(recipe: Preprocessing, scaling: str) -> Preprocessing:
     known = SCALINGS.get(OTHER_NAMES.get(scaling, scaling))
     if known is None:
         raise ModelError(f"There is no scaling {scaling!r}.", f"Choose one of: {', '.join(SCALINGS)}.", "bad_scaling")
-    if known.color and recipe.channels != 3:
+    if not _fits(known, recipe.channels):
         raise ModelError(
             f"The scaling {scaling!r} is for colour, but the model takes gray pictures.",
             "Choose 1/255, raw or -1..1.", "bad_scaling",
         )  # fmt: skip
     return replace(recipe, scale=known.scale, mean=known.mean, std=known.std, color=known.color or recipe.color)
+
+
+def _fits(scaling: Scaling, channels: int) -> bool:
+    return channels == 3 or not (scaling.color or len(scaling.mean) > 1)
 
 
 def try_others(version: ModelVersion, samples: Sequence[LabelledFile], predict: Predict) -> dict[str, SelfTest]:
@@ -75,7 +79,7 @@ def better_scaling(
 
 
 def choose_scaling(
-    given: str | None, told: str | None, told_by: str, tests: Mapping[str, SelfTest], what: str
+    given: str | None, told: str | None, told_by: str, tests: Mapping[str, SelfTest], what: str, channels: int = 3
 ) -> tuple[str, tuple[str, ...]]:
     """The scaling to use for a new model, and why.
 
@@ -85,6 +89,7 @@ def choose_scaling(
         told_by: how it is known, as a sentence; or why not, as a part of a sentence.
         tests: self-tests on the same samples, by scaling; empty if there are no samples of the model's classes.
         what: the file, for messages.
+        channels: of the model's input.
 
     Raises:
         ModelError: no scaling was given, and nothing tells which one is right (code `scaling_unknown`), or the samples
@@ -125,7 +130,7 @@ def choose_scaling(
             f"{listed([*tests])}. {_OWN_SCALING}"
         )
         return winner, (why, *_about_tests(winner, tests))
-    raise _unknown(told_by, tests, what)
+    raise _unknown(told_by, tests, what, channels)
 
 
 def check_colors(
@@ -216,7 +221,7 @@ def _names_in_doubt(names: OtherNames, tests: Mapping[str, SelfTest], what: str)
     )  # fmt: skip
 
 
-def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
+def _unknown(why: str, tests: Mapping[str, SelfTest], what: str, channels: int) -> ModelError:
     more = "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER."
     few_right = ""
     if tests:
@@ -234,7 +239,9 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str) -> ModelError:
     return ModelError(
         f"The scaling of pixels that {what} needs is not known: {why}.{few_right}",
         "Give the scaling that it was trained with:\n"
-        + "".join(f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items())
+        + "".join(
+            f"--scale {name:<{_WIDTH}}  {known.meaning}\n" for name, known in SCALINGS.items() if _fits(known, channels)
+        )
         + f"{_OWN_SCALING}\n{more}",
         "scaling_unknown",
     )

@@ -13,7 +13,7 @@ from dashboard.core.explanations.answer import Answer, answer_key, explain_again
 from dashboard.core.explanations.overlay import overlay
 from dashboard.core.explanations.records import Explanation, MapRequest
 from dashboard.core.images.drawing import encode_png, enlarge
-from dashboard.core.images.preprocessing import size_in_words
+from dashboard.core.images.preprocessing import as_seen, size_in_words
 from dashboard.core.models.facts import stages
 from dashboard.schemas.explanations import ExplainedRecord
 from dashboard.services import Services
@@ -52,7 +52,7 @@ def show_pictures(answer: Answer, first: Answer, data: bytes) -> DeltaGenerator:
     Returns:
         The place below the overlay, for the test of the map.
     """
-    seen = enlarge(answer.model_input, LARGE_SIDE)
+    seen = enlarge(as_seen(answer.model_input, answer.version.preprocessing), LARGE_SIDE)
     seen_caption = f"What the model sees, {size_in_words(*answer.model_input.shape[:2])}"
     left, right = st.columns(2, gap="small")
     if answer.is_model_input:

@@ -107,7 +107,12 @@ def _input_shape(model: keras.Model, order: ForeignModel) -> tuple[int, int, int
             "Start the model with `keras.Input((height, width, channels))`, or call it before saving.", "model_shape",
         )  # fmt: skip
     if len(inputs) != 1:
-        raise ModelError(f"{what} has {len(inputs)} inputs.", "Save a model with one input, an image.", "model_shape")
+        raise ModelError(
+            f"{what} has {len(inputs)} inputs.",
+            "Save a model with one input, an image. Or evaluate it where it runs and add its predictions: "
+            "python -m dashboard import PREDICTIONS.",
+            "model_shape",
+        )
     shape = tuple(inputs[0].shape[1:])
     if len(shape) != 3:
         fix = "Add a model that takes images; gray images need a channel axis too."

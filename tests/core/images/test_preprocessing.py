@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from dashboard.core.errors import ModelError
 from dashboard.core.images.decoding import decode_image
 from dashboard.core.images.model_input import read_model_input
-from dashboard.core.images.preprocessing import SCALINGS, Preprocessing, Resample, fit_image, normalize
+from dashboard.core.images.preprocessing import SCALINGS, Preprocessing, Resample, as_seen, fit_image, normalize
 from tests.conftest import encoded, picture
 
 
@@ -125,6 +125,14 @@ def test_grayscale_agrees_with_pillow() -> None:
     gray = normalize(image[None], Preprocessing(32, 32, color="grayscale", scale=1.0))
     assert gray.shape == (1, 32, 32, 1)
     assert np.abs(gray[0, ..., 0] - np.asarray(Image.fromarray(image).convert("L"))).max() <= 1
+
+
+def test_a_gray_model_is_shown_what_it_sees_and_another_one_the_picture() -> None:
+    image = picture(3)
+    gray = normalize(image[None], recipe := Preprocessing(32, 32, color="grayscale", scale=1.0))[0]
+    seen = as_seen(image, recipe)
+    assert seen.dtype == np.uint8 and np.abs(seen - gray).max() <= 0.5
+    assert as_seen(image, Preprocessing(32, 32, color="bgr")) is image
 
 
 @pytest.mark.parametrize("name", SCALINGS)

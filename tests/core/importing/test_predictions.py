@@ -1207,6 +1207,20 @@ def test_columns_called_like_the_classes_that_are_rounded_too_much_are_told_so(
     assert refused(tmp_path / "x.csv", store, class_names=NAMES).fix.startswith("Save more decimals")
 
 
+def test_columns_with_names_of_their_own_are_matched_as_the_advice_says(tmp_path: Path, store: RunStore) -> None:
+    frame = table()
+    frame.columns = ["file", "label", "out_0", "out_1", "out_2"]
+    frame["label"] = ["cat", "dog", "frog", "cat"]
+    frame.to_csv(tmp_path / "x.csv", index=False)
+    columns = refused(tmp_path / "x.csv", store).fix.split("--class-names ")[1].split("`")[0].split(",")
+    advice = refused(tmp_path / "x.csv", store, class_names=columns).fix
+    assert "--map cat=COLUMN --map dog=COLUMN --map frog=COLUMN." in advice and "p_cat" in advice
+    meant = {"cat": "out_0", "dog": "out_1", "frog": "out_2"}
+    imported = import_file(tmp_path / "x.csv", store, columns, label_map=meant)
+    rows = store.folder(imported.manifest.run_id).load().table
+    assert rows["predicted_label"].tolist() == [meant[label] for label in frame["label"]] == rows["true_label"].tolist()
+
+
 def test_numbered_columns_of_probabilities_get_their_names_as_the_advice_says(tmp_path: Path, store: RunStore) -> None:
     frame = table()
     frame.columns = ["file", "label", "0", "1", "2"]

@@ -53,8 +53,14 @@ def test_no_scaling_is_named_when_none_mends_it(tmp_path: Path, samples: Path, i
 
 def test_a_scaling_that_does_not_fit_gray_pictures() -> None:
     assert scaled(Preprocessing(8, 8, color="grayscale"), "-1..1").scaling_name == "-1..1"
-    with pytest.raises(ModelError):
-        scaled(Preprocessing(8, 8, color="grayscale"), "imagenet")
+    for name in ("imagenet", "caffe"):
+        with pytest.raises(ModelError, match=f"{name}' is for colour") as refused:
+            scaled(Preprocessing(8, 8, color="grayscale"), name)
+        assert "1/255, raw or -1..1" in refused.value.fix
+    with pytest.raises(ModelError) as asked:
+        choose_scaling(None, None, "its layers do not tell", {}, "m.keras", channels=1)
+    offered = [line.split()[1] for line in asked.value.fix.splitlines() if line.startswith("--scale")]
+    assert offered == ["1/255", "raw", "-1..1"]
 
 
 class TestChoosingTheScaling:

@@ -13,6 +13,7 @@ from dashboard.core.analysis.findings.finding import Candidate, Finding
 from dashboard.core.analysis.findings.rules import ABOUT_LABELS, FIRST, RULES, WRONG_LABELS, rule_of
 from dashboard.core.analysis.label_issues import issues_in_words
 from dashboard.core.errors import counted
+from dashboard.core.metrics.confidence_gap import confidence_gap
 from dashboard.core.runs.array_file import ArrayFile
 from dashboard.core.runs.filtering import by_answers
 from dashboard.core.runs.filters import Filter, as_texts
@@ -216,8 +217,19 @@ def nothing_found(run: Run, doubtful: int | None, where: str = "in the view Labe
         return f"{nothing} stands out, but {counted(labelled, 'labelled image')} can only show large differences.{more}"
     return (
         f"{nothing} stands out: no group of images differs by more than chance would explain. Smaller differences may still "
-        f"be real.{more}"
+        f"be real.{_about_confidence(run)}{more}"
     )
+
+
+def _about_confidence(run: Run) -> str:
+    """A sentence if the mean confidence is not the accuracy, which is too little for a finding among all that was tested."""
+    answers = run.answers
+    if answers.probabilities is None:
+        return ""
+    gap = confidence_gap(answers.probabilities.confidence, answers.correct)
+    if gap.low <= 0 <= gap.high:
+        return ""
+    return f" On average, though, the confidence is too {'high' if gap.low > 0 else 'low'}: look at its calibration."
 
 
 def besides(findings: Sequence[Finding], run: Run, doubtful: int | None, where: str = "in the view Labels") -> str:

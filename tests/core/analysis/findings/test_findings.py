@@ -643,6 +643,19 @@ def test_mistakes_in_images_that_are_unlike_the_known_ones_are_not_put_down_to_t
     assert steps["nearly all"]["confused_pair"].startswith("Most of these images are unlike those that the model knows")
 
 
+@pytest.mark.parametrize("confidence, side", [(0.999, "high"), (0.8, "low"), (0.93, "")])
+def test_without_a_finding_it_is_said_whether_the_confidence_is_off(
+    tmp_path: Path, confidence: float, side: str
+) -> None:
+    predicted = np.resize([0, 1, 2], 300)
+    labels = [("cat", "dog", "frog")[i] for i in np.where(np.arange(300) % 14 == 0, (predicted + 1) % 3, predicted)]
+    folder = write_run(tmp_path, "run", labels, probabilities(predicted, 3, confidence), ("cat", "dog", "frog"))
+    said = nothing_found(folder.load(VIEW_COLUMNS), 0)
+    assert said.startswith("Nothing stands out: no group")
+    assert (f"On average, though, the confidence is too {side}: look at its calibration." in said) is bool(side)
+    assert ("calibration" in said) is bool(side)
+
+
 def test_without_a_finding_doubtful_labels_are_counted(tmp_path: Path) -> None:
     """It said that nothing stands out, although nearly all changed labels were found."""
     run = clean(1, 200)
@@ -656,6 +669,7 @@ def test_without_a_finding_doubtful_labels_are_counted(tmp_path: Path) -> None:
         f"{count} of 200 labels may be wrong: see them in the view Labels. Apart from them, nothing stands out: no group"
     )
     assert nothing_found(stored, 0).startswith("Nothing stands out: no group")
+    assert "calibration" not in nothing_found(stored, 0)
     assert nothing_found(stored, None, "there").endswith(
         "Labels that may be wrong, if there are any, are listed there."
     )
