@@ -169,7 +169,7 @@ def _try_scalings(
     if unknown and given:
         raise ModelError(
             f"{given.name} has labels that are not classes of the model: {listed(unknown)}.",
-            f"Give pictures of its classes: {listed(version.class_names)}.", "class_names",
+            f"Give a folder with pictures of its classes alone: {listed(version.class_names)}.", "class_names",
         )  # fmt: skip
     if not samples or unknown:
         return {}

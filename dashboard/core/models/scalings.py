@@ -222,7 +222,7 @@ def _names_in_doubt(names: OtherNames, tests: Mapping[str, SelfTest], what: str)
 
 
 def _unknown(why: str, tests: Mapping[str, SelfTest], what: str, channels: int) -> ModelError:
-    more = "Or give pictures of its classes to try them on, one folder per class: --samples FOLDER."
+    more = "Or give pictures of its classes alone to try them on, one folder per class: --samples FOLDER."
     few_right = ""
     if tests:
         more = "Or give more pictures of its classes to try them on: --samples FOLDER."
@@ -235,7 +235,7 @@ def _unknown(why: str, tests: Mapping[str, SelfTest], what: str, channels: int) 
                 f"--class-names a,b,c.\n{more}"
             )
     else:
-        why += ", and there are no labelled samples of its classes to try it on"
+        why += ", and there are no labelled samples of its classes alone to try it on"
     return ModelError(
         f"The scaling of pixels that {what} needs is not known: {why}.{few_right}",
         "Give the scaling that it was trained with:\n"
