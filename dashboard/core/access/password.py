@@ -119,7 +119,10 @@ class Password:
         if stated:
             return stated
         try:
-            return read_whole(self._file).decode().strip()
+            stored = read_whole(self._file).decode().strip()
+            if not stored:
+                raise OSError("it is empty")  # else a damaged file would open the pages
+            return stored
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:

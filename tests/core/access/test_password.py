@@ -81,3 +81,16 @@ def test_the_way_out_of_a_damaged_hash_names_an_installed_dashboard_as_it_was_st
     (tmp_path / FILE_NAME).write_text("no hash")
     with pytest.raises(DashboardError, match="`classifier-dashboard password`"):
         Password(settings_of(tmp_path)).verify(RIGHT, "1.2.3.4")
+
+
+def test_an_emptied_file_does_not_open_the_pages(tmp_path: Path) -> None:
+    password = Password(settings_of(tmp_path))
+    password.set("a long password")
+    for content in ("", " \n"):
+        (tmp_path / "password.txt").write_text(content)
+        assert password.may_be_set
+        with pytest.raises(DashboardError, match=r"password.txt cannot be read: it is empty") as refused:
+            _ = password.is_set
+        assert "set the password again" in refused.value.fix
+    password.set("another password")
+    assert password.is_set
