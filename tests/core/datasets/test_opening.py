@@ -107,11 +107,12 @@ def test_names_that_climb_out_are_only_names(make_zip: MakeZip, tmp_path: Path) 
         "/etc/cat/b.png": encoded(picture(2)),
         "../c.png": encoded(picture(3)),
     }
-    before = set(tmp_path.parent.rglob("*"))
-    dataset = open_dataset(make_zip({}, extra=evil))
+    inner = tmp_path / "inner" / "deeper"  # with two folders above it that no other test writes into
+    inner.mkdir(parents=True)
+    dataset = open_dataset(make_zip({}, name="inner/deeper/images.zip", extra=evil))
     assert [s.label for s in dataset.samples] == ["cat", "cat", None]
     assert np.array_equal(dataset.image(1), picture(2))
-    assert set(tmp_path.parent.rglob("*")) == before | {tmp_path / "images.zip"}
+    assert set(tmp_path.rglob("*")) == {inner.parent, inner, inner / "images.zip"}
 
 
 def test_a_symlink_is_not_followed(tmp_path: Path) -> None:

@@ -154,10 +154,11 @@ def test_names_that_climb_out_are_only_names(tmp_path: Path) -> None:
         "/etc/cat/b.png": encoded(picture(2)),
         "../c.png": encoded(picture(3)),
     }
-    before = set(tmp_path.parent.rglob("*"))
-    dataset = open_dataset(tar(tmp_path / "a.tar", evil))
+    inner = tmp_path / "inner" / "deeper"  # with two folders above it that no other test writes into
+    inner.mkdir(parents=True)
+    dataset = open_dataset(tar(inner / "a.tar", evil))
     assert [s.label for s in dataset.samples] == ["cat", "cat", None] and np.array_equal(dataset.image(1), picture(2))
-    assert set(tmp_path.parent.rglob("*")) == before | {tmp_path / "a.tar"}
+    assert set(tmp_path.rglob("*")) == {inner.parent, inner, inner / "a.tar"}
 
 
 @pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
