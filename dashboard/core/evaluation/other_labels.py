@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from dashboard.core.datasets import Dataset, distinct_labels, open_dataset
 from dashboard.core.datasets.choices import FILE_NAMES, FOLDERS, NOTHING_CHOSEN, Choices
+from dashboard.core.datasets.columns import SPLIT_COLUMNS, column_among
 from dashboard.core.datasets.label_column import is_predicted, possible_columns
 from dashboard.core.datasets.name_labels import labels_in_names
 from dashboard.core.datasets.split_names import PLAIN, SPLIT_OF, WORD
@@ -42,9 +43,9 @@ def other_labels(
     These are not if most are unknown, or if they are numbers that are not the ids of the classes in the others.
 
     The first answer is the one that fits. None is chosen, unless the user has chosen the folders rather than the file names.
-    If no column fits, but none of the labels is a class, those of a few different words are offered; then the column in
-    use is the first answer and chosen. So are file names that begin with such words, also beside folders that are numbers,
-    and the folders are chosen. Returns None if no others fit, or the user has chosen the table or its column.
+    If no column fits, but none of the labels is a class, or all are numbers, those of a few different words are offered; then
+    the column in use is the first answer and chosen. So are file names that begin with such words, and the folders are
+    chosen. Returns None if no others fit, or the user has chosen the table or its column.
 
     Args:
         dataset: the one at `path`, opened with these choices.
@@ -55,12 +56,12 @@ def other_labels(
     numbered = _are_ids(labels) and not {*labels} & {*class_names}
     if not (numbered or 2 * len(unknown) > len(labels)) or "label_column" in topics:
         return None
-    none_fits = len(unknown) == len(labels) and not _are_ids(labels)
+    none_fits = numbered or len(unknown) == len(labels)
     if not dataset.samples.from_folders:
         return _other_column(path, dataset, labels, none_fits, class_names, choices)
     if "labels" in topics or 2 * len(unknown) <= len(labels):
         return None
-    return _file_names(path, dataset, none_fits or numbered, class_names, choices)
+    return _file_names(path, dataset, none_fits, class_names, choices)
 
 
 def _file_names(
@@ -105,7 +106,9 @@ def _other_column(
     of_words: dict[str, list[str | None]] = {}
     for name in columns.column_names:
         texts = columns[name]
-        if is_predicted(name) or not pa.types.is_string(texts.type) or pc.count_distinct(texts).as_py() > _MOST_LABELS:
+        if is_predicted(name) or column_among([name], SPLIT_COLUMNS) or not pa.types.is_string(texts.type):
+            continue
+        if pc.count_distinct(texts).as_py() > _MOST_LABELS:
             continue
         classes = [*dict.fromkeys(text.strip() for text in pc.unique(texts).to_pylist() if text and text.strip())]
         if not _are_classes(classes, class_names):

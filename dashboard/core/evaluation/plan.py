@@ -94,6 +94,9 @@ def plan_run(
             mapping, counts, version.ref, version.class_names, "image",
             [*_taken_from(others, before=" "), *_in_workbooks(dataset), *_by_folders_above(dataset), *_other_encodings(dataset.questions)],
         )  # fmt: skip
+    if others and others.topic == "label_column":
+        columns = listed([f"{answer.value} ({answer.meaning})" for answer in others.answers[1:]], _MOST_COLUMNS)
+        dataset.notes += (f"Other columns that may hold the labels: {columns}.",)
     return RunPlan(dataset, fingerprint, version, mapping, run_key(fingerprint, version, mapping.label_map()))
 
 

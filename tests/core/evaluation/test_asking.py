@@ -296,6 +296,21 @@ def test_a_column_of_words_that_are_no_classes_is_offered_if_the_labels_are_none
     assert mapping.class_of == {"Katze": "cat", "Hund": "dog"}
 
 
+def test_a_column_of_words_is_offered_beside_numbers_that_may_be_class_ids(
+    make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
+) -> None:
+    rows = [f"{i}.png;{('Katze', 'Hund')[i % 2]};{('Jan', 'Ute', 'Eva')[i % 3]};test;{i % 5}" for i in range(20)]
+    table = "\n".join(["Datei;Tier;Kind;Split;Klasse", *rows]).encode()
+    path = make_zip({}, extra=pictures(*(f"{i}.png" for i in range(20))) | {"Liste.csv": table})
+    [question] = ask(path, tiny_version, {}).questions
+    assert (question.topic, question.chosen, question.certain) == ("label_column", "Klasse", True)
+    assert [answer.value for answer in question.answers] == ["Klasse", "Tier", "Kind"]
+    told = "Other columns that may hold the labels: Tier (Katze, Hund), Kind (Jan, Ute, Eva)."
+    assert told in plan_run(path, tiny_version).notes
+    chosen = describe(path, Choices(label_column="Klasse"), tmp_path)
+    assert told not in plan_run(chosen, tiny_version).notes
+
+
 def test_the_file_names_are_offered_if_they_hold_the_classes_and_the_folders_do_not(
     make_zip: MakeZip, tiny_version: ModelVersion, tmp_path: Path
 ) -> None:
