@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from dashboard.core.diagnostics.diagnosis import Diagnosis
     from dashboard.core.evaluation.jobs import JobRunner
     from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
-    from dashboard.core.explanations.explainer import Explainer
     from dashboard.core.feedback.feedback import Feedback
     from dashboard.core.history.answer_cache import AnswerCache
     from dashboard.core.history.answering import Answering
     from dashboard.core.history.history import History
+    from dashboard.core.history.stored_explainer import StoredExplainer
     from dashboard.core.runs.store import RunStore
 
 T = TypeVar("T")
@@ -192,7 +192,7 @@ class Services:
 
     @property
     @_made_once
-    def explainer(self) -> Explainer:
+    def explainer(self) -> StoredExplainer:
         """Heatmaps, which are not computed twice."""
         from dashboard.core.explanations.explainer import SLOW_TASK_S
         from dashboard.core.history.stored_explainer import StoredExplainer

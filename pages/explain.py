@@ -14,7 +14,7 @@ from dashboard.ui.explain.picture_choice import choose_picture
 from dashboard.ui.explain.tabs import TABS
 from dashboard.ui.model_banner import show_model_banner
 from dashboard.ui.picture_address import Picture, picture_to_explain
-from dashboard.ui.question import made_maps
+from dashboard.ui.question import made_maps, recall_slow_maps
 from dashboard.ui.sidebar import classes_in_use, model_in_use
 from dashboard.ui.tab_title import name_tab
 from dashboard.ui.visitor import visitors_services
@@ -41,6 +41,7 @@ def show_answer(picture: Picture, answer: Answer) -> None:
     question, look = choose_question(picture, answer, open_tab.all_layers)
     if made_maps(question):
         show_summary(question, summary)  # it stays while slower maps are made
+    recall_slow_maps(services, question)
     method = method_for_address(question, open_tab.all_layers) if open_tab.one_method else ""
     put_choices_in_address(
         target="" if question.target == answer.predicted_label else question.target,

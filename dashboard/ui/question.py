@@ -119,6 +119,18 @@ def explanations(services: Services, question: Question, methods: Sequence[str],
     return [remembered("maps", key, "", partial(made.__getitem__, method), KEPT) for method, key in keys.items()]
 
 
+def recall_slow_maps(services: Services, question: Question) -> None:
+    """Takes the slow maps that were made in another session, and are stored, into this one."""
+
+    def recall() -> None:
+        for method in (m.name for m in question.methods if m.cost != "instant" and not is_made(question, m.name)):
+            stored = services.explainer.stored(question.answer.version, question.data, question.request(method))
+            if stored:
+                remembered("maps", _key(question, method), "", stored.pop, KEPT)
+
+    remembered("recalled", question.key, "", recall, KEPT)
+
+
 def is_made(question: Question, method: str) -> bool:
     """True if this session already has the map."""
     return is_remembered("maps", _key(question, method))

@@ -126,6 +126,13 @@ def test_while_the_slower_maps_are_made_there_is_one_control_for_it(page) -> Non
     assert page.get_by_role("button", name="All maps").count() == 1
     page.get_by_alt_text("Occlusion heatmap for truck", exact=False).wait_for(timeout=120_000)
     expect(page.get_by_role("button", name="Making the slower maps")).to_have_count(0)
+    page.wait_for_selector(IDLE)
+    found = page.get_by_role("heading", name=re.compile("this picture|point to"))
+    sentence = found.inner_text()
+    page.reload()  # another session finds them stored
+    page.get_by_alt_text("Occlusion heatmap for truck", exact=False).wait_for()
+    expect(found).to_have_text(sentence)
+    assert not page.get_by_role("button", name=re.compile("slower maps")).count()
 
 
 def test_back_in_the_browser_finds_the_work_again(page, upside_down: Path) -> None:

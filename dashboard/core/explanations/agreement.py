@@ -26,6 +26,9 @@ EDGES = (
 )  # where the left and the upper part of a picture end, and where the right and the lower part begin
 
 
+_NOWHERE = ("several places", "nothing")  # what `place_in_words` says if there is no single place
+
+
 @dataclass(frozen=True)
 class Agreement:
     """Maps that mark the same part of a picture."""
@@ -70,9 +73,8 @@ def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
             "higher."
         )
     if len(names) == 1:
-        return MapSummary(_one_alone(names[0], groups[0].place, len(passed) > 1, of - count), reason)
+        return MapSummary(_none_agree(groups, of - count), reason)
     several = [group for group in groups if len(group.methods) > 1]
-    others = [group.methods[0] for group in groups[len(several) :]]
     who = (
         f"All {len(names)} maps that passed the faithfulness test"
         if len(names) > 3 and len(groups) == 1
@@ -81,8 +83,7 @@ def summarise(explanations: Sequence[Explanation], of: int) -> MapSummary:
     sentence = f"{who} agree{_they_point(groups[0])}."
     for group in several[1:]:
         sentence += f" {listed_and(group.methods)} agree with each other{_they_point(group)}."
-    if others:
-        sentence += f" {listed_and(others)} {'differs' if len(others) == 1 else 'differ'}."
+    sentence += "".join(_another_map(group, groups[0].place) for group in groups[len(several) :])
     reason += (
         f" Maps agree here if the rank correlation of each two is at least {LEAST_CORRELATION:.1f} (lowest: "
         f"{min(group.spearman for group in several):.2f}) and they share at least {LEAST_OVERLAP:.0%} of their most marked fifth "
@@ -211,8 +212,19 @@ def _are_the_quick_ones(explanations: Sequence[Explanation]) -> bool:
     return {e.method for e in explanations} == {m.name for m in METHODS.values() if m.cost == "instant"}
 
 
-def _one_alone(name: str, place: str, others: bool, untested: int) -> str:
-    if others:
+def _another_map(group: Agreement, place: str) -> str:
+    """What to say of a map that agrees with no other one. `place`: where the largest group points."""
+    if group.place == place and place not in _NOWHERE:
+        return f" {group.methods[0]} points there too, with another shape."
+    return f" {group.methods[0]} points to {group.place}."
+
+
+def _none_agree(groups: Sequence[Agreement], untested: int) -> str:
+    """The sentence on maps of which no two agree, one per group."""
+    name, place = groups[0].methods[0], groups[0].place
+    if len(groups) > 1:
+        if place not in _NOWHERE and all(group.place == place for group in groups):
+            return f"The {len(groups)} maps that passed the faithfulness test point to {place}, with different shapes."
         return f"The maps that passed the faithfulness test disagree. The best, {name}, points to {place}."
     if untested:
         return f"{name} passed the faithfulness test: it points to {place}.{_not_tested(untested)}"

@@ -26,17 +26,26 @@ class StoredExplainer(Explainer):
 
     def explain_all(self, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
         """See `Explainer.explain_all`. Stored maps say so in `Explanation.cached`."""
-        question = {
-            "kind": "explanation with branches",
-            "precision": precision_of(version),
-            "methods": " ".join(request.methods),
-            "layer": request.layer or "",
-            "target": request.target or "",
-            "faithfulness": str(request.faithfulness),
-        }
-        [key] = answer_keys(version, [hashlib.sha256(file).hexdigest()], question)
-        if stored := _FORM.loads(self._cache().get(key)):
-            return [replace(each, cached=True) for each in stored]
+        if stored := self.stored(version, file, request):
+            return stored
         found = super().explain_all(version, file, request)
-        self._cache().put(key, _FORM.dumps(found))
+        self._cache().put(_key(version, file, request), _FORM.dumps(found))
         return found
+
+    def stored(self, version: ModelVersion, file: bytes, request: MapRequest) -> list[Explanation]:
+        """The answer to this request if it is stored, else []. Never raises."""
+        stored = _FORM.loads(self._cache().get(_key(version, file, request)))
+        return [replace(each, cached=True) for each in stored or []]
+
+
+def _key(version: ModelVersion, file: bytes, request: MapRequest) -> str:
+    question = {
+        "kind": "explanation with branches",
+        "precision": precision_of(version),
+        "methods": " ".join(request.methods),
+        "layer": request.layer or "",
+        "target": request.target or "",
+        "faithfulness": str(request.faithfulness),
+    }
+    [key] = answer_keys(version, [hashlib.sha256(file).hexdigest()], question)
+    return key

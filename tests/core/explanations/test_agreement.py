@@ -106,9 +106,24 @@ def test_a_map_that_differs_is_named() -> None:
              explained("occlusion", spot(0.1, 0.9))]  # fmt: skip
     told = summarise(found, of=8)
     assert told.sentence == (
-        "Grad-CAM and HiResCAM agree, as maps of one layer mostly do: they point to the centre. Occlusion differs."
+        "Grad-CAM and HiResCAM agree, as maps of one layer mostly do: they point to the centre. Occlusion points "
+        "to the lower left."
     )
     assert "5 more can be made on the tab Methods" in told.reason
+
+
+def test_a_map_of_another_shape_that_points_to_the_same_place_is_no_other_answer() -> None:
+    faint = 0.1 * np.random.default_rng(0).random((32, 32))
+    fine, blurred = spot(0.2, 0.2, side=32, width=0.06) + faint, spot(0.25, 0.25, width=0.2)
+    same, other = explained("integrated-gradients", fine, 0.8), explained("occlusion", blurred, 0.6)
+    told = summarise([explained("smooth-grad", fine, 0.9), same, other], of=3)
+    assert told.sentence == (
+        "SmoothGrad and Integrated Gradients agree: they point to the upper left. Occlusion points there too, with another "
+        "shape."
+    )
+    assert summarise([same, other], of=3).sentence == (
+        "The 2 maps that passed the faithfulness test point to the upper left, with different shapes."
+    )
 
 
 def test_every_group_that_agrees_is_named() -> None:
@@ -117,7 +132,7 @@ def test_every_group_that_agrees_is_named() -> None:
     told = summarise([*left, *centre, explained("occlusion", spot(0.9, 0.1), 0.5)], of=8)
     assert told.sentence == (
         "SmoothGrad and Integrated Gradients agree: they point to the left. Score-CAM and LayerCAM agree with each other, as maps "
-        "of one layer mostly do: they point to the centre. Occlusion differs."
+        "of one layer mostly do: they point to the centre. Occlusion points to the upper right."
     )
     assert "A map that points to the centre is not that spot" in told.reason
     assert "more than that spot" not in summarise(left, of=8).reason

@@ -55,8 +55,10 @@ def test_maps_are_stored_with_their_tests(
     cache = AnswerCache(database, writer, limit_mb=1)
     explainer = StoredExplainer(pool, 60.0, lambda: cache)
     request = MapRequest(("grad-cam", "score-cam"), target="dog", faithfulness=True)
+    assert explainer.stored(tiny_version, png(0), request) == []
     first = explainer.explain_all(tiny_version, png(0), request)
     assert writer.flush(10)
+    assert [each.method for each in explainer.stored(tiny_version, png(0), request)] == list(request.methods)
     again = explainer.explain_all(tiny_version, png(0), request)
     assert [each.cached for each in (*first, *again)] == [False, False, True, True]
     for one, other in zip(first, again, strict=True):
