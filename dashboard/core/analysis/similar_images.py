@@ -63,5 +63,5 @@ def summary(similar: pd.DataFrame) -> str:
     if similar["true_label"].isna().all():
         return f"The {len(similar)} most similar are predicted as: {listed}."
     wrong = int((similar["true_label"].notna() & (similar["true_label"] != similar["predicted_label"])).sum())
-    mistakes = "none misclassified" if not wrong else f"{wrong} misclassified"
-    return f"The {len(similar)} most similar: {listed}; {mistakes}."
+    agree = "all predicted as labelled" if not wrong else f"{wrong} predicted as another class"
+    return f"The {len(similar)} most similar: {listed}; {agree}."

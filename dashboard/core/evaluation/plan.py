@@ -11,6 +11,7 @@ from pathlib import Path
 
 from dashboard.core.datasets import Dataset, distinct_labels, label_counts
 from dashboard.core.datasets.choices import ALL_SPLITS, FILE_NAMES, FOLDERS, NO_SPLITS
+from dashboard.core.datasets.described import SUFFIX as DESCRIPTION
 from dashboard.core.datasets.foreign_formats import is_about_workbooks
 from dashboard.core.datasets.split_names import split_called
 from dashboard.core.datasets.unchanged import open_with_fingerprint
@@ -65,6 +66,7 @@ def plan_run(
             model, and the user has not said what they mean.
     """
     dataset, fingerprint = open_with_fingerprint(path)
+    name = dataset.path.name.removesuffix(DESCRIPTION)
     check_splits_are_no_classes(dataset, version)
     label_map = with_folders_above(dataset.samples, label_map or {}, version.class_names)
     samples = in_class_folders(dataset.samples, version.class_names, label_map, first_id)
@@ -76,13 +78,13 @@ def plan_run(
         better = others.answers[0].value
         where = "the names of its files" if better == FILE_NAMES else f"its column {better}"
         raise UndecidedError(
-            f"The labels of {dataset.path.name} ({listed(distinct_labels(samples))}) are numbers, but not the ids of "
+            f"The labels of {name} ({listed(distinct_labels(samples))}) are numbers, but not the ids of "
             f"the classes in {where}.",
             others, "labels_uncertain",
         )  # fmt: skip
     if mapping.question:
         raise UndecidedError(
-            " ".join((f"{dataset.path.name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),
+            " ".join((f"{name}: {uncertain_start(mapping.unknown)}", *dataset.notes)),
             mapping.question, "labels_uncertain",
             (*_taken_from(others, before="\n"), *(_class_by_class(mapping.unknown) if uncertain else ())),
         )  # fmt: skip

@@ -20,7 +20,7 @@ def show_failures(services: Services, run: Run) -> None:
         st.caption("Every image was evaluated.")
     else:
         text = st.column_config.TextColumn
-        columns = {"file": text("File", width=200), "reason": text("Reason", width=740)}  # most reasons fit
+        columns = {"file": text("File"), "reason": text("Reason", width=740)}  # most reasons fit
         table = safe_for_spreadsheets(run.detail(run.failed.head(FAILURES_SHOWN), list(columns)))
         st.dataframe(
             table, hide_index=True, column_config=columns, key="failed", alt="Files without a prediction, with reasons"

@@ -41,9 +41,9 @@ def test_an_embedding_of_zeros_is_like_nothing() -> None:
 
 def test_the_summary_counts_labels_and_mistakes() -> None:
     said = summary(EVALUATED)
-    assert said == "The 4 most similar: 2 cat and 2 dog; 1 misclassified."
+    assert said == "The 4 most similar: 2 cat and 2 dog; 1 predicted as another class."
     assert summary(EVALUATED[2:3]) == "The 1 most similar are predicted as: 1 dog."
-    assert summary(EVALUATED.head(1)) == "The 1 most similar: 1 cat; none misclassified."
+    assert summary(EVALUATED.head(1)) == "The 1 most similar: 1 cat; all predicted as labelled."
 
 
 def nearest(embeddings: np.ndarray, index: int, most: int) -> pd.DataFrame:
