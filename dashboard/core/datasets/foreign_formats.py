@@ -45,5 +45,5 @@ def refuse_foreign(name: str, data: bytes) -> None:
     if suffix in WORKBOOKS or data.startswith(_WORKBOOK_MARKS):
         raise refused(
             name, "it is a workbook of a spreadsheet program, and only tables as text are read",
-            f"Save its sheet as a CSV file and put that into the dataset in its place. {SAVE_AS_UTF8}",
+            f"Save its sheet as a CSV file and use that in its place. {SAVE_AS_UTF8}",
         )  # fmt: skip
