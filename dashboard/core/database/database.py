@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,14 @@ class Database:
             if error.code == "database_damaged" and not error.only_a_value:
                 self._disconnect()  # it is checked again before it is used again
             raise
+
+    def check_again(self) -> None:
+        """Checks an SQLite file as when it is opened, and no longer uses it if it is damaged.
+
+        The open connections may still hold what they read before the damage.
+        """
+        with self._told(), closing(Database(self._settings)) as fresh, fresh.reading():
+            pass
 
     def hold(self) -> None:
         """Keeps others from replacing an SQLite file until `close`, although it may not be opened yet.
