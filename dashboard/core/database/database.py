@@ -216,6 +216,16 @@ class Database:
             raise faults.unavailable(address, error.strerror or str(error), error) from error
         self._opened_file = self._file_now()
 
+    def changes(self) -> tuple[int, ...]:
+        """Another value after any process has changed an SQLite file; always () for a PostgreSQL server."""
+        found: list[int] = []
+        if file := self.address.file:
+            for path in (file, file.with_name(f"{file.name}-wal")):
+                with suppress(OSError):
+                    state = path.stat()
+                    found += state.st_ino, state.st_size, state.st_mtime_ns
+        return tuple(found)
+
     def _file_now(self) -> tuple[int, int] | None:
         file = self.address.file
         with suppress(OSError):
