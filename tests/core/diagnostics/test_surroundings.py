@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from dashboard.core.access.audit import AuditLog
 from dashboard.core.database.database import Database
 from dashboard.core.diagnostics.checks import Report
 from dashboard.core.diagnostics.context import CheckContext, Records
@@ -102,6 +103,8 @@ def test_a_full_disk_is_an_error_of_the_database(sqlite_settings: Settings) -> N
 def test_damage_to_a_file_that_is_open_is_found_as_by_another_process(sqlite_settings: Settings) -> None:
     file = sqlite_settings.data_dir / "dashboard.sqlite3"
     with closing(Database(sqlite_settings)) as database:
+        for _ in range(100):  # pages that reading and writing other tables does not need
+            AuditLog(database).write("somebody", "tried", "x" * 2000, "y" * 2000)
         assert check_database(context_of(sqlite_settings, database)).status == "ok"
         with closing(sqlite3.connect(file)) as other:
             other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
