@@ -77,13 +77,13 @@ class Postgres:
     def url(self, name: str = "postgres") -> str:
         return f"postgresql://tests:{_IN_URL}@127.0.0.1:{self.port}/{name}"
 
-    def new_database(self) -> str:
+    def new_database(self, encoding: str = "UTF8") -> str:
         """The URL of a new, empty database."""
         import psycopg
 
         name = f"test_{secrets.token_hex(4)}"
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+            connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0")  # type: ignore[arg-type]
         return self.url(name)
 
     def _run(self, *command: str) -> None:

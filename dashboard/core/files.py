@@ -109,6 +109,12 @@ def check_regular(path: Path) -> None:
         raise NotAFileError(errno.EINVAL, what, str(path))
 
 
+def check_no_folder(path: Path) -> None:
+    """Raises NotAFileError if a folder is in the place of a file. Not every system says so when the file is replaced or removed."""
+    if path.is_dir():
+        check_regular(path)
+
+
 def read_whole(path: Path, most_bytes: int = MOST_TEXT_BYTES) -> bytes:
     """The content of a small file. Raises OSError, also if it is larger than `most_bytes`."""
     check_regular(path)
@@ -137,6 +143,7 @@ def open_atomically(path: Path, make_folder: bool = True) -> Iterator[IO[bytes]]
     """
     if make_folder:
         path.parent.mkdir(parents=True, exist_ok=True)
+    check_no_folder(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     try:
         with os.fdopen(handle, "w+b") as file:
@@ -252,7 +259,7 @@ def is_full(error: OSError) -> bool:
 
 def how_to_write_again(error: OSError) -> str:
     """What the user can do after a failed write, as a sentence without its end."""
-    if isinstance(error, NotAFileError):
+    if isinstance(error, NotAFileError | IsADirectoryError):
         return f"Remove {error.filename}, which should be a file"
     if error.errno == errno.ELOOP:
         return f"Remove {error.filename}, a link that leads to itself"
@@ -273,6 +280,8 @@ def how_to_write_there(error: OSError, other: str) -> str:
     Args:
         other: what they can name instead, such as "file".
     """
+    if isinstance(error, NotAFileError):  # a folder of the user's own
+        return f"Name another {other}."
     way_out = "Free some space there" if disk_is_full(error) else how_to_write_again(error)
     return f"{way_out}, or name another {other}."
 

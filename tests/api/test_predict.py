@@ -251,3 +251,18 @@ def test_predictions_go_on_while_the_database_server_hangs(
             assert services.history.waiting
         assert services.history.flush(30) and services.history.dropped == 0
     services.close()
+
+
+def test_predictions_go_on_without_history_beside_a_database_of_another_encoding(
+    settings: Settings, postgres: Postgres, pool: WorkerPool, image: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "close", lambda: None)  # other tests use it
+    url = SecretStr(postgres.new_database("SQL_ASCII"))
+    changes = {"database_url": url, "allow_anyone_who_reaches_this_server_to_use_it": True}
+    changed = settings.model_copy(update=changes)
+    services = services_of(changed, pool)
+    with TestClient(Starlette(routes=mounts(both(lambda: services, changed))), base_url="http://localhost") as client:
+        assert client.post(f"{V1}/predict", content=image, headers=PNG).status_code == 200
+        refused = client.get(f"{V1}/history")
+        assert refused.status_code == 503 and "its encoding is SQL_ASCII" in refused.json()["detail"]
+    services.close()

@@ -115,6 +115,15 @@ def test_a_small_file_is_read_whole_and_a_large_one_is_refused_unread(tmp_path: 
         read_whole(tmp_path / "none")
 
 
+def test_a_file_that_is_written_never_takes_the_place_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NotAFileError, match="A folder, not a file") as caught:
+        write_atomically(tmp_path / "folder", b"")
+    assert how_to_write_again(caught.value) == f"Remove {tmp_path / 'folder'}, which should be a file"
+    assert how_to_write_there(caught.value, "file") == "Name another file."  # the folder is the user's own
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_what_may_never_end_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zeros").symlink_to("/dev/zero")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict, deque
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dashboard.core.errors import AccessError, DashboardError
-from dashboard.core.files import read_whole, write_atomically
+from dashboard.core.files import check_no_folder, read_whole, write_atomically
 from dashboard.core.settings import check_data_dir
 from dashboard.core.shell import as_called
 
@@ -21,6 +22,8 @@ SHORTEST = 8  # characters
 _TRIES, _WITHIN_S = 5, 60.0
 _MOST_CLIENTS = 10_000
 _LONGEST = 1000  # characters
+_VARIABLE = "DASHBOARD_PASSWORD_HASH"
+_SET_AGAIN = "set the password again with `python -m dashboard password`"
 
 
 class Password:
@@ -74,26 +77,47 @@ class Password:
             AccessError: with the code password_wrong or too_many_tries.
             DashboardError: no password is set, or what is stored is not a hash of one.
         """
-        from argon2 import PasswordHasher
-        from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+        from argon2.exceptions import VerifyMismatchError
 
         stored = self._hash()
         if not stored:
             raise DashboardError("No password is set.", "Set one with `python -m dashboard password`.", "settings")
         self._begin_try(client)
         try:
-            with self._one_check:
-                PasswordHasher().verify(stored, password[: _LONGEST + 1])
+            self._compare(stored, password[: _LONGEST + 1])
         except VerifyMismatchError:
             raise AccessError("The password is wrong.", "Try again, or ask for it.", "password_wrong") from None
-        except (InvalidHashError, VerificationError) as error:
-            raise DashboardError(
-                f"The stored password cannot be used: {error}.",
-                as_called("Set it again with `python -m dashboard password`."),
-                "settings",
-            ) from error
         with self._lock:
             self._tries.pop(client, None)
+
+    def check(self) -> bool:
+        """True if a password is set and can be tried, False if none is set. Raises DashboardError as `verify` does."""
+        from argon2.exceptions import VerifyMismatchError
+
+        if stored := self._hash():
+            with suppress(VerifyMismatchError):
+                self._compare(stored, "")
+        return bool(stored)
+
+    def _compare(self, stored: str, password: str) -> None:
+        """Raises VerifyMismatchError if the password is another one, and DashboardError if `stored` is no hash."""
+        from argon2 import PasswordHasher
+        from argon2.exceptions import VerificationError, VerifyMismatchError
+
+        try:
+            with self._one_check:
+                PasswordHasher().verify(stored, password)
+        except VerifyMismatchError:
+            raise
+        except (ValueError, VerificationError) as error:
+            if self._stated.get_secret_value().strip():
+                what, way_out = _VARIABLE, f"Remove {_VARIABLE}, {_SET_AGAIN}, then restart the dashboard."
+            else:
+                what, way_out = f"The content of {self._file}", f"To replace it, {_SET_AGAIN}."
+            why = f" ({error})" if isinstance(error, VerificationError) else ""
+            raise DashboardError(
+                f"{what} is not the Argon2 hash of a password{why}.", as_called(way_out), "settings"
+            ) from error
 
     def _begin_try(self, client: str) -> None:
         """Counts the try before it is made, so that many at the same time do not get past the limit."""
@@ -127,17 +151,24 @@ class Password:
             return ""
         except (OSError, UnicodeDecodeError) as error:
             check_data_dir(self._data_dir)
+            if isinstance(error, PermissionError):
+                way_out = f"Make it readable for the dashboard's user, or {_SET_AGAIN}."
+            elif self._file.is_dir():
+                way_out = f"Remove this folder, then {_SET_AGAIN}."
+            else:
+                way_out = f"To replace it, {_SET_AGAIN}."
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise DashboardError(
-                f"The password file {self._file} cannot be read: {error}.",
-                "Make it readable for the dashboard's user, or set the password again.",
-                "permission",
+                f"The password file {self._file} cannot be read: {why}.", as_called(way_out), "permission"
             ) from error
 
 
 def forget_password(data_dir: Path) -> bool:
     """Removes the stored password, so that the pages are open again. False if none is stored. Raises OSError."""
+    file = data_dir / FILE_NAME
+    check_no_folder(file)
     try:
-        (data_dir / FILE_NAME).unlink()
+        file.unlink()
     except FileNotFoundError:
         return False
     return True

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Scope = Literal["predict", "evaluate", "admin"]  # admin includes the others
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX = "cd_"  # of every secret, so that scanners for leaked secrets can find it
-REMEMBERED_S = 3.0  # how long what is known of a token is used; one that another process revoked may work for so long
+# how long what is known of a token is used while nothing changes in the database; since a PostgreSQL server does not tell
+# changes, a token that another process revoked there may work for so long
+REMEMBERED_S = 3.0
 _SECRET_LETTERS = 43  # of _BASE62, which is 256 bits
 _VISIBLE = 9  # characters of a secret that lists show
 _LONGEST_SECRET, _LONGEST_NAME = 200, 100
@@ -65,7 +67,9 @@ class Tokens:
     def __init__(self, database: Database, writer: WriteBehind) -> None:
         self._database, self._writer = database, writer
         self._lock = threading.Lock()
-        self._remembered: OrderedDict[str, tuple[float, Token | None]] = OrderedDict()  # by hash; until when
+        self._remembered: OrderedDict[str, tuple[float, tuple[int, ...], Token | None]] = (
+            OrderedDict()
+        )  # by hash; until when, `Database.changes`
         self._use_noted: dict[str, float] = {}  # by id: when
 
     def create(
@@ -98,7 +102,7 @@ class Tokens:
             return [_token(row) for row in connection.execute(tokens.select().order_by(tokens.c.token_id.desc()))]
 
     def revoke(self, which: str) -> Token:
-        """Ends a token for good, here at once and in other processes within REMEMBERED_S seconds.
+        """Ends a token for good; other processes that use a PostgreSQL server may take it for REMEMBERED_S seconds more.
 
         Args:
             which: its id, its name or the visible beginning of its secret.
@@ -162,9 +166,10 @@ class Tokens:
     def _find(self, secret_sha256: str) -> Token | None:
         from dashboard.core.database.tables import tokens
 
+        changes = self._database.changes()
         with self._lock:
-            until, token = self._remembered.get(secret_sha256, (0.0, None))
-            if time.monotonic() < until:
+            until, then, token = self._remembered.get(secret_sha256, (0.0, (), None))
+            if time.monotonic() < until and then == changes:
                 return token
         # what is compared is the hash, whose equal beginning tells nothing about the secret
         asked_at = time.monotonic()
@@ -172,7 +177,7 @@ class Tokens:
             row = connection.execute(tokens.select().where(tokens.c.secret_sha256 == secret_sha256)).one_or_none()
         token = None if row is None else _token(row)
         with self._lock:
-            self._remembered[secret_sha256] = asked_at + REMEMBERED_S, token
+            self._remembered[secret_sha256] = asked_at + REMEMBERED_S, changes, token
             self._remembered.move_to_end(secret_sha256)
             while len(self._remembered) > _MOST_REMEMBERED:
                 self._remembered.popitem(last=False)

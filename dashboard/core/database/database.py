@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +125,14 @@ class Database:
                 self._disconnect()  # it is checked again before it is used again
             raise
 
+    def check_again(self) -> None:
+        """Checks an SQLite file as when it is opened, and no longer uses it if it is damaged.
+
+        The open connections may still hold what they read before the damage.
+        """
+        with self._told(), closing(Database(self._settings)) as fresh, fresh.reading():
+            pass
+
     def hold(self) -> None:
         """Keeps others from replacing an SQLite file until `close`, although it may not be opened yet.
 
@@ -207,6 +215,16 @@ class Database:
         except OSError as error:
             raise faults.unavailable(address, error.strerror or str(error), error) from error
         self._opened_file = self._file_now()
+
+    def changes(self) -> tuple[int, ...]:
+        """Another value after any process has changed an SQLite file; always () for a PostgreSQL server."""
+        found: list[int] = []
+        if file := self.address.file:
+            for path in (file, file.with_name(f"{file.name}-wal")):
+                with suppress(OSError):
+                    state = path.stat()
+                    found += state.st_ino, state.st_size, state.st_mtime_ns
+        return tuple(found)
 
     def _file_now(self) -> tuple[int, int] | None:
         file = self.address.file

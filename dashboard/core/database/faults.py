@@ -93,6 +93,18 @@ def unavailable(address: Address, reason: str, error: OSError | None = None) -> 
     )
 
 
+def wrong_encoding(address: Address, encoding: str) -> DatabaseError:
+    """The PostgreSQL database has another encoding than UTF8, which cannot store every label and file name."""
+    create = "create database dashboard_utf8 encoding 'UTF8' locale 'C' template template0"
+    return DatabaseError(
+        f"{address.as_subject} cannot be used: its encoding is {encoding}, and the dashboard needs UTF8.",
+        f'Create a database with `psql {address.options} --command="{create}"`, and set {address.variable} to the same URL with '
+        "dashboard_utf8 as the name at its end, then restart the dashboard. Predictions on the pages and the command line continue "
+        "meanwhile.",
+        "database_url",
+    )
+
+
 def locked(address: Address) -> DatabaseError:
     """Another program holds the database."""
     return DatabaseError(

@@ -25,6 +25,7 @@ _READ_S, _CHANGE_S = 15.0, 300.0  # how long PostgreSQL may be silent; one state
 _MIGRATION_S = 60.0  # how long another process may take to change the tables
 _ON_POSTGRESQL = {
     "application_name": "classifier-dashboard",
+    "client_encoding": "utf8",  # else psycopg gives bytes for text where an environment or a database says SQL_ASCII
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -50,6 +51,9 @@ def open_engine(address: Address, lock_s: float) -> Engine:
             _open_file(address, address.file, engine, lock_s)
         else:
             with engine.connect() as connection:
+                encoding = str(connection.exec_driver_sql("SHOW server_encoding").scalar())
+                if encoding != "UTF8":
+                    raise faults.wrong_encoding(address, encoding)
                 ready = version_of(connection) == HEAD
             if not ready:
                 with engine.begin() as connection:

@@ -35,12 +35,14 @@ def steps(context: CheckContext) -> list[Step]:
 
 
 def check_database(context: CheckContext) -> Check:
-    """Reads from the database of this process, or opens it for the check, and writes a row that is deleted again."""
+    """Opens the database anew, reads from that of this process, and writes a row that is deleted again."""
     from dashboard.core.database.database import Database
 
     try:
         if context.records is not None:
-            _read_and_write(context.records().database)
+            used = context.records().database
+            used.check_again()
+            _read_and_write(used)
         else:
             with closing(Database(context.settings)) as database:
                 _read_and_write(database)

@@ -7,11 +7,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from dashboard.core.access.password import Password
 from dashboard.core.diagnostics.checks import MIB, Check, without_full_stop
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.errors import DashboardError
 from dashboard.core.files import how_to_write_again, readable_name
-from dashboard.core.settings import check_data_dir
+from dashboard.core.settings import Settings, check_data_dir
 from dashboard.core.shell import set_variable
 
 LEAST_FREE_MIB = 200  # with less, not even a run can be stored
@@ -36,6 +37,13 @@ def steps(context: CheckContext) -> list[Step]:
             "storage",
             f"the free space for {shown}",
             lambda _: [check_space(settings.data_dir, free_mib(settings.data_dir), settings.max_upload_mb)],
+        ),
+        Step(
+            "storage.password",
+            "storage",
+            "whether the password of the pages can be used",
+            lambda _: check_password(settings),
+            quiet=True,
         ),
     ]
 
@@ -65,6 +73,17 @@ def check_writable(folders: Sequence[Path]) -> Check:
     return Check(
         "storage.writable", "storage", "ok", f"The data folder {readable_name(str(data_dir))} can be written to"
     )
+
+
+def check_password(settings: Settings) -> list[Check]:
+    """Checks that users can enter the stored password; nothing if none is set."""
+    try:
+        if not Password(settings).check():
+            return []
+    except DashboardError as error:
+        summary = f"Nobody can enter the password of the pages: {without_full_stop(error.message)}"
+        return [Check("storage.password", "storage", "error", summary, error.fix)]
+    return [Check("storage.password", "storage", "ok", "The password of the pages can be used")]
 
 
 def free_mib(data_dir: Path) -> int:

@@ -313,14 +313,23 @@ class RunFolder:
         if fault := self.rows_fault(manifest):
             raise damaged(self.run_id, fault)
         try:
-            table = files.read(columns)
-            if "index" in table:
-                _check_index(table["index"].to_numpy(), manifest.n_images)
+            return files, _read(files, columns, manifest.n_images)
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise damaged(self.run_id, error) from error
-        return files, table
+            told = damaged(self.run_id, error)
+            if manifest.state != "finished" and not self.rows.is_packed() and told.code == "run_damaged":
+                files = self.rows.sound_files(manifest.class_names)
+                with contextlib.suppress(OSError):  # the other rows are evaluated again when the run is resumed
+                    return files, _read(files, columns, manifest.n_images)
+            raise told from error
+
+
+def _read(files: RowFiles, columns: Sequence[str], n_images: int) -> pd.DataFrame:
+    table = files.read(columns)
+    if "index" in table:
+        _check_index(table["index"].to_numpy(), n_images)
+    return table
 
 
 def _check_index(index: np.ndarray, n_images: int) -> None:

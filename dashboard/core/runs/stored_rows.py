@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dashboard.core.files import check_regular
+from dashboard.core.files import check_regular, rename
 from dashboard.core.runs.parquet_file import parquet_writer
 from dashboard.core.runs.rows import RowFiles, as_metadata, notes_in, read_notes, read_part, reading
 
@@ -48,7 +48,9 @@ class StoredRows:
             OSError: the rows could not be stored; nothing else has changed.
         """
         table = rows.replace_schema_metadata(as_metadata(notes))
-        with parquet_writer(self._folder / f"part-{part:07d}.parquet", table.schema) as writer:
+        path = self._folder / f"part-{part:07d}.parquet"
+        _put_folder_aside(path)
+        with parquet_writer(path, table.schema) as writer:
             writer.write_table(table)
 
     def parts(self) -> dict[int, Part]:
@@ -79,7 +81,7 @@ class StoredRows:
 
     def is_packed(self) -> bool:
         """True if all rows are in one file."""
-        return self._packed.exists()
+        return self._packed.is_file()
 
     def exist(self) -> bool:
         """True if there are files of rows, even if they are damaged."""
@@ -116,8 +118,13 @@ class StoredRows:
             return RowFiles([self._packed], class_names)
         return RowFiles(parts, class_names, self._packed)
 
+    def sound_files(self, class_names: Sequence[str]) -> RowFiles:
+        """Reads the parts that are not damaged, which are those that an evaluation keeps when it is resumed."""
+        return RowFiles([path for path in self.part_paths() if _is_sound(path)], class_names, self._packed)
+
     def pack(self, rows: RowFiles) -> None:
         """Writes all rows into one file and removes the parts. Raises OSError."""
+        _put_folder_aside(self._packed)
         rows.pack(self._packed)
         for path in self.part_paths():
             with contextlib.suppress(PermissionError):  # Windows keeps it while a page reads it; nobody needs it
@@ -126,3 +133,17 @@ class StoredRows:
     def notes_when_packed(self) -> Counter[str]:
         """The notes on pixels in the file of all rows, as for `add_part`. Raises OSError."""
         return read_notes(self._packed)
+
+
+def _put_folder_aside(path: Path) -> None:
+    """Makes room for a file where somebody put a folder. Raises OSError."""
+    if path.is_dir():
+        rename(path, path.with_name(f"{path.name}.damaged"))
+
+
+def _is_sound(part: Path) -> bool:
+    try:
+        read_part(part)
+    except OSError:
+        return False
+    return True

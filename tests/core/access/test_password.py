@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from dashboard.core.access import password as module
 from dashboard.core.access.password import FILE_NAME, Password, forget_password
 from dashboard.core.errors import AccessError, DashboardError
+from dashboard.core.files import NotAFileError, how_to_write_again
 from tests.postgres import settings_of
 
 RIGHT = "correct horse é"
@@ -83,14 +84,45 @@ def test_the_way_out_of_a_damaged_hash_names_an_installed_dashboard_as_it_was_st
         Password(settings_of(tmp_path)).verify(RIGHT, "1.2.3.4")
 
 
-def test_an_emptied_file_does_not_open_the_pages(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content, why",
+    [(b"", "it is empty"), (b" \n", "it is empty"), (b"\xff", "can't decode"), (b"a\0", ""), ("é".encode(), "")],
+)
+def test_a_damaged_file_does_not_open_the_pages_and_is_replaced_by_a_new_password(
+    tmp_path: Path, content: bytes, why: str
+) -> None:
     password = Password(settings_of(tmp_path))
     password.set("a long password")
-    for content in ("", " \n"):
-        (tmp_path / "password.txt").write_text(content)
-        assert password.may_be_set
-        with pytest.raises(DashboardError, match=r"password.txt cannot be read: it is empty") as refused:
-            _ = password.is_set
-        assert "set the password again" in refused.value.fix
+    assert password.check()
+    (tmp_path / FILE_NAME).write_bytes(content)
+    assert password.may_be_set
+    with pytest.raises(DashboardError, match=f"{FILE_NAME}.*{why}") as refused:
+        password.check()
+    assert "set the password again with `python -m dashboard password`" in refused.value.fix
+    assert code_of(password, "a guess") in ("permission", "settings")
     password.set("another password")
-    assert password.is_set
+    assert password.check()
+
+
+def test_a_folder_in_place_of_the_file_is_told_with_a_way_out_that_works(tmp_path: Path) -> None:
+    file, password = tmp_path / FILE_NAME, Password(settings_of(tmp_path))
+    assert not password.check()
+    file.mkdir()
+    with pytest.raises(DashboardError, match=f"{FILE_NAME} cannot be read: A folder, not a file") as told:
+        password.check()
+    assert told.value.fix.startswith("Remove this folder, then set the password again")
+    for change in (lambda: password.set(RIGHT), lambda: forget_password(tmp_path)):
+        with pytest.raises(NotAFileError) as refused:
+            change()
+        assert how_to_write_again(refused.value) == f"Remove {file}, which should be a file"
+    assert list(tmp_path.iterdir()) == [file]
+    file.rmdir()
+    password.set(RIGHT)
+    assert password.check()
+
+
+def test_the_way_out_of_a_setting_that_is_no_hash_is_about_the_setting(tmp_path: Path) -> None:
+    password = Password(settings_of(tmp_path, password_hash=SecretStr("$argon2id$cut off")))
+    with pytest.raises(DashboardError, match="DASHBOARD_PASSWORD_HASH is not") as refused:
+        password.check()
+    assert refused.value.fix.startswith("Remove DASHBOARD_PASSWORD_HASH")

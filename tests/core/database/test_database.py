@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -27,13 +28,13 @@ from dashboard.core.database.database import Database
 from dashboard.core.database.faults import as_database_error
 from dashboard.core.database.migrating import HEAD, do_steps, scripts, version_of
 from dashboard.core.database.tables import audit_log, metadata
-from dashboard.core.errors import DatabaseError
+from dashboard.core.errors import DatabaseError, commands_in
 from dashboard.core.feedback.feedback import Feedback
 from dashboard.core.history.history import History
 from dashboard.core.runs.store import RunStore
 from dashboard.core.settings import Settings
 from tests.conftest import ROOT
-from tests.postgres import PASSWORD, Postgres, settings_of
+from tests.postgres import PASSWORD, Postgres, program, settings_of
 from tests.recorded import entry
 
 FILE = "dashboard.sqlite3"
@@ -380,6 +381,33 @@ def test_a_server_that_cannot_be_reached_is_told_without_its_password(postgres: 
         assert error.code == "database_unavailable" and "127.0.0.1" in error.message and "DATABASE_URL" in error.fix
         for shown in (str(error), repr(settings), repr(error.__cause__)):
             assert PASSWORD not in shown and "p%40ss" not in shown
+
+
+def test_a_server_whose_database_has_another_encoding_is_told_with_a_way_out_that_works(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    for encoding in ("LATIN1", "SQL_ASCII"):  # of which psycopg gives bytes instead of text
+        settings = settings_of(tmp_path, database_url=SecretStr(postgres.new_database(encoding)))
+        with pytest.raises(DatabaseError, match=f"its encoding is {encoding}, and the dashboard needs UTF8") as caught:
+            maintaining.check(Database(settings))
+    [command] = [each for each in commands_in(caught.value.fix) if each.startswith("psql ")]
+    _, *options = shlex.split(command)
+    environment = {**os.environ, "PGPASSWORD": PASSWORD}
+    subprocess.run([str(program("psql")), *options], env=environment, check=True, capture_output=True)
+    database = Database(settings_of(tmp_path, database_url=SecretStr(postgres.url("dashboard_utf8"))))
+    add(database, "Ä 猫")
+    assert ids(database) == ["Ä 猫"]
+    database.close()
+
+
+def test_the_encoding_of_the_environment_does_not_matter(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    database = Database(settings_of(tmp_path, database_url=SecretStr(postgres.new_database())))
+    add(database, "Ä 猫")
+    assert ids(database) == ["Ä 猫"]
+    database.close()
 
 
 def test_after_a_restart_of_the_server_it_goes_on(postgres: Postgres, tmp_path: Path) -> None:

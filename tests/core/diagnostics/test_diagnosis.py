@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from dashboard.core.access.password import Password
 from dashboard.core.diagnostics import report_text, run
 from dashboard.core.diagnostics.checks import Check, Report
 from dashboard.core.diagnostics.context import CheckContext, Step
 from dashboard.core.diagnostics.diagnosis import run_checks
 from dashboard.core.diagnostics.groups import GROUPS, CheckGroup
-from dashboard.core.diagnostics.storage_checks import check_space, check_writable, free_mib
+from dashboard.core.diagnostics.storage_checks import check_password, check_space, check_writable, free_mib
 from dashboard.core.diagnostics.tensorflow_checks import check_tensorflow
 from dashboard.core.diagnostics.worker_checks import check_worker, check_workers
 from dashboard.core.engine.contract import WorkerStatus
@@ -306,6 +307,20 @@ def test_a_data_folder_that_cannot_be_entered_is_told_first(
     assert report.headline == f"Pages and HTTP API are off: The data folder {data} cannot be entered: Not a directory"
     check = report.check("storage.writable")
     assert check and check.status == "error" and check.summary in report.headline and "DASHBOARD_DATA_DIR" in check.fix
+
+
+def test_the_password_is_checked_if_one_is_set(settings: Settings) -> None:
+    assert check_password(settings) == []
+    Password(settings).set("a long password")
+    assert [check.status for check in check_password(settings)] == ["ok"]
+    file = settings.data_dir / "password.txt"
+    file.write_text("damaged")
+    [damaged] = check_password(settings)
+    file.unlink()
+    file.mkdir()
+    [folder] = check_password(settings)
+    for check in (damaged, folder):
+        assert check.status == "error" and str(file) in check.summary and "dashboard password`" in check.fix
 
 
 @pytest.mark.parametrize(

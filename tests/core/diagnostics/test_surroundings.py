@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
+from dashboard.core.access.audit import AuditLog
 from dashboard.core.database.database import Database
 from dashboard.core.diagnostics.checks import Report
 from dashboard.core.diagnostics.context import CheckContext, Records
@@ -19,7 +21,7 @@ from dashboard.core.diagnostics.diagnosis import run_checks
 from dashboard.core.diagnostics.settings_checks import check_settings
 from dashboard.core.diagnostics.tensorflow_checks import check_cluster, check_tensorflow
 from dashboard.core.engine.pool import WorkerPool
-from dashboard.core.errors import WorkerError
+from dashboard.core.errors import DatabaseError, WorkerError
 from dashboard.core.models.health import ModelHealth
 from dashboard.core.models.inference import Inference
 from dashboard.core.models.registry import Registry
@@ -96,6 +98,25 @@ def test_a_full_disk_is_an_error_of_the_database(sqlite_settings: Settings) -> N
             event.listen(connection.engine, "checkout", full)
         check = check_database(context_of(sqlite_settings, database))
         assert check.status == "error" and "full" in check.summary and "Free some" in check.fix
+
+
+def test_damage_to_a_file_that_is_open_is_found_as_by_another_process(sqlite_settings: Settings) -> None:
+    file = sqlite_settings.data_dir / "dashboard.sqlite3"
+    with closing(Database(sqlite_settings)) as database:
+        for _ in range(100):  # pages that reading and writing other tables does not need
+            AuditLog(database).write("somebody", "tried", "x" * 2000, "y" * 2000)
+        assert check_database(context_of(sqlite_settings, database)).status == "ok"
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with file.open("r+b") as opened:
+            opened.seek(file.stat().st_size // 2 // 4096 * 4096)
+            opened.write(b"\xff" * 64)
+        with database.reading():
+            pass  # what is open does not show it
+        check = check_database(context_of(sqlite_settings, database))
+        assert check.status == "error" and f"{file} is damaged" in check.summary and "database restore" in check.fix
+        with pytest.raises(DatabaseError, match="The dashboard does not use it"), database.reading():
+            pass
 
 
 def test_the_check_leaves_nothing_in_the_database(sqlite_settings: Settings) -> None:

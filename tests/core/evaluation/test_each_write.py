@@ -23,7 +23,7 @@ from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.work import Progress
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
-from dashboard.core.runs.store import RunStore
+from dashboard.core.runs.store import RunStore, storage_error
 from tests.conftest import MakeZip
 from tests.evaluating import evaluate
 from tests.local_engine import LocalEngine
@@ -239,3 +239,62 @@ def test_a_clock_that_is_set_back_changes_nothing(
     assert 0 <= store.list()[0].seconds < 60
     (store.root / "run" / "manifest.json").touch()
     assert isinstance(take_up_run("run", store, tiny_registry), (Found, OpenRun))
+
+
+def make_folder(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    (path / "somebody's").touch()
+
+
+def cut_off(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:100])
+
+
+@pytest.fixture
+def cancelled(dataset: Path, tiny_version: ModelVersion, tmp_path: Path) -> RunStore:
+    """A store with a run that was stopped after two of its three parts."""
+    store = RunStore(tmp_path / "runs")
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 2 * CHUNK:
+            raise KeyboardInterrupt
+
+    run = begin_run(plan_run(dataset, tiny_version, None), store, CHUNK, "run")
+    with pytest.raises(KeyboardInterrupt):
+        go_on(run, LocalEngine(), CHUNK_S, stop)
+    return store
+
+
+@pytest.mark.parametrize(
+    "name, damage",
+    [
+        ("part-0000001.parquet", make_folder), ("part-0000001.parquet", cut_off), ("part-0000002.parquet", make_folder),
+        ("rows.parquet", make_folder),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_of_an_unfinished_run_counts_as_not_done(
+    cancelled: RunStore, tiny_registry: Registry, undisturbed: pd.DataFrame, name: str, damage: Callable[[Path], None]
+) -> None:
+    folder = cancelled.folder("run")
+    before = len(folder.load().table)
+    done_before = (folder.path / name).exists() and name.startswith("part")
+    damage(folder.path / name)
+    run = folder.load()  # so that the page can offer to resume it
+    assert run.state == "cancelled" and len(run.table) == before - (CHUNK if done_before else 0)
+    assert_frame_equal(rows(cancelled, resume(cancelled, tiny_registry)), undisturbed)
+    assert damage is cut_off or (folder.path / f"{name}.damaged" / "somebody's").exists()
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "stop", "owner.lock"])
+def test_a_folder_in_place_of_a_file_that_is_written_is_named_with_a_way_out_that_works(
+    cancelled: RunStore, tiny_registry: Registry, undisturbed: pd.DataFrame, name: str
+) -> None:
+    path = cancelled.root / "run" / name
+    make_folder(path)
+    with pytest.raises(OSError) as caught:
+        resume(cancelled, tiny_registry)
+    told = storage_error(cancelled.root, caught.value, "run")
+    assert told.fix.startswith(f"Remove {path}, which should be a file, then resume")
+    shutil.rmtree(path)
+    assert_frame_equal(rows(cancelled, resume(cancelled, tiny_registry)), undisturbed)

@@ -33,7 +33,7 @@ ROWS = [ok(0, "cat", "cat"), ok(1, "dog", "cat"), ok(2, "dog", "dog"), ok(3, Non
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / manifest().run_id)
-    folder.save(manifest())
+    folder.save(manifest(state="finished"))
     folder.add_part(0, table_of(ROWS), {"was turned upright": 2})
     return folder
 

@@ -257,8 +257,8 @@ def test_finish(folder: RunFolder) -> None:
     assert (done.state, done.seconds, done.message) == ("failed", 1.235, "No.")
 
 
-def test_a_damaged_part_is_an_error_that_names_the_run(folder: RunFolder) -> None:
-    folder.save(manifest())
+def test_a_damaged_part_of_a_finished_run_is_an_error_that_names_the_run(folder: RunFolder) -> None:
+    folder.save(manifest(state="finished"))
     folder.add_part(0, table_of([ok(0, "cat", "cat")]))
     part = folder.path / "part-0000000.parquet"
     part.write_bytes(part.read_bytes()[:-20])
