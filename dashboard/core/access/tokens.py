@@ -67,9 +67,8 @@ class Tokens:
     def __init__(self, database: Database, writer: WriteBehind) -> None:
         self._database, self._writer = database, writer
         self._lock = threading.Lock()
-        self._remembered: OrderedDict[str, tuple[float, tuple[int, ...], Token | None]] = (
-            OrderedDict()
-        )  # by hash; until when, `Database.changes`
+        # by hash: until when, and while which `Database.changes`
+        self._remembered: OrderedDict[str, tuple[float, tuple[int, ...], Token | None]] = OrderedDict()
         self._use_noted: dict[str, float] = {}  # by id: when
 
     def create(
