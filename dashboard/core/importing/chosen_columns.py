@@ -27,6 +27,7 @@ from dashboard.core.datasets.label_value import as_label
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing.other_layouts import OtherLayout
 from dashboard.core.importing.predicted_classes import (
+    ALL_COLUMNS_USED,
     CONFIDENCE_COLUMNS,
     CONFIDENCE_UNUSED,
     IF_TRUE_LABELS,
@@ -117,6 +118,10 @@ class _Choice:
             self._check_cells([of_lists])
             found = _Predictions([of_lists], own_class_names(self._table.path))
             n_classes = list_length(self._table.path, of_lists)
+        elif all_of_them := self._all_columns():
+            found, known = all_of_them, (None, None, None)
+            self._labels, self._label, self._file, self._reason = [], *known
+            n_classes = len(found.probs)
         else:
             found = self._predictions([column for column in self._table.columns if column not in known])
             n_classes = len(found.probs) or len(found.class_names or ())
@@ -126,6 +131,18 @@ class _Choice:
             column_among(unused, PREDICTED_COLUMNS), self._label, [c for c in self._labels if c in unused],
             self._file, self._reason, found.notes,
         )  # fmt: skip
+
+    def _all_columns(self) -> _Predictions | None:
+        """All columns, if their numbers sum to 1 in each row and no name says more: then a class may be called file or label."""
+        columns = [column for column in self._table.columns if column]
+        if len(columns) < 2 or self._lists or probability_columns(columns, self._class_names):
+            return None
+        first = next(self._table.frames(columns, n_classes=len(columns)), pd.DataFrame())
+        if first.empty or likely_probabilities(first) != columns or only_0_and_1(first) or best_first(first):
+            return None
+        if not self._sum_to_1(columns, _ROUNDING):
+            return None
+        return _Predictions(columns, tuple(columns), (ALL_COLUMNS_USED.format(columns=listed(columns)),))
 
     def _predictions(self, others: Sequence[str]) -> _Predictions:
         """What the columns other than label, file and reason hold. Raises DatasetError."""

@@ -25,6 +25,7 @@ NUMBERS_UNUSED_OF_SEVERAL = (
     "The numbers from 0 to 1 in {columns} are not used as probabilities, since there is no such column for each class."
 )
 PROBABILITIES_FOUND = "The columns {columns} are used as probabilities: they are called like the classes and sum to 1."
+ALL_COLUMNS_USED = "The columns {columns} are used as probabilities: there are no others, and each row sums to 1."
 ZEROS_AND_ONES_UNUSED = "All numbers in {columns} are 0 or 1, so they are not used as probabilities."
 IF_TRUE_LABELS = (
     " If they are the true labels, write the class of each row into a column label, then import the file again."

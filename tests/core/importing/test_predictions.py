@@ -24,6 +24,7 @@ from dashboard.core.analysis.label_issues import label_issues
 from dashboard.core.datasets.attributes import MOST_COLUMNS
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.importing import predictions_file
+from dashboard.core.importing.dropped import recognise
 from dashboard.core.importing.predictions import Imported, ImportRequest, import_predictions
 from dashboard.core.importing.which_arrays import Reading
 from dashboard.core.labels.class_names import LEAVE_OUT
@@ -1270,6 +1271,25 @@ def test_class_ids_that_count_the_columns_in_another_order_are_told(
     imported = import_file(tmp_path / "x.csv", store, NAMES)
     assert imported.evaluation and imported.evaluation.accuracy.value == 1
     assert "Warning" not in " ".join(imported.manifest.notes)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_of_nothing_but_probabilities_has_classes_of_any_name(
+    tmp_path: Path, store: RunStore, suffix: str
+) -> None:
+    """Also of names that other tables have for the file, the label or the reason of a row."""
+    names = ["file", "label", "reason"]
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), 20)
+    table, labels = tmp_path / f"x{suffix}", tmp_path / "y.csv"
+    frame = pd.DataFrame(probs, columns=names)
+    frame.to_csv(table, index=False) if suffix == ".csv" else frame.to_parquet(table)
+    pd.DataFrame({"label": [names[i] for i in probs.argmax(axis=1)]}).to_csv(labels, index=False)
+    imported = import_file(table, store, labels=labels)
+    assert imported.manifest.class_names == tuple(names) and imported.evaluation
+    assert imported.evaluation.accuracy.value == 1 and imported.evaluation.accuracy.n == 20
+    assert "there are no others, and each row sums to 1" in imported.manifest.notes[0]
+    found = recognise([table, labels], ["cat", "dog"])
+    assert found and found.class_names == tuple(names) and not found.unsure
 
 
 def test_many_numbered_columns_that_are_no_probabilities_are_refused_soon(tmp_path: Path, store: RunStore) -> None:
