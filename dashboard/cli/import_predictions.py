@@ -38,7 +38,7 @@ def import_command(
         ),
     ] = "",
     model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
-    name: Annotated[str, typer.Option(help="Name of the model or program that made the predictions.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the model or program that made the predictions; else the name of the file.")] = "",
     labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     as_json: AsJson = False,
@@ -53,13 +53,12 @@ def import_command(
             names = read_class_names(class_names)
             check_class_names(names)
         elif model:
-            version = opened.registry.get(model)
-            names, model = version.class_names, version.ref
+            names = opened.registry.get(model).class_names
         with progress() as bar:
             task = bar.add_task("Importing", total=None, rate="")
             meanings = read_label_map(label_map or ())
             reading = read_arrays(predictions, arrays) if arrays else None
-            request = ImportRequest(predictions, names, labels, name or model, meanings, labels_from, reading)
+            request = ImportRequest(predictions, names, labels, name, meanings, labels_from, reading)
             imported = import_predictions(
                 request,
                 opened.runs,

@@ -558,6 +558,13 @@ def test_import_takes_one_probability_per_row(tmp_path: Path) -> None:
         assert done["accuracy"] == 1 and "that of defect; that of ok is 1 minus it" in done["notes"][0]
 
 
+def test_predictions_with_the_classes_of_a_model_are_not_called_like_it(tmp_path: Path) -> None:
+    np.save(tmp_path / "theirs.npy", np.full((2, 10), 0.1))
+    options = ("--model", "cifar10-small", "--json")
+    record = only_json(dashboard("import", tmp_path / "theirs.npy", *options, data_dir=tmp_path))
+    assert record["model"] == "theirs"
+
+
 def test_import_refuses_logits_in_words(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([[3.0, -1.0]]))
     done = dashboard("import", tmp_path / "x.npy", "--json", data_dir=tmp_path)
