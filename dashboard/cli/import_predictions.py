@@ -38,7 +38,9 @@ def import_command(
         ),
     ] = "",
     model: Annotated[str, typer.Option(help="Use the class names of this model: NAME or NAME@VERSION.")] = "",
-    name: Annotated[str, typer.Option(help="Name of the model or program that made the predictions; else the name of the file.")] = "",
+    name: Annotated[
+        str, typer.Option(help="Name of the model or program that made the predictions; else the name of the file.")
+    ] = "",
     labels_from: LabelsFrom = None,
     label_map: LabelMap = None,
     as_json: AsJson = False,

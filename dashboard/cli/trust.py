@@ -91,8 +91,8 @@ def show_prediction_sets(
     else:
         _print_sets(record)
     for each in (marginal, by_class):
-        if not each.holds:
-            show(each.warning(), "yellow")
+        if told := each.shortfall_by_chance() if each.holds else each.warning():
+            show(told, "yellow")
     if not (marginal.holds and by_class.holds):
         raise typer.Exit(1)
 

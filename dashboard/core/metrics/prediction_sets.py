@@ -85,13 +85,25 @@ class PredictionSets:
         expected = mean.sum() + m[~limited].sum()
         return bool(self.covered.sum() >= expected - _CLEARLY * math.sqrt(variance.sum()))
 
+    @property
+    def _kind(self) -> str:
+        return "a limit for each class" if self.by_class else "one limit for all classes"
+
     def warning(self) -> str:
         """What it means that the sets do not hold, in two sentences."""
-        kind = "a limit for each class" if self.by_class else "one limit for all classes"
         return (
-            f"The sets with {kind} cannot be relied on: only {self.coverage} of them contain the true class, "
+            f"The sets with {self._kind} cannot be relied on: only {self.coverage} of them contain the true class, "
             f"instead of {100 * self.confidence:g}%. The images that set the limits and the others differ, by chance or because "
             "they are of different kinds."
+        )
+
+    def shortfall_by_chance(self) -> str:
+        """What it means if the sets hold, although the interval of the coverage lies below what was asked; else ""."""
+        if not self.holds or self.coverage.high >= self.confidence:
+            return ""
+        return (
+            f"With {self._kind}, fewer than {100 * self.confidence:g}% of the sets contain the true class. Chance can explain it: "
+            "the limit comes from a sample of images, too, which the interval does not count."
         )
 
     def class_coverage(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -97,6 +97,8 @@ def _show_sets(title: str, sets: PredictionSets, run: Run) -> None:
         )  # fmt: skip
     if not sets.holds:
         st.warning(plain(sets.warning()), icon=":material/block:")
+    elif shortfall := sets.shortfall_by_chance():
+        st.caption(shortfall)
     images, share, low, high = sets.class_coverage()
     if np.isfinite(share).any():
         worst = int(np.nanargmin(share))

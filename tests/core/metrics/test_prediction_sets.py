@@ -108,7 +108,15 @@ def test_sets_hold_unless_they_cover_significantly_less_than_asked() -> None:
     easy, hard = of_first_class(*rng.uniform(0.8, 1, 400)), of_first_class(*rng.uniform(0.6, 1, 400))
     for by_class in (False, True):
         found = prediction_sets(*easy, *hard, 0.9, by_class)
-        assert not found.holds and found.warning().startswith("The sets with ")
+        assert not found.holds and found.warning().startswith("The sets with ") and not found.shortfall_by_chance()
+
+
+def test_less_coverage_than_asked_is_told_also_if_chance_explains_it() -> None:
+    probs, test = (of_first_class(*np.random.default_rng(seed).random(n)) for seed, n in ((0, 400), (1001, 1500)))
+    found = prediction_sets(*probs, *test, 0.95)
+    assert found.holds and found.coverage.high < 0.95
+    assert found.shortfall_by_chance().startswith("With one limit for all classes, fewer than 95% of the sets contain")
+    assert prediction_sets(*probs, *test, 0.9).shortfall_by_chance() == ""
 
 
 def test_no_images_are_refused() -> None:
