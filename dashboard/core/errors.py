@@ -56,7 +56,7 @@ Code = Literal[
     "run_damaged", "run_exists", "run_file_damaged", "run_failed", "run_in_use", "run_unfinished", "run_unknown", "run_unreadable",
     "run_vanished",
     # a new temperature for a model
-    "run_of_other_model", "temperature_not_better", "too_few_images",
+    "no_best_temperature", "run_of_other_model", "temperature_not_better", "too_few_images",
     # the database, and what it keeps
     "database_damaged", "database_locked", "database_newer", "database_unavailable", "database_url",
     "cursor", "feedback", "prediction_unknown",

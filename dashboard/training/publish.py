@@ -13,6 +13,7 @@ import numpy as np
 from dashboard.core.analysis.robustness import TRAINED, measure_robustness
 from dashboard.core.clock import utc_now
 from dashboard.core.datasets.cifar10_archive import LabelledImages
+from dashboard.core.errors import DatasetError
 from dashboard.core.files import sha256_of, write_json
 from dashboard.core.images.corruptions import CORRUPTIONS, NINE
 from dashboard.core.images.preprocessing import Preprocessing, normalize
@@ -80,7 +81,7 @@ def publish(
     recipe, preprocessing = training.recipe, training.preprocessing
     held, held_labels = holdout
     held_logits = logits_of(model, held, preprocessing)
-    temperature = round(fit_temperature(held_logits, held_labels), 4)
+    temperature, calibrated_on = _calibrated(held_logits, held_labels)
     held_probs = softmax(held_logits, temperature)
     logits = logits_of(model, test.images, preprocessing)
     probs = softmax(logits, temperature)
@@ -153,13 +154,22 @@ def publish(
             "trained_utc": utc_now(),
             TRAINED: list(training.corruptions),
             "blended": [dataclasses.asdict(tried) for tried in training.blended],
-            "calibrated_on": f"{len(held_labels):,} training images that were not trained on",
+            "calibrated_on": calibrated_on,
         },
     )
     with registry.adding() as made:
         save_portably(model, made / WEIGHTS)
         write_json(made / RECORD, to_record(dataclasses.replace(version, sha256=sha256_of(made / WEIGHTS))))
         return folder / registry.add(made, folder.name)
+
+
+def _calibrated(held_logits: np.ndarray, held_labels: np.ndarray) -> tuple[float, str]:
+    """The temperature, and in words on which images it was fitted; 1 if these images have no best one."""
+    try:
+        temperature = round(fit_temperature(held_logits, held_labels), 4)
+    except DatasetError as error:
+        return 1.0, f"no images. {error.message}"
+    return temperature, f"{len(held_labels):,} training images that were not trained on"
 
 
 def _robustness(model: keras.Model, training: Training, test: LabelledImages, temperature: float) -> dict[str, Any]:

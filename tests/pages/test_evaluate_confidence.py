@@ -265,6 +265,11 @@ def test_the_command_for_a_better_temperature(open_page: Open, dashboard: Servic
     assert not at.code
 
 
+def test_a_temperature_where_the_model_makes_no_mistake_is_not_fitted(open_page: Open, dashboard: Services) -> None:
+    at = opened(open_page, stored_run(dashboard, 1e-3), "Temperature")
+    assert "The model makes no mistake among the 200 images" in text_of(at) and not at.code and not at.error
+
+
 def test_a_temperature_that_is_no_better_is_not_offered(open_page: Open, dashboard: Services) -> None:
     at = opened(open_page, stored_run(dashboard, 0.6), "Temperature")  # that of the model is 0.5
     assert "No significant difference: these images do not show that a new temperature is better." in text_of(

@@ -34,6 +34,7 @@ def recalibrate(registry: Registry, version: ModelVersion, store: RunStore, run_
 
     Raises:
         DatasetError, ModelError: see `labelled_logits`.
+        DatasetError: these images have no best temperature.
         ModelError: the new temperature is not significantly better on the checked rows, or the version cannot be written.
     """
     logits, labels = labelled_logits(version, store, run_id)

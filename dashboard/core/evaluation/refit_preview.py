@@ -33,7 +33,7 @@ def preview_refit(registry: Registry, run: Run) -> RefitPreview:
     Without a model, the probabilities themselves are fitted, and the temperature is a factor of the present one.
 
     Raises:
-        DatasetError: there are fewer than `LEAST_IMAGES` labelled rows, or they cannot be read.
+        DatasetError: there are fewer than `LEAST_IMAGES` labelled rows, they cannot be read, or they have no best temperature.
     """
     if len(run.labelled) < LEAST_IMAGES:
         raise DatasetError(

@@ -65,6 +65,7 @@ def refit(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> R
 
     Raises:
         ValueError: there are fewer than two images.
+        DatasetError: see `fit_temperature`.
     """
     if len(labels) < 2:
         raise ValueError("two halves need at least two images")

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from dashboard.core.errors import DatasetError
+
+_LEAST, _MOST = 0.05, 20.0
+_OTHER_IMAGES = "Use other images, among which the model is sometimes right and sometimes wrong, or more of them."
+_AT_BOUND = 1e-3  # of the logarithm; the search ends this close to a bound if the loss has no minimum before it
+
 
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Probabilities (N, K) float64 for logits (N, K)."""
@@ -31,11 +37,23 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     The temperature scales all logits equally, so the predicted class stays the same. Fit it on images that the
     model was not trained on.
+
+    Raises:
+        DatasetError: the likelihood has no best temperature in this range, as when the model makes no mistake.
     """
     from scipy.optimize import minimize_scalar
 
+    within = (float(np.log(_LEAST)), float(np.log(_MOST)))
     best = minimize_scalar(
-        lambda log_t: negative_log_likelihood(logits, labels, float(np.exp(log_t))),
-        bounds=(np.log(0.05), np.log(20)), method="bounded",
+        lambda log_t: negative_log_likelihood(logits, labels, float(np.exp(log_t))), bounds=within, method="bounded",
     )  # fmt: skip
+    if min(abs(best.x - bound) for bound in within) < _AT_BOUND:
+        raise DatasetError(_why_none(logits, labels), _OTHER_IMAGES, "no_best_temperature")
     return float(np.exp(best.x))
+
+
+def _why_none(logits: np.ndarray, labels: np.ndarray) -> str:
+    n = f"{len(labels):,} images on which a temperature is fitted"
+    if (logits.argmax(axis=1) == labels).all():
+        return f"The model makes no mistake among the {n}, so each lower temperature fits them better and none is the best."
+    return f"No temperature between {_LEAST:g} and {_MOST:g} is the best for the {n}: the fit ends at a bound of the search."

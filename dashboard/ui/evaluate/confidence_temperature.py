@@ -31,7 +31,7 @@ def show_temperature(services: Services, run: Run) -> None:
             lambda: preview_refit(services.registry, run), 4,
         )  # fmt: skip
     except DashboardError as error:
-        if error.code == "too_few_images":
+        if error.code in ("too_few_images", "no_best_temperature"):
             st.info(as_text(error), icon=":material/info:")
         else:
             show_error(error, "No temperature was fitted.")

@@ -117,6 +117,11 @@ def test_pictures_are_doubted_as_often_as_before(registry: Registry, tmp_path: P
         ({"n": LEAST_IMAGES - 1}, "too_few_images", "has 199 labelled images"),
         ({"temperature": ONLY_ONE_HALF_IS_OFF}, "temperature_not_better", "The new temperature is worse"),
         ({"temperature": 1.6}, "temperature_not_better", "No significant difference"),
+        (
+            {"temperature": 1e-3},
+            "no_best_temperature",
+            "makes no mistake among the 500 images on which a temperature is fitted",
+        ),
     ],
 )
 def test_refusals_name_the_reason_and_store_nothing(

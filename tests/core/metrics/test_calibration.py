@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 from sklearn.metrics import log_loss
 
+from dashboard.core.errors import DatasetError
 from dashboard.core.metrics.calibration import (
     Reliability,
     equal_mass_reliability,
@@ -117,6 +119,22 @@ def test_softmax_by_hand() -> None:
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
 def test_fit_temperature_finds_the_right_one(temperature: float) -> None:
     assert fit_temperature(*made(temperature=temperature)) == pytest.approx(temperature, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    "labels, told",
+    [
+        (lambda logits: logits.argmax(axis=1), "makes no mistake among the 500 images"),
+        (lambda logits: logits.argmin(axis=1), "No temperature between 0.05 and 20 is the best for the 500 images"),
+    ],
+)
+def test_a_temperature_at_a_bound_of_the_search_is_no_fit(
+    labels: Callable[[np.ndarray], np.ndarray], told: str
+) -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (500, 4))
+    with pytest.raises(DatasetError, match=told) as caught:
+        fit_temperature(logits, labels(logits))
+    assert caught.value.code == "no_best_temperature" and "among which the model is sometimes right" in caught.value.fix
 
 
 def test_made_logits_are_calibrated_at_their_own_temperature_only() -> None:

@@ -62,7 +62,7 @@ def test_it_says_whether_the_new_temperature_is_better() -> None:
         "No significant difference: these images do not show that a new temperature is better."
     )
     spoiled = labels.copy()
-    spoiled[fit] = logits[fit].argmax(axis=1)  # a fit on these makes the model far too sure
+    spoiled[fit[10:]] = logits[fit[10:]].argmax(axis=1)  # a fit on these makes the model far too sure
     assert refit(logits, spoiled, 2.0).in_words().startswith("The new temperature is worse")
 
 
