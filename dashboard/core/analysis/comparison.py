@@ -145,10 +145,23 @@ def compare(a: Run, b: Run) -> Comparison:
     pairs = labelled_pairs(a, b)
     found = compared(pairs.a, pairs.b)
     side_a, side_b = _side(a, pairs.a, found.a), _side(b, pairs.b, found.b)
-    notes = [*unfinished_notes(a, b), *pairs.notes, *_other_fit(a.manifest, b.manifest)]
+    notes = [
+        *unfinished_notes(a, b),
+        *pairs.notes,
+        *_other_weights(a.manifest, b.manifest),
+        *_other_fit(a.manifest, b.manifest),
+    ]
     if classes := note_on_classes(pairs.a, pairs.b):
         notes.append(classes)
     return Comparison(side_a, side_b, len(pairs), pairs.class_names, found.differences, _outcomes(pairs), tuple(notes))
+
+
+def _other_weights(a: RunManifest, b: RunManifest) -> Iterator[str]:
+    if a.model == b.model and a.model_sha256 and b.model_sha256 and a.model_sha256 != b.model_sha256:
+        yield (
+            f"A and B are different models: both were {a.model}, but with other weights (SHA-256 {a.model_sha256[:8]} and "
+            f"{b.model_sha256[:8]})."
+        )
 
 
 def _other_fit(a: RunManifest, b: RunManifest) -> Iterator[str]:

@@ -8,12 +8,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from dashboard.core.errors import ModelError
-from dashboard.core.files import folders_in, how_to_write_again, portable_name, sync_files, write_json
+from dashboard.core.files import folders_in, how_to_write_again, portable_name, read_whole, sync_files, write_json
+from dashboard.core.labels.text_encoding import decode_text
 from dashboard.core.models.version import CHOICE, BrokenVersion, ModelVersion, chosen_in, newest_first, read_version
+from dashboard.core.parsing import parse_json
 from dashboard.core.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_GIVEN = "last_versions.json"  # the highest number given to each name, so that none is given again after it was deleted
+_NUMBERS = TypeAdapter(dict[str, int])
 
 
 class Registry:
@@ -142,10 +148,19 @@ class Registry:
         return version
 
     def next_version(self, name: str) -> str:
-        """The number for a new version of `name`. Raises ModelError if the name is not a plain file name."""
+        """The number for a new version of `name`, above all that were ever given.
+
+        Raises ModelError if the name is not a plain file name.
+        """
         check_name(name)
         taken = [int(p.name) for root in self._folders for p in (root / name).glob("*") if p.name.isdecimal()]
-        return str(max(taken, default=0) + 1)
+        return str(max([*taken, self._given().get(name, 0)]) + 1)
+
+    def _given(self) -> dict[str, int]:
+        try:
+            return _NUMBERS.validate_python(parse_json(decode_text(read_whole(self.root / _GIVEN))))
+        except Exception:  # missing or damaged: then only the folders count
+            return {}
 
     @contextlib.contextmanager
     def adding(self) -> Iterator[Path]:
@@ -169,6 +184,7 @@ class Registry:
         try:
             while True:
                 target = parent / self.next_version(name)
+                write_json(self.root / _GIVEN, {**self._given(), name: int(target.name)})
                 try:
                     return folder.rename(target).name
                 except OSError:

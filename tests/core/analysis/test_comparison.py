@@ -144,6 +144,18 @@ def test_another_fit_is_named_as_a_cause(tmp_path: Path, a: RunFolder) -> None:
     assert note.endswith("A “Crop the centre”, B “Pad with black”.")
 
 
+def test_two_models_of_one_name_are_told_apart(tmp_path: Path, a: RunFolder) -> None:
+    first, again, other = (
+        write_run(tmp_path, name, LABELS, probabilities(BY_B, 3), NAMES, model="pets@3", model_sha256=sha256)
+        for name, sha256 in (("first", "a" * 64), ("again", "a" * 64), ("other", "b" * 64))
+    )
+    assert compare(load(first), load(again)).notes == compare(load(a), load(first)).notes == ()
+    [note] = compare(load(first), load(other)).notes
+    assert (
+        note.startswith("A and B are different models: both were pets@3, but with other weights") and "bbbbbbbb" in note
+    )
+
+
 def test_files_are_matched_by_name_in_any_order(tmp_path: Path, a: RunFolder) -> None:
     order = [7, 3, 9, 0, 1, 2, 4, 5, 6, 8]
     files = [f"pictures/{i:03d}.png" for i in order]

@@ -281,6 +281,17 @@ def test_next_version(tmp_path: Path) -> None:
     assert registry.next_version("pets") == "11"
 
 
+def test_the_number_of_a_deleted_version_is_not_given_again(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    for number in ("1", "2"):
+        with registry.adding() as folder:
+            assert registry.add(folder, "pets") == number
+    shutil.rmtree(tmp_path / "pets")
+    assert registry.next_version("pets") == "3" and registry.next_version("birds") == "1"
+    (tmp_path / "last_versions.json").write_text("damaged")
+    assert registry.next_version("pets") == "1"
+
+
 def test_bundled_versions_are_served_besides_the_own_ones_and_nothing_is_written_there(tmp_path: Path) -> None:
     own, bundled = tmp_path / "own", tmp_path / "bundled"
     for version in ("1", "7"):
