@@ -93,9 +93,11 @@ class Readiness:
 
     def _self_test(self, services: Services, version: ModelVersion) -> str:
         samples = kept_samples(version.folder) or read_samples(services.settings.samples_dir)
-        if not samples or match_labels((each.label for each in samples), version.class_names).unknown:
+        unknown = match_labels((each.label for each in samples), version.class_names).unknown
+        if not samples or unknown:
             services.inference.describe(version)  # loads the model
-            return "There are no sample images of its classes, so only loading was tested."
+            why = f"The samples have classes that it lacks, such as {unknown[0]}" if unknown else "There are no samples"
+            return f"{why}, so only loading was tested."
         verdict = judge(self_test(version, samples, services.inference.predict), version)
         if verdict.status == "error":
             raise ModelError(f"{verdict.summary}.", "Run `python -m dashboard doctor`.")

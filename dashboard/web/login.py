@@ -158,16 +158,15 @@ def cookies_of(scope: Scope) -> dict[str, str]:
 
 
 def own_path(wanted: str, home: str) -> str:
-    """The wanted path with its query if it leads to a page of this server, else `home`.
+    """The wanted path with its query if it leads to a page below `home`, to which browsers send the cookie, else `home`.
 
     Browsers take `//name` and `/\\name` for other servers, and ignore tabs and line breaks.
     """
     if not wanted.startswith("/") or wanted.startswith("//") or _UNSAFE.search(wanted):
         return home
     parts = urlsplit(wanted)
-    if parts.scheme or parts.netloc or parts.path in (home + LOGIN[1:], home + LOGOUT[1:]):
-        return home
-    return wanted
+    is_page = parts.path.startswith(home) and parts.path not in (home + LOGIN[1:], home + LOGOUT[1:])
+    return wanted if is_page and not (parts.scheme or parts.netloc) else home
 
 
 def _is_from_elsewhere(request: Request) -> bool:

@@ -59,7 +59,7 @@ def labelled_pairs(a: Run, b: Run) -> LabelledPairs:
         raise not_comparable(
             f"The classes of {a.manifest.model} ({listed(a.manifest.class_names, 5)}) and of {b.manifest.model} "
             f"({listed(b.manifest.class_names, 5)}) have no name in common.",
-            "If they mean the same, import the predictions again with `--class-names`, or rename the model's classes.",
+            "If they mean the same, import the predictions again with `--class-names`, or add the model again with other class names.",
         )
     same = same_images(a, b)
     places = (same.places_a, same.places_b)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from dashboard.core.datasets.npy import StoredArray
+from dashboard.core.datasets.read_instead import if_predictions
 from dashboard.core.errors import DatasetError
 from dashboard.core.images.decoding import MAX_PIXELS
 
@@ -14,8 +15,8 @@ _CHANNELS = (1, 3)
 _FEW = 4  # so many columns are rather the channels of one image than the width of many
 _WANTED = "Save the images as (N, height, width, channels)."
 _OF_PREDICTIONS = (
-    "If these are predictions, save probabilities as pred_probs: numbers from 0 to 1 that sum to 1 in each row, such as the "
-    "softmax of logits."
+    "They have to be probabilities, called pred_probs: numbers from 0 to 1 that sum to 1 in each row, such as the softmax of "
+    "logits."
 )
 _OF_ROWS = {  # by the numbers in a row
     784: "Save x.reshape(-1, 28, 28).",
@@ -59,7 +60,7 @@ def about_predictions(arrays: Iterable[StoredArray]) -> str:
     """What to save if one of these arrays holds predictions, with a blank before it; "" if none has their shape."""
     tables = (each.header for each in arrays if each.header.dtype.kind == "f" and len(each.header.shape) == 2)
     return (
-        f" {_OF_PREDICTIONS}"
+        f" {if_predictions()} {_OF_PREDICTIONS}"
         if any(header.shape[1] > 1 and header.shape[1] not in _OF_ROWS for header in tables)
         else ""
     )

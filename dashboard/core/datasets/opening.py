@@ -27,7 +27,7 @@ from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, TEXT_SUFFIX
 from dashboard.core.datasets.other_datasets import why_no_dataset
 from dashboard.core.datasets.parquet_images import ParquetImages
 from dashboard.core.datasets.pixel_tables import HEAD_BYTES, PIXEL_TABLES, pixels_in_table
-from dashboard.core.datasets.read_instead import read_instead
+from dashboard.core.datasets.read_instead import if_predictions, read_instead
 from dashboard.core.datasets.shards import open_shards
 from dashboard.core.datasets.split_choice import no_splits
 from dashboard.core.datasets.tables import is_likely
@@ -186,7 +186,7 @@ def _open_file(path: Path, choices: Choices, use_labels_file: bool) -> Dataset:
         with path.open("rb") as file:
             if fault := pixels_in_table(path.name, file.read(HEAD_BYTES)):
                 raise DatasetError(fault.message, fault.advice, "unknown_format")
-    kinds = _LABELS_ALONE if path.suffix.lower() in LABELS_SUFFIXES else KINDS
+    kinds = f"{_LABELS_ALONE} {if_predictions()}" if path.suffix.lower() in LABELS_SUFFIXES else KINDS
     raise DatasetError(
         f"{path.name} is not a dataset of a supported format.", read_instead([path.name]) or kinds, "unknown_format"
     )

@@ -35,6 +35,7 @@ from dashboard.core.datasets.label_notes import about_missing, about_other_label
 from dashboard.core.datasets.label_value import SeveralLabels, as_label, several_labels
 from dashboard.core.datasets.numbers_of_classes import count_of_classes, way_out, what_it_holds
 from dashboard.core.datasets.parquet_file import open_parquet, state_of_file
+from dashboard.core.datasets.read_instead import if_predictions
 from dashboard.core.datasets.sample_list import NumberedNames, PackedNames, SampleList
 from dashboard.core.datasets.table_splits import choose_records, splits_of
 from dashboard.core.errors import DatasetError, ImageError
@@ -316,7 +317,7 @@ def _image_column(schema: pa.Schema, name: str) -> tuple[str, bool]:
     if chosen is None:
         raise DatasetError(
             f"{name} does not say which column holds the images; it has {', '.join(f'{f.name} ({f.type})'[:60] for f in schema)}.",
-            "Store image files as a binary column `image`, or as Hugging Face does, and a column `label`.",
+            "Store image files as a binary column `image`, or as Hugging Face does, and a column `label`. " + if_predictions(),
             "parquet_columns",
         )  # fmt: skip
     return chosen, bool(nested)

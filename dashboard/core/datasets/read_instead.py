@@ -6,13 +6,20 @@ import re
 from collections.abc import Sequence
 
 from dashboard.core.datasets.cifar10_archive import FILE_NAME, has_batches
-from dashboard.core.shell import in_command
+from dashboard.core.shell import as_called, in_command
 
 _TO_PARQUET = (
     "import pyarrow as a, pyarrow.parquet as p; p.write_table(a.ipc.open_{0}('a.{1}').read_all(), 'a.parquet')"
 )
 _PARQUET = 'Save it as Parquet, which is read: `python -c "{0}"`.'
+_MODEL = "Add a Keras model with `python -m dashboard models add FILE --name NAME`, or see Diagnostics. "
 _ADVICE = (
+    (".keras", _MODEL.strip()),
+    ("model.weights.h5", _MODEL.strip()),  # in a .keras file
+    *(
+        (suffix, f"{_MODEL}Images in HDF5 are not read: save them as files, one folder per class, or as .npy arrays.")
+        for suffix in (".h5", ".hdf5")
+    ),
     (
         ".npy",
         "Save all images as one array, images.npy, of uint8 (N, height, width, channels), and their classes in the same "
@@ -41,4 +48,10 @@ def read_instead(names: Sequence[str]) -> str | None:
         return f"Give the Python version of CIFAR-10 instead: {FILE_NAME}, as it is downloaded."
     if any(map(_STL10.search, names)):
         return f'STL-10\'s binary files are not read. Save them as arrays: `python -c "{_STL10_TO_ARRAYS}"`.'
-    return next((fix for suffix, fix in _ADVICE if any(name.lower().endswith(suffix) for name in names)), None)
+    found = (fix for suffix, fix in _ADVICE if any(name.lower().endswith(suffix) for name in names))
+    return next(map(as_called, found), None)
+
+
+def if_predictions() -> str:
+    """What to do with a file without images, if it holds predictions."""
+    return as_called("If it holds predictions, import it: `python -m dashboard import FILE`.")

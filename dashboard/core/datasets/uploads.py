@@ -22,6 +22,7 @@ from dashboard.core.datasets.foreign_formats import WORKBOOKS
 from dashboard.core.datasets.formats import KINDS, OFFERED
 from dashboard.core.datasets.idx_names import is_idx_name
 from dashboard.core.datasets.labels_file import LABELS_SUFFIXES, TEXT_SUFFIX
+from dashboard.core.datasets.read_instead import if_predictions, read_instead
 from dashboard.core.datasets.repeated_names import numbered_name
 from dashboard.core.errors import DatasetError, listed
 from dashboard.core.files import how_to_write_again, portable_name, rename, sha256_of
@@ -49,9 +50,10 @@ def refuse_other_kinds(names: Sequence[str]) -> None:
     """Raises DatasetError if some of these files can neither be a dataset nor a part of one, by their names."""
     others = [name for name in names if not (is_whole(name) or _is_part(name))]
     if others:
+        way = f"{found} " if (found := read_instead(others)) else ""
         raise DatasetError(
             f"{listed(others, 3)}: this kind of file is not read.",
-            "Remove it above. What can be uploaded: "
+            f"Remove it above. {way}What can be uploaded: "
             + "; ".join(each.help for each in OFFERED)
             + f"; or a labels file ({', '.join(sorted({*LABELS_SUFFIXES, TEXT_SUFFIX} - WORKBOOKS))}). Save a spreadsheet as "
             "CSV. If it is an archive of another kind, unpack it and make a ZIP of what is in it.",
@@ -71,7 +73,8 @@ def keep_upload(file: IO[bytes], name: str, settings: Settings) -> Path:
     """
     safe_name = plain_name(name)
     if not (safe_name.lower().endswith((*WHOLE_DATASETS, *_OF_SEVERAL)) or is_idx_name(safe_name)):
-        raise DatasetError(f"{name} is not a dataset by itself.", KINDS, "unknown_format")
+        way = if_predictions() if safe_name.lower().endswith(tuple(LABELS_SUFFIXES)) else read_instead([safe_name])
+        raise DatasetError(f"{name} is not a dataset by itself.", f"{way} {KINDS}" if way else KINDS, "unknown_format")
     return _keep(lambda out: shutil.copyfileobj(file, out, _BLOCK_BYTES), safe_name, name, [file], settings)
 
 

@@ -141,7 +141,8 @@ METRICS = (
         percent=False, of_several_labels=True, least=-1.0,
     ),
     _error(
-        "log_loss", "Log loss", "Mean of -ln(probability of the label): confident mistakes cost the most.",
+        "log_loss", "Log loss",
+        "Mean of -ln(probability of the label): confident mistakes cost the most. A probability below 2e-16 counts as 2e-16.",
         most=math.inf,
     ),
     _error(

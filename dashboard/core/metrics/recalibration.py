@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from dashboard.core.metrics.halves import halves
 from dashboard.core.metrics.percent import rounded
 from dashboard.core.metrics.scores import Score, mean_score
 from dashboard.core.metrics.temperature import fit_temperature, log_losses, softmax
+
+_SAME = 1e-3  # relative; temperatures are stored with four decimals
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,20 @@ class Refit:
 
     @property
     def is_better(self) -> bool:
-        """True if the new temperature is significantly better on the checked half."""
-        return self.difference.high < 0
+        """True if the new temperature is another one, and significantly better on the checked half."""
+        return self.difference.high < 0 and not self.stays
+
+    @property
+    def stays(self) -> bool:
+        """True if the best temperature is the present one, but for the accuracy of the fit."""
+        return math.isclose(self.temperature, self.temperature_before, rel_tol=_SAME)
 
     def in_words(self) -> str:
         """Whether the new temperature is better, in two sentences."""
         d = self.difference
-        if self.is_better:
+        if self.stays:
+            said = "The temperature stays the same: no other fits these images better."
+        elif self.is_better:
             said = "The new temperature is better."
         elif d.low > 0:
             said = "The new temperature is worse: keep the present one."

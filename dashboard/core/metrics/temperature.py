@@ -8,6 +8,9 @@ from dashboard.core.errors import DatasetError
 
 _LEAST, _MOST = 0.05, 20.0
 _OTHER_IMAGES = "Use other images, among which the model is sometimes right and sometimes wrong, or more of them."
+_OTHER_SCALE = (
+    "If the outputs are much too large, the scaling of the pixels may be another than the model was trained with."
+)
 _AT_BOUND = 1e-3  # of the logarithm; the search ends this close to a bound if the loss has no minimum before it
 
 
@@ -48,7 +51,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         lambda log_t: negative_log_likelihood(logits, labels, float(np.exp(log_t))), bounds=within, method="bounded",
     )  # fmt: skip
     if min(abs(best.x - bound) for bound in within) < _AT_BOUND:
-        raise DatasetError(_why_none(logits, labels), _OTHER_IMAGES, "no_best_temperature")
+        way_out = _OTHER_IMAGES if best.x < 0 else f"{_OTHER_IMAGES} {_OTHER_SCALE}"
+        raise DatasetError(_why_none(logits, labels), way_out, "no_best_temperature")
     return float(np.exp(best.x))
 
 

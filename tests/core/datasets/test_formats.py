@@ -89,6 +89,7 @@ def test_a_labels_file_alone_is_told_where_it_belongs(tmp_path: Path, name: str)
     assert caught.value.fix.startswith(
         "If it holds the labels of images, put it into the folder or ZIP of these images"
     )
+    assert caught.value.fix.endswith("If it holds predictions, import it: `python -m dashboard import FILE`.")
 
 
 @pytest.mark.parametrize("names, text", [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")])

@@ -177,7 +177,8 @@ def test_a_dataset_of_such_files_alone_says_what_they_are(
         (["batches.meta", "test_batch"], "`tar -czf cifar10.tar.gz test_batch`"),
         (["dataset_info.json", "data-00000-of-00001.arrow"], "as Parquet"),
         (["a.feather"], "as Parquet"),
-        (["a.h5"], "one folder per class"),
+        (["a.h5"], "Images in HDF5 are not read: save them as files, one folder per class"),
+        (["model.keras"], "`python -m dashboard models add FILE --name NAME`"),
     ],
 )
 def test_files_of_images_in_other_formats_are_named_with_what_is_read(

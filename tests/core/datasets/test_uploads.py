@@ -220,6 +220,15 @@ def test_what_is_no_dataset_is_not_kept(settings: Settings, name: str) -> None:
     assert not settings.uploads_dir.exists()
 
 
+@pytest.mark.parametrize(
+    "name, way_out", [("theirs.csv", "python -m dashboard import FILE"), ("m.keras", "python -m dashboard models add")]
+)
+def test_predictions_and_models_are_told_of_their_commands(settings: Settings, name: str, way_out: str) -> None:
+    with pytest.raises(DatasetError) as refused:
+        keep_uploads([(name, io.BytesIO(b"p_cat,p_dog\n0.1,0.9\n"))], settings)
+    assert way_out in refused.value.fix
+
+
 @pytest.mark.parametrize("table_first", [False, True])
 def test_a_zip_and_its_labels_file_are_one_dataset(settings: Settings, table_first: bool) -> None:
     packed = io.BytesIO()

@@ -45,6 +45,14 @@ def test_a_temperature_that_is_right_is_not_improved() -> None:
     assert not refit(logits, labels, best).is_better
 
 
+def test_a_temperature_that_stays_the_same_is_neither_better_nor_worse() -> None:
+    logits, labels = drawn(2000, 2.0)
+    stored = round(refit(logits, labels).temperature, 4)
+    again = refit(logits, labels, stored)
+    assert not again.is_better
+    assert again.in_words().startswith("The temperature stays the same: no other fits these images better.")
+
+
 def test_it_says_whether_the_new_temperature_is_better() -> None:
     logits, labels = drawn(2000, 2.0)
     fit, check = halves(2000)
