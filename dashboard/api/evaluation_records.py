@@ -28,7 +28,7 @@ class ProgressRecord(Schema):
     total: int = Field(description="images")
     failed: int = Field(description="images without a prediction so far, also those whose label was left out by choice")
     images_per_second: float
-    remaining_s: float | None = Field(description="null before the first images are done")
+    remaining_s: float | None = Field(description="null before the first images are done, and while it is paused")
 
 
 class EvaluationRecord(Schema):
@@ -136,7 +136,7 @@ def _stored_progress(folder: RunFolder) -> ProgressRecord:
     rate = done / seconds if seconds else 0.0
     return ProgressRecord(
         done=done, total=total, failed=len(run.failed), images_per_second=rate,
-        remaining_s=(total - done) / rate if rate else None,
+        remaining_s=(total - done) / rate if rate and run.state != "paused" else None,
     )  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def progress_of(job: Job) -> ProgressRecord | None:
         return None
     done, total = p.images
     return ProgressRecord(
-        done=done, total=total, failed=p.failed, images_per_second=p.images_per_second, remaining_s=p.remaining_s
+        done=done, total=total, failed=p.failed, images_per_second=p.images_per_second, remaining_s=job.remaining_s
     )
 
 

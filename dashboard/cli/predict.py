@@ -67,7 +67,7 @@ def predict(
     answers: list[RankedPrediction | FailedImage] = []
     opened: Services | None = None
     try:
-        with services(local=local) as opened, console.status("Predicting ..."):
+        with console.status("Predicting ..."), services(local=local) as opened:
             opened.engine.start()
             version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             for start in range(0, len(images), _AT_ONCE):

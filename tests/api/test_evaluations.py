@@ -304,6 +304,7 @@ def test_an_evaluation_that_another_process_has_paused_says_why(
     run.owner.tell_paused("No space left on device.")
     found = client.get(f"{V1}/evaluations/paused-elsewhere").json()
     assert found["state"] == "paused" and found["error"]["message"] == "No space left on device."
+    assert found["progress"]["remaining_s"] is None
     assert found["progress"]["total"] == 9 and found["result"] is None
     assert client.delete(f"{V1}/evaluations/paused-elsewhere").status_code == 409
     run.folder.finish(run.manifest, "cancelled", 1.0)

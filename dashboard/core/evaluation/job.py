@@ -37,6 +37,11 @@ class Job:
         return readable_name(self.dataset.name).removesuffix(".dataset.json")
 
     @property
+    def remaining_s(self) -> float | None:
+        """As `Progress.remaining_s`; None while the job is paused, since nobody knows for how long."""
+        return self.progress.remaining_s if self.progress and self.state != "paused" else None
+
+    @property
     def active(self) -> bool:
         """True while the job waits, runs or is paused."""
         return self.state in ("waiting", "running", "paused")

@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from dashboard.core.errors import BrokenVersionError, DashboardError, ModelError
-from dashboard.core.files import first_fault, read_whole, readable_name, sha256_of
+from dashboard.core.files import NotAFileError, first_fault, read_whole, readable_name, sha256_of
 from dashboard.core.images.preprocessing import Fit, Preprocessing
 from dashboard.core.labels.class_names import class_names_fault
 from dashboard.core.labels.text_encoding import decode_text
@@ -158,6 +158,9 @@ def read_version(folder: Path) -> ModelVersion | BrokenVersion:
         return _parse(folder)
     except DashboardError as error:
         reason, fix, code = error.message, error.fix, error.code
+    except NotAFileError as error:
+        reason, code = f"{RECORD}: {error.strerror}.", "model_record"
+        fix = f"Remove {folder / RECORD}. {how_to_restore(folder)}"
     except OSError as error:
         reason, code = f"it cannot be opened: {error.strerror}.", "model_unreadable"
         fix = "Give the user of this process permission to read it."

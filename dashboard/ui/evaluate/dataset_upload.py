@@ -70,7 +70,8 @@ def upload_dataset(settings: Settings, model: Callable[[], ModelVersion]) -> Pat
     if not files:
         st.caption(
             "The simplest: a ZIP with one folder for each class, such as cat/1.png and dog/2.jpg. No dataset at hand? "
-            "Under *This server*, there are sample images."
+            f"Under *This server*, there are sample images. Up to {most_mb:,} MB can be uploaded; *Supported files* says what to do "
+            "with more."
         )
         with st.expander("Supported files and folder layouts", icon=":material/help:"):
             st.markdown(plain(what))

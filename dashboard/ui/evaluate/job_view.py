@@ -15,7 +15,7 @@ from dashboard.ui.errors import as_text
 from dashboard.ui.evaluate.shown_run import show
 from dashboard.ui.session import state_of_run
 from dashboard.ui.tab_title import name_tab
-from dashboard.ui.words import duration
+from dashboard.ui.words import duration, without_backticks
 
 POLL_S = 0.5
 OTHERS_POLL_S = 2.0
@@ -45,7 +45,7 @@ def watch_job(services: Services, run_id: str) -> None:
         )
         if job.state == "paused" and job.error:
             st.warning("Paused. The finished images are stored.", icon=":material/pause_circle:")
-            st.text(as_text(job.error))
+            st.text(without_backticks(as_text(job.error)))
         with st.container(horizontal=True):
             if services.jobs.may_change(job):
                 st.button(
@@ -104,8 +104,8 @@ def _in_words(services: Services, job: Job) -> str:
         ready = any(worker.state in ("idle", "busy") for worker in services.engine.workers())
         reading = "Reading the dataset ..." if job.state == "waiting" else "Evaluating the first images ..."
         return reading if ready else "Starting TensorFlow, about 5 seconds ..."
-    left = f", about {duration(p.remaining_s)} left" if p.remaining_s is not None else ""
-    rate = f", {p.images_per_second:,.0f} per second" if p.done > p.before else ""
+    left = f", about {duration(job.remaining_s)} left" if job.remaining_s is not None else ""
+    rate = f", {p.images_per_second:,.0f} per second" if p.done > p.before and job.state != "paused" else ""
     done, total = p.images
     return f"{done:,} of {total:,} images{rate}{left}"
 

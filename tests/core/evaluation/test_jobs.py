@@ -19,7 +19,7 @@ from dashboard.core.evaluation.jobs import JobRunner
 from dashboard.core.evaluation.opening import OpenRun, begin_run, take_up_run
 from dashboard.core.evaluation.plan import plan_run
 from dashboard.core.evaluation.visitors_jobs import VisitorsJobs
-from dashboard.core.evaluation.work import EvaluationWork
+from dashboard.core.evaluation.work import EvaluationWork, Progress
 from dashboard.core.models.registry import Registry
 from dashboard.core.models.version import ModelVersion
 from dashboard.core.runs.folder import RunFolder
@@ -376,3 +376,8 @@ def test_a_paused_job_that_is_cancelled_is_not_tried_again_while_it_is_measured(
     assert runner.get(job.run_id) == job, "nothing was tried"
     measured.set_result(None)
     assert wait(runner, job).state == "cancelled"
+
+
+def test_nobody_knows_how_long_a_paused_job_still_takes() -> None:
+    job = Job("20260101-000000-abc", Path("a.zip"), "tiny@1", "running", Progress(50, 100, 0, 10.0))
+    assert job.remaining_s == 10 and replace(job, state="paused").remaining_s is None

@@ -182,6 +182,15 @@ def test_only_broken_versions_say_what_is_wrong(tmp_path: Path) -> None:
         Registry(tmp_path).active()
 
 
+def test_a_folder_in_place_of_a_record_is_told_with_what_to_do(tmp_path: Path) -> None:
+    record = add(tmp_path, "pets", "1") / "model.json"
+    record.unlink()
+    record.mkdir()
+    with pytest.raises(ModelError, match=r"pets@1: model\.json: A folder, not a file\.") as refused:
+        Registry(tmp_path).active()
+    assert refused.value.fix.startswith(f"Remove {record}. Restore the file from a backup")
+
+
 @pytest.mark.parametrize(
     "changes",
     [
