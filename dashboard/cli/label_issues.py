@@ -32,7 +32,7 @@ def show_label_issues(
     They are found by cleanlab. A class without labelled images is suggested where the model is as confident as it is on
     average where its answer agrees with the label. The model must not have been trained on these images.
     """
-    from dashboard.core.analysis.label_issues import issues_csv, issues_in_words, label_issues
+    from dashboard.core.analysis.label_issues import MAY_LACK, issues_csv, issues_in_words, label_issues
 
     try:
         run = load_run(RunStore(get_settings().runs_dir).folder(run_id), where)
@@ -54,7 +54,7 @@ def show_label_issues(
             table.add_row(*cells, percent(row["confidence"]))
         if len(issues):
             show(table)
-    show(f"{issues_in_words(len(issues), len(run.labelled))}.", "bold")
+    show(f"{issues_in_words(len(issues), len(run.labelled))}. {MAY_LACK}", "bold")
     if len(issues) > SHOWN and not as_json:
         show(f"These are the {SHOWN} most doubtful; --json and --out give all.")
     if out:

@@ -347,6 +347,7 @@ def test_labels_are_not_called_wrong_without_a_word_about_a_model_that_is_seldom
     for name, each in (("20260101-000000-aaaaaaaa", run), ("20260101-000000-bbbbbbbb", turned)):
         at = view(open_run(open_page, each.store(dashboard.runs.root / name).manifest()), "Labels")
         assert "labels may be wrong" in text_of(at) and (warning in text_of(at)) is (each is turned)
+        assert "look at all mistakes, too" in text_of(at)
 
 
 def test_at_first_only_the_most_important_finding_is_shown(open_page: Open, dashboard: Services) -> None:

@@ -19,6 +19,7 @@ from dashboard.core.runs.run import Run, damaged
 from dashboard.core.shell import in_command
 
 COLUMNS = ("index", "file", "label", "suggested_label", "confidence", "score", "rank")
+MAY_LACK = "A wrong label can be missing here if the model is less sure of the right class than usual, so look at all mistakes, too."
 MOST_BYTES = 2**29  # of probabilities in memory; beyond, cleanlab's method for large data is used
 _MOST_VALUES_IN_A_SECOND = 4_000_000  # probabilities
 _ROUNDING = 1e-6  # of a mean of equal numbers; cleanlab allows for the same

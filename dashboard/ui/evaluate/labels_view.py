@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard.core.analysis.label_issues import issues_csv, issues_in_words
+from dashboard.core.analysis.label_issues import MAY_LACK, issues_csv, issues_in_words
 from dashboard.core.errors import DashboardError, counted
 from dashboard.core.metrics.percent import percent
 from dashboard.core.runs.export import safe_for_spreadsheets
@@ -48,11 +48,11 @@ def show_labels(services: Services, run: Run) -> None:
         show_error(error, "The labels could not be compared.")
         return
     if issues.empty:
-        st.info("No label stands out as wrong.", icon=":material/check:")
+        st.info(f"No label stands out as wrong. {MAY_LACK}", icon=":material/check:")
         return
     st.caption(
         f"{issues_in_words(len(issues), len(run.labelled))}, the most doubtful first. Look before you change one: the model "
-        "may be wrong instead."
+        f"may be wrong instead. {MAY_LACK}"
     )
     evaluation = run.evaluation()
     if evaluation and evaluation.accuracy.value < _LEAST_ACCURACY and not by_answers(run.conditions):
