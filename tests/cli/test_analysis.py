@@ -91,7 +91,9 @@ def test_label_issues(data: Path, tmp_path: Path) -> None:
     cats = json_of(data, "runs", "label-issues", RUN, "--where", "true_label==cat", "--where", "confidence>=0.9")
     assert len(cats) > 30 and {issue["label"] for issue in cats} == {"=cat"}
     text = command(data, "runs", "label-issues", RUN).stdout
-    assert f"{len(issues)} of 1,960 labels may be wrong." in text and "look at all mistakes, too" in " ".join(text.split())
+    assert f"{len(issues)} of 1,960 labels may be wrong." in text and "look at all mistakes, too" in " ".join(
+        text.split()
+    )
 
 
 @pytest.mark.parametrize("name", ["show", "findings", "label-issues"])
