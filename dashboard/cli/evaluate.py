@@ -180,9 +180,9 @@ def open_or_wait(plan: RunPlan, store: RunStore, chunk_size: int, reuse: bool) -
 
 
 def _evaluate(opened: Services, run: OpenRun) -> RunManifest:
-    with opened, progress() as bar:
-        opened.history.record_run(run.manifest.run_id, opened.visitor.called)
+    with progress() as bar, opened:
         task = bar.add_task("Starting TensorFlow", total=None, rate="")
+        opened.history.record_run(run.manifest.run_id, opened.visitor.called)
         try:
             return go_on(run, opened.engine, opened.settings.task_s, lambda p: _show_progress(bar, task, p))
         except KeyboardInterrupt:

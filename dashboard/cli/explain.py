@@ -114,7 +114,7 @@ def explain(
     answers: list[ExplainedRecord | FailedImage] = []
     opened: Services | None = None
     try:
-        with services(local=local) as opened:
+        with console.status("Explaining ..."), services(local=local) as opened:
             opened.engine.start()
             version = opened.registry.get(model).fitting(cast("Fit | None", fit))
             if target is not None and target not in version.class_names:
@@ -128,9 +128,8 @@ def explain(
             elif out:
                 out.mkdir(parents=True, exist_ok=True)
                 files = _files_in(out, images)
-            with console.status("Explaining ..."):
-                for path in images:
-                    answers.append(_explain_one(opened, version, path, files.get(path), request))
+            for path in images:
+                answers.append(_explain_one(opened, version, path, files.get(path), request))
     except (DashboardError, OSError) as error:
         answers += [failed_image(path, error) for path in images[len(answers) :]]
     if opened and any(isinstance(answer, ExplainedRecord) for answer in answers):

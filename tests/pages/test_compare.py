@@ -108,7 +108,13 @@ def test_two_are_chosen_in_the_boxes_and_stand_in_the_address(open_page: Open, r
 
 
 def test_evaluations_of_one_model_are_told_apart_by_their_fit(open_page: Open, dashboard: Services, runs: Path) -> None:
-    fields = {"model": "tiny@1", "dataset": str(runs / "near.zip"), "dataset_sha256": "same"}
+    model = dashboard.registry.get("tiny@1")
+    fields = {
+        "model": model.ref,
+        "model_sha256": model.sha256,
+        "dataset": str(runs / "near.zip"),
+        "dataset_sha256": "same",
+    }
     for fit in ("stretch", "center-crop"):  # the first is the model's own
         write_run(runs, fit, LABELS, probabilities(RIGHT, 2), NAMES, fit=fit, **fields)
     at = opened(open_page("compare"), a="stretch", b="center-crop")
