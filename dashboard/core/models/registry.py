@@ -106,10 +106,10 @@ class Registry:
             return ModelError(what, fix, "active_unknown")
         return self._not_in_file(f"names {ref!r}, and there is no such model")
 
-    def _not_in_file(self, why: str) -> ModelError:
+    def _not_in_file(self, why: str, first: str = "") -> ModelError:
         return ModelError(
             f"Which model is active is not known, because {self._choice} {why}.",
-            f"Choose one with `python -m dashboard models use NAME`. Known versions: {self._known()}.",
+            f"{first}Choose one with `python -m dashboard models use NAME`. Known versions: {self._known()}.",
             "active_unknown",
         )
 
@@ -134,7 +134,8 @@ class Registry:
         except (FileNotFoundError, NotADirectoryError):
             return ""
         except OSError as error:
-            raise self._not_in_file(f"cannot be read ({error.strerror or error})") from error
+            first = "Remove this folder. " if self._choice.is_dir() else ""
+            raise self._not_in_file(f"cannot be read ({error.strerror or error})", first) from error
         except Exception as error:
             raise self._not_in_file("is damaged") from error
         if not named:

@@ -114,6 +114,16 @@ def test_a_choice_that_cannot_be_read_is_not_replaced_by_another(tmp_path: Path,
     assert registry.activate("pets").ref == registry.get().ref == "pets@1"
 
 
+def test_a_folder_in_place_of_the_choice_is_removed_first(tmp_path: Path) -> None:
+    add(tmp_path, "pets", "1")
+    (tmp_path / "active.json").mkdir()
+    with pytest.raises(ModelError, match=r"active\.json cannot be read") as caught:
+        Registry(tmp_path).get()
+    assert caught.value.fix.startswith("Remove this folder. Choose one with `python -m dashboard models use NAME`.")
+    (tmp_path / "active.json").rmdir()
+    assert Registry(tmp_path).activate("pets").ref == Registry(tmp_path).get().ref == "pets@1"
+
+
 def test_a_setting_that_names_no_model_is_named(tmp_path: Path) -> None:
     add(tmp_path, "pets", "1")
     with pytest.raises(ModelError, match="DASHBOARD_MODEL names 'nope'") as caught:
